@@ -1,0 +1,226 @@
+"""The configuration as frozen dataclasses: what every other part of the program sees of the XML file.
+
+Times and lengths of time are ns, sizes octets, rates bit/s. Names refer to other entries by name; `read` has checked that
+they exist.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+SECOND = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class Predicate:
+    """A condition on one field of a packet (names in `fields.FIELDS`), true or, with `negated`, false.
+
+    ranges      value lies in one of these (low, high), both included; a single value is (v, v); addresses are 128-bit numbers,
+                IPv4 ones mapped (::ffff:a.b.c.d)
+    mask        if not None: the field AND mask is what is compared (`masked`)
+    A packet that does not have the field (a port in an ICMP message) does not satisfy the condition, and so satisfies the
+    negated one.
+    """
+
+    field: str
+    ranges: tuple[tuple[int, int], ...]
+    mask: int | None = None
+    negated: bool = False
+
+
+@dataclass(frozen=True)
+class Conjunction:
+    """Bottom layer: AND (NAND when negated) of predicates."""
+
+    terms: tuple[Predicate, ...]
+    negated: bool = False
+
+
+@dataclass(frozen=True)
+class Disjunction:
+    """Middle layer: OR (NOR when negated) of predicates and conjunctions."""
+
+    terms: tuple[Predicate | Conjunction, ...]
+    negated: bool = False
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Top layer: AND (NAND when negated) of predicates and disjunctions. Without terms it is true (negated: false)."""
+
+    terms: tuple[Predicate | Disjunction, ...] = ()
+    negated: bool = False
+
+
+@dataclass(frozen=True)
+class GranularFlow:
+    """Which fields make an instance of a flow within a class.
+
+    fields      of `fields.FLOW_FIELDS`: interface, src_addr, dst_addr, protocol, src_port, dst_port, vlan, dscp
+    bidirectional   both directions are one flow (RFC 5103); needs address and port fields in pairs
+    obsolescence_ns     a flow silent for so long is forgotten; seen again, it gets a new number
+    """
+
+    name: str
+    fields: frozenset[str]
+    bidirectional: bool = True
+    obsolescence_ns: int = 300 * SECOND
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """An analysis that a class asks for. `kind` names an analyser; options are for that analyser alone.
+
+    interval_ns     1 s to 1 h; observation intervals start at multiples of it
+    histogram       name of the histogram whose slices it uses, or None
+    """
+
+    kind: str
+    interval_ns: int = 60 * SECOND
+    histogram: str | None = None
+    options: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class FlowClass:
+    name: str
+    filter: Filter
+    flows: tuple[GranularFlow, ...]
+    analyses: tuple[Analysis, ...]
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """bounds: upper bounds, included, of all slices but the last (which is open), ascending; in `unit` (octets or ns)."""
+
+    name: str
+    unit: str
+    bounds: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Interface:
+    """An observation point of a probe: a device, or a recording to replay.
+
+    files       replayed one after the other as one recording; empty for a device
+    capture     libpcap or replay
+    pace        replay only: "full" (as fast as it goes, loses nothing) or "own" (gaps of the recording are respected)
+    bpf         libpcap filter expression, "" for none
+    """
+
+    name: str
+    device: str = ""
+    files: tuple[Path, ...] = ()
+    capture: str = "libpcap"
+    pace: str = "full"
+    bpf: str = ""
+    snaplen: int = 65535
+    buffer_octets: int = 16 << 20
+    promiscuous: bool = True
+
+
+@dataclass(frozen=True)
+class Publication:
+    """How a probe sends to one collector (seed section 1.5). address and port: where that collector is reached."""
+
+    collector: str
+    address: str
+    port: int
+    max_pdu_octets: int = 1400  # UDP payload, header and CRC included
+    max_build_ns: int = 5 * SECOND
+    min_gap_ns: int = 1_000_000
+    window: int = 1024  # PDUs sent and not yet acknowledged, at most
+    initial_timeout_ns: int = 1 * SECOND
+    timeout_increment_ns: int = 1 * SECOND
+    timeout_multiplier: float = 1.0
+    max_retries: int = 5
+    final_timeout_ns: int = 3600 * SECOND
+    heartbeat_ns: int = 30 * SECOND
+    queue_octets: int = 64 << 20
+
+
+@dataclass(frozen=True)
+class Probe:
+    """cpus of father and child: empty child_cpus means every CPU but the father's."""
+
+    name: str
+    interfaces: tuple[Interface, ...]
+    publications: tuple[Publication, ...]
+    host: str = ""
+    classes: tuple[str, ...] = ()  # names of the flow classes it observes, in the order of the configuration
+    father_cpu: int = 0
+    child_cpus: tuple[int, ...] = ()
+    ring_slots: int = 1 << 16
+    max_flows: int = 1 << 20
+    no_traffic_ns: int = 0  # 0: no event
+
+
+@dataclass(frozen=True)
+class Collector:
+    """address, port: where it listens. spool: directory of the CSV files, closed and renamed every `rotate_ns`."""
+
+    name: str
+    address: str
+    port: int
+    spool: Path
+    host: str = ""
+    rotate_ns: int = 300 * SECOND
+    rotate_octets: int = 256 << 20
+    receive_buffer_octets: int = 4 << 20
+
+
+@dataclass(frozen=True)
+class Diagnostics:
+    """destination: stderr, journal, or file:PATH. modules: (name of module or package, level, destination or "")."""
+
+    level: str = "warning"
+    destination: str = "stderr"
+    modules: tuple[tuple[str, str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Store:
+    """Where the loader puts what it reads. backend: duckdb; database: its file."""
+
+    backend: str = "duckdb"
+    database: Path = Path("trafmon.duckdb")
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """One version of the whole configuration, shared by all probes and collectors.
+
+    path        the file it was read from
+    start_at_ns     moment at which it becomes valid; None: at once
+    """
+
+    path: Path
+    probes: tuple[Probe, ...] = ()
+    collectors: tuple[Collector, ...] = ()
+    classes: tuple[FlowClass, ...] = ()
+    histograms: tuple[Histogram, ...] = ()
+    diagnostics: Diagnostics = field(default_factory=Diagnostics)
+    store: Store = field(default_factory=Store)
+    start_at_ns: int | None = None
+
+    @cached_property
+    def probe_by_name(self) -> dict[str, Probe]:
+        return {p.name: p for p in self.probes}
+
+    @cached_property
+    def collector_by_name(self) -> dict[str, Collector]:
+        return {c.name: c for c in self.collectors}
+
+    @cached_property
+    def class_by_name(self) -> dict[str, FlowClass]:
+        return {c.name: c for c in self.classes}
+
+    @cached_property
+    def histogram_by_name(self) -> dict[str, Histogram]:
+        return {h.name: h for h in self.histograms}
+
+    def classes_of(self, probe: Probe) -> tuple[FlowClass, ...]:
+        """Classes that the probe observes; position in the result is the bit of the class in the sieve's mask."""
+        return tuple(c for c in self.classes if c.name in probe.classes)
