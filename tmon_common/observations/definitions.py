@@ -41,9 +41,9 @@ HISTOGRAM_DEFINITION = Kind(
     permanent=True,
     columns=(
         Column("histogram", Type.STRING, "histogram, as named in the configuration", merge=Merge.KEY),
-        Column("slice", Type.INTEGER, "number of the slice, from 1: `slice_01` and so on of the kinds that use it", merge=Merge.KEY),
+        Column("slice", Type.INTEGER, "number of the slice, from 1: `slice_01` and so on where it is used", merge=Merge.KEY),
         Column("unit", Type.STRING, "unit of the bounds: octets, or ns for delays"),
         Column("lower", Type.INTEGER, "smallest value counted in the slice"),
-        Column("upper", Type.INTEGER, "largest value counted in the slice; empty in the last one, which has no bound", nullable=True),
+        Column("upper", Type.INTEGER, "largest value counted in the slice; empty in the last one: no bound", nullable=True),
     ),
 )
