@@ -1,0 +1,180 @@
+"""Capture source: recordings, pcap or pcapng, plain or gzip, one after the other as if they were one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from tmon_probe.father.capture import walk
+from tmon_probe.father.capture.batch import Batch, CaptureError
+from tmon_probe.father.capture.formats import PcapFormat, PcapngFormat, recognise
+from tmon_probe.father.capture.linktypes import SUPPORTED, describe
+from tmon_probe.father.capture.window import Window
+
+
+class Replay:
+    """Source over recordings.
+
+    paced_by    None: full speed. Else a function that gives monotonic ns: packets come at the pace they were recorded at.
+    CaptureError at construction if one of the files cannot be read or is no capture that can be measured.
+    """
+
+    def __init__(self, files: tuple[Path, ...], paced_by: Callable[[], int] | None = None) -> None:
+        self.live = False
+        self.finished = False
+        self._files, self._clock = files, paced_by
+        self._warnings: list[str] = []
+        self._done_octets = 0
+        self._total_octets = 0
+        self._window: Window | None = None
+        for path in files:
+            self._check(path)
+        self._batches = self._walk_all()
+        self._waiting: Batch | None = None
+        self._given = 0
+        self._origin: tuple[int, int] | None = None  # (packet time, clock) of the first packet, when paced
+
+    def next_batch(self) -> Batch | None:
+        if self._waiting is None:
+            self._waiting = next(self._batches, None)
+            self._given = 0
+            if self._waiting is None:
+                self.finished = True
+                return None
+        if self._clock is None:
+            batch, self._waiting = self._waiting, None
+            return batch
+        return self._due(self._waiting)
+
+    def fileno(self) -> int:
+        return -1
+
+    def dropped(self) -> int:
+        return 0
+
+    def progress(self) -> tuple[int, int]:
+        window = self._window
+        return self._done_octets + (window.read_octets() if window else 0), self._total_octets
+
+    def warnings(self) -> list[str]:
+        given, self._warnings = self._warnings, []
+        return given
+
+    def close(self) -> None:
+        if self._window:
+            self._window.close()
+            self._window = None
+
+    def _check(self, path: Path) -> None:
+        window = _open(path)
+        try:
+            shape = recognise(window)
+            if isinstance(shape, PcapFormat) and not set(shape.link_types) & SUPPORTED.keys():
+                raise CaptureError(f"{path}: link type {describe(set(shape.link_types))} is not supported; "
+                                   f"supported are {describe(set(SUPPORTED))}")
+            self._total_octets += window.file_octets
+        finally:
+            if path.is_file():
+                window.close()
+            else:  # a pipe can be read once only
+                self._window = window
+
+    def _walk_all(self) -> Iterator[Batch]:
+        for path in self._files:
+            window = self._window if self._window and self._window.path == path else _open(path)
+            self._window = window
+            window.start = 0
+            shape = recognise(window)
+            try:
+                yield from self._walk_pcap(window, shape) if isinstance(shape, PcapFormat) else self._walk_pcapng(window, shape)
+            except (OSError, CaptureError) as error:
+                self._warnings.append(f"{error}; everything before was measured")
+            if window.damage:
+                self._warnings.append(f"{path}: {window.damage}; everything before was measured")
+            self._done_octets += window.file_octets
+            window.close()
+            self._window = None
+
+    def _walk_pcap(self, window: Window, shape: PcapFormat) -> Iterator[Batch]:
+        batch = Batch.empty(window.data, tuple(shape.link_types))
+        while True:
+            batch.count, window.start, why = walk.walk_pcap(
+                window.data, window.start, window.end, shape.big, shape.tick_ns, batch.offsets, batch.captured, batch.wire,
+                batch.times_ns)
+            if batch.count:
+                yield batch
+            if not self._go_on(window, why):
+                return
+
+    def _walk_pcapng(self, window: Window, shape: PcapngFormat) -> Iterator[Batch]:
+        batch = Batch.empty(window.data)
+        clocks, last_ns = shape.clocks, 0
+        why = walk.SPECIAL_BLOCK
+        unsupported: set[int] = set()
+        while True:
+            if why == walk.SPECIAL_BLOCK:
+                if not shape.read_block(window):
+                    if not self._go_on(window, walk.NEED_MORE):
+                        return
+                    continue
+                clocks = shape.clocks
+                batch.link_types = Batch.empty(window.data, tuple(shape.link_types)).link_types
+                new = set(shape.link_types) - SUPPORTED.keys() - unsupported
+                if new:
+                    unsupported |= new
+                    self._warnings.append(f"{window.path}: packets of link type {describe(new)} are counted as other, not measured")
+            batch.count, window.start, why = walk.walk_pcapng(
+                window.data, window.start, window.end, shape.big, clocks, last_ns, batch.offsets, batch.captured, batch.wire,
+                batch.times_ns, batch.interfaces)
+            if batch.count:
+                last_ns = int(batch.times_ns[batch.count - 1])
+                yield batch
+            if why != walk.SPECIAL_BLOCK and not self._go_on(window, why):
+                return
+
+    def _go_on(self, window: Window, why: int) -> bool:
+        """After a walk stopped for `why`: True if there is more to walk (the window has been refilled where needed)."""
+        if why == walk.BATCH_FULL:
+            return True
+        position = window.offset + window.start
+        if why == walk.CORRUPT:
+            self._warnings.append(f"{window.path}: damaged at octet {position} (a record with impossible lengths); "
+                                  "everything before was measured")
+            return False
+        if not window.at_end:
+            window.refill()
+            return True
+        left = window.end - window.start
+        if left and not window.damage:
+            self._warnings.append(f"{window.path}: cut in mid-packet: only {left} octets of the record at octet {position}; "
+                                  "everything before was measured")
+        return False
+
+    def _due(self, batch: Batch) -> Batch | None:
+        """The packets of `batch` whose time has come at the recording's own pace, as a batch of views; None if none."""
+        now = self._clock()
+        if self._origin is None:
+            self._origin = (int(batch.times_ns[0]), now)
+        reached = self._origin[0] + now - self._origin[1]
+        times = batch.times_ns[self._given : batch.count]
+        late = times > reached
+        count = int(late.argmax()) if late.any() else len(times)
+        if not count:
+            return None
+        part = slice(self._given, self._given + count)
+        self._given += count
+        if self._given == batch.count:
+            self._waiting = None
+        columns = (c[part] for c in (batch.offsets, batch.captured, batch.wire, batch.times_ns, batch.interfaces))
+        return Batch(batch.data, *columns, link_types=batch.link_types, count=count)
+
+
+def _open(path: Path) -> Window:
+    try:
+        return Window(path)
+    except FileNotFoundError:
+        raise CaptureError(f"{path}: no such file") from None
+    except IsADirectoryError:
+        raise CaptureError(f"{path}: a directory, not a capture file") from None
+    except OSError as error:
+        raise CaptureError(f"{path}: cannot be read: {error.strerror}") from None
