@@ -7,7 +7,7 @@ PACKET = np.dtype([
     ("class_mask", "<u8"),  # bit i: the packet belongs to the i-th flow class of the probe
     ("src_hi", "<u8"), ("src_lo", "<u8"),  # 128-bit source address as a number, IPv4 as ::ffff:a.b.c.d
     ("dst_hi", "<u8"), ("dst_lo", "<u8"),
-    ("interface", "<u2"),  # number of the observation point: position of the interface in the configuration of the probe
+    ("interface", "<u2"),  # position of the interface in the configuration of the probe, + 256 times its number in a pcapng file
     ("vlan", "<u2"),  # identifier of the outermost VLAN tag; meaningful with HAS_VLAN
     ("src_port", "<u2"), ("dst_port", "<u2"),  # meaningful with HAS_PORTS
     ("protocol", "<u1"),  # transport protocol, after IPv6 extension headers
@@ -22,10 +22,12 @@ PACKET = np.dtype([
     ("tcp_window", "<u2"),
     ("icmp_type", "<u1"), ("icmp_code", "<u1"),
     ("flags", "<u4"),
-    ("quoted_mask", "<u8"),  # ICMP errors: the classes of the packet they quote; a record with QUOTED follows then
+    # ICMP errors: the classes of the packet they quote; if there are any, a record with QUOTED follows. In that record itself:
+    # type << 8 | code of the error.
+    ("quoted_mask", "<u8"),
     ("signature", "<u8"),  # reserved for one-way classes
     ("bytes_offset", "<u4"), ("bytes_length", "<u4"),  # reserved for the byte area
-    ("tcp_tsval", "<u4"), ("tcp_tsecr", "<u4"),  # timestamps option, meaningful with HAS_TCP_TIMESTAMPS
+    ("tcp_tsval", "<u4"), ("tcp_tsecr", "<u4"),  # reserved for the timestamps option
 ])
 assert PACKET.itemsize == 128  # two cache lines
 
@@ -39,7 +41,6 @@ LATER_FRAGMENT = 1 << 5  # not the first: no transport header
 MORE_FRAGMENTS = 1 << 6
 DONT_FRAGMENT = 1 << 7
 SNAPPED = 1 << 8  # captured less than was on the wire
-QUOTED = 1 << 9  # not a packet of its own: headers quoted by the ICMP error before it; icmp_type and icmp_code are the error's
-HAS_TCP_TIMESTAMPS = 1 << 10
-NO_CHECKSUM = 1 << 11  # UDP checksum field is zero
-HAS_UDP = 1 << 12
+QUOTED = 1 << 9  # not a packet of its own: the headers quoted by the ICMP error whose record stands before
+NO_CHECKSUM = 1 << 10  # UDP checksum field is zero
+HAS_UDP = 1 << 11

@@ -1,0 +1,18 @@
+"""What the father counts about packets: one outcome per packet, `seen = relevant + irrelevant + malformed + other`."""
+
+NAMES = (
+    "seen",
+    "relevant",  # in at least one flow class
+    "irrelevant",  # in none
+    "malformed",  # not dissected further than the broken header; the reasons follow
+    "other",  # not IP
+    "malformed_link",  # link header cut
+    "malformed_ip_cut",  # IP header longer than what was captured
+    "malformed_ip_version",  # link layer and IP header disagree
+    "malformed_ip_length",  # header or total length that cannot be
+    "transport_cut",  # relevant or not, but the transport header is not whole
+    "octets",  # on the wire, all packets
+)
+COUNT = len(NAMES)
+(SEEN, RELEVANT, IRRELEVANT, MALFORMED, OTHER, MALFORMED_LINK, MALFORMED_IP_CUT, MALFORMED_IP_VERSION, MALFORMED_IP_LENGTH,
+ TRANSPORT_CUT, OCTETS) = range(COUNT)
