@@ -50,13 +50,6 @@ class Formula:
     clauses: list[Clause]
     negated: bool
 
-    def cells(self) -> Iterator[tuple[Cell, int]]:
-        yield from self.must.cells.items()
-        for clause in self.clauses:
-            yield from clause.cells.items()
-            for each in clause.ands:
-                yield from each.cells.items()
-
 
 def predicates(filter_: Filter) -> Iterator[Predicate]:
     """Every predicate of every layer."""
@@ -142,12 +135,12 @@ class Normaliser:
 
     def _or(self, clause: Clause, literal: Literal) -> None:
         condition, cut = literal.condition, self._cuts[literal.condition.key]
-        truth = cut.intervals_of(condition.ranges)
-        if literal.negated:
-            truth ^= cut.everything
         if condition.field in EITHER and literal.negated:  # neither side
             self._or_and(clause, [literal])
             return
+        truth = cut.intervals_of(condition.ranges)
+        if literal.negated:
+            truth ^= cut.everything
         for name in EITHER.get(condition.field, (condition.field,)):
             cell = (name, condition.mask, 0)
             clause.cells[cell] = clause.cells.get(cell, 0) | truth
