@@ -1,0 +1,101 @@
+"""Messages for whoever runs the programs: the standard `logging`, levels and destinations per module from the configuration.
+
+One line a message: time (UTC), program, level, module, text. Destinations: stderr, journal (systemd's, by its native protocol;
+stderr where there is none), file:PATH (followed through log rotation).
+"""
+
+from __future__ import annotations
+
+import logging
+import logging.handlers
+import socket
+import sys
+import time
+from pathlib import Path
+
+from tmon_common.config.model import Diagnostics
+
+JOURNAL = Path("/run/systemd/journal/socket")
+OWN_PACKAGES = ("tmon_common", "tmon_probe", "tmon_collector", "tmon_store", "trafmon")
+
+_PRIORITIES = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))
+
+
+class _OneLine(logging.Formatter):
+    """2026-11-22T02:12:12.345Z tmon_collector WARNING tmon_collector.spool: text"""
+
+    converter = time.gmtime
+
+    def __init__(self, program: str) -> None:
+        super().__init__(f"%(asctime)s.%(msecs)03dZ {program} %(levelname)s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S")
+
+    def format(self, record: logging.LogRecord) -> str:
+        return super().format(record).replace("\n", " | ")
+
+
+class _Journal(logging.Handler):
+    """Messages to systemd's journal, a datagram each."""
+
+    def __init__(self, program: str) -> None:
+        super().__init__()
+        self._program = program
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        priority = next((p for level, p in _PRIORITIES if record.levelno >= level), 7)
+        text = self.format(record).replace("\n", " | ")
+        try:
+            self._socket.sendto(f"PRIORITY={priority}\nSYSLOG_IDENTIFIER={self._program}\nTRAFMON_MODULE={record.name}\n"
+                                f"MESSAGE={text}\n".encode(), str(JOURNAL))
+        except OSError:
+            self.handleError(record)
+
+    def close(self) -> None:
+        self._socket.close()
+        super().close()
+
+
+def set_up(diagnostics: Diagnostics, program: str) -> None:
+    """Makes loggers do what the configuration says; may be called again. OSError, naming the file, when one cannot be opened."""
+    handlers: dict[str, logging.Handler] = {}
+
+    def handler(destination: str) -> logging.Handler:
+        if destination not in handlers:
+            handlers[destination] = _handler(destination, program)
+        return handlers[destination]
+
+    plan = {package: (diagnostics.level, diagnostics.destination) for package in OWN_PACKAGES}
+    for name, level, destination in diagnostics.modules:
+        plan[name] = (level, destination or plan.get(name, ("", ""))[1])
+    prepared = [(name, level, handler(destination) if destination else None) for name, (level, destination) in plan.items()]
+    for name in list(logging.root.manager.loggerDict):
+        if name.split(".")[0] in OWN_PACKAGES:
+            _reset(logging.getLogger(name))
+    for name, level, chosen in prepared:
+        logger = logging.getLogger(name)
+        logger.setLevel(level.upper())
+        if chosen:
+            logger.addHandler(chosen)
+            logger.propagate = False
+
+
+def _reset(logger: logging.Logger) -> None:
+    for old in list(logger.handlers):
+        logger.removeHandler(old)
+        old.close()
+    logger.setLevel(logging.NOTSET)
+    logger.propagate = True
+
+
+def _handler(destination: str, program: str) -> logging.Handler:
+    if destination.startswith("file:"):
+        path = destination.removeprefix("file:")
+        made: logging.Handler = logging.handlers.WatchedFileHandler(path, encoding="utf-8")
+    elif destination == "journal" and JOURNAL.exists():
+        made = _Journal(program)
+        made.setFormatter(logging.Formatter("%(message)s"))
+        return made
+    else:
+        made = logging.StreamHandler(sys.stderr)
+    made.setFormatter(_OneLine(program))
+    return made

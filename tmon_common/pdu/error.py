@@ -1,0 +1,22 @@
+"""What can be wrong with a datagram."""
+
+from __future__ import annotations
+
+
+class PduError(ValueError):
+    """A datagram that is not a sound PDU. `reason` is one word of REASONS, the counter under which it goes."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(f"{reason}: {detail}" if detail else reason)
+        self.reason = reason
+
+
+REASONS = (
+    "short",  # fewer octets than its type needs
+    "oversized",  # more than MAX_PDU_OCTETS
+    "foreign",  # other magic: not for us
+    "version",  # of a version that is not spoken here
+    "type",  # of an unknown type
+    "corrupt",  # the seal does not match
+    "payload",  # sealed well, but the payload breaks the rules of the codec
+)

@@ -1,0 +1,85 @@
+"""All collectors of a probe: what the child process calls."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tmon_common.config.model import Publication as Parameters
+from tmon_common.observations import Rows
+from tmon_common.pdu import codec
+from tmon_probe.publish.publisher import Publisher
+from tmon_probe.publish.sender import Sender
+
+BLOCKED_WAIT_NS = 1_000_000  # until a socket without room is tried again
+
+
+class Publication:
+    """Publishers and sockets of the probe called `probe`, started at `run` (ms since 1970-01-01 UTC), one each per collector.
+
+    lossless: see Publisher. Every `now_ns` is of one monotonic clock. Nothing here blocks, but for a host name to be resolved.
+    """
+
+    def __init__(self, parameters: Sequence[Parameters], probe: str, run: int, *, lossless: bool = False) -> None:
+        codec.warm_up()
+        self._members = [(Publisher(p, probe, run, lossless=lossless), Sender(p.address, p.port)) for p in parameters]
+
+    @property
+    def publishers(self) -> list[Publisher]:
+        """One per collector, in the order of the configuration; each has `statistics` and `parameters`."""
+        return [publisher for publisher, _ in self._members]
+
+    @property
+    def senders(self) -> list[Sender]:
+        """The sockets, in the same order; each has `errors`."""
+        return [sender for _, sender in self._members]
+
+    def add(self, rows: Rows, now_ns: int) -> None:
+        """Gives rows (copied) to every collector's queue."""
+        for publisher, _ in self._members:
+            publisher.add(rows, now_ns)
+
+    def poll(self, now_ns: int) -> None:
+        """Takes answers and sends what is due, as much as the sockets take."""
+        for publisher, sender in self._members:
+            for datagram in sender.received():
+                publisher.receive(datagram, now_ns)
+            while not sender.blocked:
+                datagrams = publisher.datagrams_to_send(now_ns)
+                if not datagrams:
+                    break
+                sender.send(datagrams, now_ns)
+            else:
+                sender.send([], now_ns)
+
+    def accepts(self) -> bool:
+        """Whether every queue takes more rows (back-pressure)."""
+        return all(publisher.accepts() for publisher, _ in self._members)
+
+    def flush(self, now_ns: int) -> None:
+        """Closes every PDU under construction; `poll` sends them."""
+        for publisher, _ in self._members:
+            publisher.flush(now_ns)
+
+    def filenos(self) -> list[int]:
+        """Sockets to wait for, readable: an answer came."""
+        return [number for _, sender in self._members if (number := sender.fileno()) is not None]
+
+    def next_timer(self, now_ns: int) -> int | None:
+        """When `poll` has to be called next if no socket becomes readable; the past means at once, None never."""
+        times = []
+        for publisher, sender in self._members:
+            if sender.blocked:
+                times.append(now_ns + BLOCKED_WAIT_NS)
+            elif (when := publisher.next_timer()) is not None:
+                times.append(when)
+        return min(times, default=None)
+
+    @property
+    def idle(self) -> bool:
+        """Every collector has all there is (or refuses it)."""
+        return all(publisher.idle for publisher, _ in self._members)
+
+    def close(self) -> None:
+        """Closes the sockets; what is not acknowledged is lost."""
+        for _, sender in self._members:
+            sender.close()
