@@ -20,6 +20,7 @@ class Predicate:
     ranges      value lies in one of these (low, high), both included; a single value is (v, v); addresses are 128-bit numbers,
                 IPv4 ones mapped (::ffff:a.b.c.d)
     mask        if not None: the field AND mask is what is compared (`masked`)
+    names       field `interface` only, instead of ranges: names of interfaces; those that the probe does not have match nothing
     A packet that does not have the field (a port in an ICMP message) does not satisfy the condition, and so satisfies the
     negated one.
     """
@@ -28,6 +29,7 @@ class Predicate:
     ranges: tuple[tuple[int, int], ...]
     mask: int | None = None
     negated: bool = False
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

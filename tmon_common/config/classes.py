@@ -1,0 +1,149 @@
+"""<histograms> and <flow_classes>: what is measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+
+from tmon_common.config.fields import FLOW_FIELDS
+from tmon_common.config.filters import read_filter
+from tmon_common.config.model import SECOND, Analysis, FlowClass, GranularFlow, Histogram
+from tmon_common.config.node import Node, check_unique
+from tmon_common.config.quantities import parse_duration, parse_octets, split_list
+from tmon_common.config.structure import nearest
+from tmon_common.observations import MAX_SLICES
+
+MINUTE, HOUR, DAY = 60 * SECOND, 3600 * SECOND, 86_400 * SECOND
+
+
+@dataclass(frozen=True)
+class AnalysisRule:
+    """What the configuration may ask of an analysis kind.
+
+    histogram_unit  unit of the histogram it needs; "" if it uses none
+    options         names of its options; None: any, the analyser looks at them itself
+    """
+
+    histogram_unit: str = ""
+    options: frozenset[str] | None = frozenset()
+
+
+KNOWN_ANALYSES: Mapping[str, AnalysisRule] = {
+    "ip_counters": AnalysisRule(),
+    "ip_sizes": AnalysisRule(histogram_unit="octets"),
+    "udp_counters": AnalysisRule(),
+    "tcp_counters": AnalysisRule(),
+    "icmp_counters": AnalysisRule(),
+}
+
+
+def read_histograms(nodes: list[Node]) -> tuple[Histogram, ...]:
+    check_unique(nodes, "the configuration")
+    return tuple(_histogram(n) for n in nodes)
+
+
+def _histogram(node: Node) -> Histogram:
+    unit = node.text("unit") or "octets"
+    return Histogram(node.name(), unit, node.value("bounds", _bounds, unit) or ())
+
+
+def _bounds(text: str, unit: str) -> tuple[int, ...]:
+    bounds = tuple(parse_octets(t) if unit == "octets" else parse_duration(t) for t in split_list(text))
+    if not bounds:
+        raise ValueError("expected at least one upper bound")
+    if len(bounds) >= MAX_SLICES:
+        raise ValueError(f"{len(bounds)} bounds make {len(bounds) + 1} slices; expected at most {MAX_SLICES - 1} bounds")
+    for lower, upper in pairwise(bounds):
+        if lower >= upper:
+            raise ValueError(f"{upper} follows {lower}; expected ascending bounds")
+    return bounds
+
+
+def read_classes(
+    nodes: list[Node], histograms: tuple[Histogram, ...], interfaces: frozenset[str], known: Mapping[str, AnalysisRule]
+) -> tuple[FlowClass, ...]:
+    """interfaces: names of those that exist; known: the analysis kinds that exist."""
+    check_unique(nodes, "the configuration")
+    by_name = {h.name: h for h in histograms}
+    return tuple(_flow_class(n, by_name, interfaces, known) for n in nodes)
+
+
+def _flow_class(node: Node, histograms: dict, interfaces: frozenset[str], known: Mapping[str, AnalysisRule]) -> FlowClass:
+    name = node.name()
+    flows, analyses = node.children("flow"), node.children("analysis")
+    check_unique(flows, f'flow class "{name}"')
+    check_unique(analyses, f'flow class "{name}"', "kind")
+    return FlowClass(name, read_filter(node.child("filter"), interfaces), tuple(_granular_flow(f) for f in flows),
+                     tuple(_analysis(a, histograms, known) for a in analyses))
+
+
+def _granular_flow(node: Node) -> GranularFlow:
+    fields = node.value("fields", _flow_fields)
+    bidirectional = node.text("direction") != "unidirectional"
+    if fields is not None and bidirectional:
+        _check_pairs(node, fields)
+    return GranularFlow(node.name(), frozenset(fields or ()), bidirectional,
+                        node.value("obsolescence", parse_duration, SECOND, DAY))
+
+
+def _flow_fields(text: str) -> list[str]:
+    fields = split_list(text)
+    for name in fields:
+        if name not in FLOW_FIELDS:
+            raise ValueError(f'a flow has no field "{name}"{nearest(name, FLOW_FIELDS)}')
+        if fields.count(name) > 1:
+            raise ValueError(f"{name} stands there twice; expected each field once")
+    return fields
+
+
+def _check_pairs(node: Node, fields: list[str]) -> None:
+    """Directions are told apart by who is source and who destination, so both must be there."""
+    for source, destination in (("src_addr", "dst_addr"), ("src_port", "dst_port")):
+        if (source in fields) != (destination in fields):
+            there, lacking = (source, destination) if source in fields else (destination, source)
+            node.problem(f'a bidirectional flow with {there} but without {lacking}; expected both, or direction="unidirectional"',
+                         "fields")
+    if not {"src_addr", "dst_addr"} & set(fields):
+        node.problem('a bidirectional flow needs src_addr and dst_addr to tell its directions apart; expected them in fields, or '
+                     'direction="unidirectional"', "fields")
+
+
+def _analysis(node: Node, histograms: dict[str, Histogram], known: Mapping[str, AnalysisRule]) -> Analysis:
+    kind = node.text("kind") or ""
+    rule = known.get(kind)
+    options = node.children("option")
+    check_unique(options, f'analysis "{kind}"')
+    histogram = node.text("histogram")
+    if rule is None and node.given("kind"):
+        node.problem(f'kind="{kind}": there is no such analysis{nearest(kind, known)}', "kind")
+    elif rule is not None:
+        _check_histogram(node, kind, rule, histogram, histograms)
+        for option in options:
+            name = option.text("name")
+            if name is not None and rule.options is not None and name not in rule.options:
+                option.problem(f'{kind} has no option "{name}"{nearest(name, sorted(rule.options))}', "name")
+    return Analysis(kind, node.value("interval", _interval), histogram,
+                    tuple((o.text("name") or "", o.text("value") or "") for o in options))
+
+
+def _check_histogram(node: Node, kind: str, rule: AnalysisRule, name: str | None, histograms: dict[str, Histogram]) -> None:
+    if name is None:
+        if rule.histogram_unit:
+            node.problem(f'{kind} needs slices; expected histogram="..." with the name of a <histogram> in {rule.histogram_unit}'
+                         f"{', one of: ' + ', '.join(histograms) if histograms else ''}")
+    elif not rule.histogram_unit and rule.options is not None:
+        node.problem(f"{kind} uses no histogram; expected the attribute to be left out", "histogram")
+    elif name not in histograms:
+        node.problem(f'histogram="{name}": there is no such histogram{nearest(name, histograms)}', "histogram")
+    elif rule.histogram_unit and histograms[name].unit != rule.histogram_unit:
+        node.problem(f'histogram="{name}" is in {histograms[name].unit}; {kind} expects one in {rule.histogram_unit}', "histogram")
+
+
+def _interval(text: str) -> int:
+    interval = parse_duration(text, SECOND, HOUR)
+    if MINUTE % interval and (interval % MINUTE or HOUR % interval):
+        raise ValueError("minutes and hours could not be summed up from such intervals; expected one that divides the minute "
+                         "(1s 2s 3s 4s 5s 6s 10s 12s 15s 20s 30s 60s), or whole minutes that divide the hour "
+                         "(2min 3min 4min 5min 6min 10min 12min 15min 20min 30min 1h)")
+    return interval

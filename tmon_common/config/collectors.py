@@ -1,0 +1,76 @@
+"""<collectors>, <store> and <diagnostics>: who collects, where it goes, what the programs tell about themselves."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from pathlib import Path
+
+from tmon_common.config.model import SECOND, Collector, Diagnostics, Store
+from tmon_common.config.node import Node, check_unique
+from tmon_common.config.quantities import parse_duration, parse_file_part, parse_octets, parse_port
+
+DAY = 86_400 * SECOND
+
+
+def read_collectors(nodes: list[Node]) -> tuple[Collector, ...]:
+    check_unique(nodes, "the configuration")
+    return tuple(_collector(n) for n in nodes)
+
+
+def _collector(node: Node) -> Collector:
+    spool = node.child("spool")
+    return Collector(
+        name=node.name(parse_file_part),
+        host=node.text("host") or "",
+        address=node.value("address", parse_listen_address),
+        port=node.value("port", parse_port),
+        receive_buffer_octets=node.value("receive_buffer", parse_octets, 4 << 10, 1 << 30),
+        spool=spool.path("directory") if spool else Path(),
+        **({} if spool is None else {
+            "rotate_ns": spool.value("rotate", parse_duration, SECOND, DAY),
+            "rotate_octets": spool.value("rotate_size", parse_octets, 4 << 10, 64 << 30),
+        }),
+    )
+
+
+def parse_listen_address(text: str) -> str:
+    """An address to bind to."""
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise ValueError("expected an address of the machine, 0.0.0.0 or ::") from None
+
+
+def read_store(node: Node | None) -> Store | None:
+    """None without the element."""
+    return None if node is None else Store(node.text("backend") or "duckdb", node.path("database"))
+
+
+def read_diagnostics(node: Node | None) -> Diagnostics:
+    if node is None:
+        return Diagnostics()
+    modules = node.children("module")
+    check_unique(modules, "<diagnostics>")
+    return Diagnostics(
+        node.text("level") or "warning",
+        _destination(node),
+        tuple((m.value("name", _module) or "", m.text("level") or "", _destination(m)) for m in modules),
+    )
+
+
+def _destination(node: Node) -> str:
+    def parse(text: str) -> str:
+        if text in {"stderr", "journal"}:
+            return text
+        if text.startswith("file:") and text != "file:":
+            return f"file:{node.resolve(text.removeprefix('file:'))}"
+        raise ValueError("expected stderr, journal or file:PATH")
+
+    return node.value("destination", parse) or ""
+
+
+def _module(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", text):
+        raise ValueError("expected a module or package, such as tmon_probe.father")
+    return text

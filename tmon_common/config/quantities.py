@@ -1,0 +1,147 @@
+"""Values as they are written in the configuration: lengths of time, octets, counts, moments, CPU lists, names.
+
+Every parser takes the text, gives the value, and raises ValueError with a message that says what was expected.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+NS_OF = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": 10**9, "min": 60 * 10**9, "h": 3600 * 10**9, "d": 86_400 * 10**9}
+OCTETS_OF = {"": 1, "k": 1 << 10, "KiB": 1 << 10, "M": 1 << 20, "MiB": 1 << 20, "G": 1 << 30, "GiB": 1 << 30,
+             "kB": 10**3, "MB": 10**6, "GB": 10**9}
+COUNT_OF = {"": 1, "k": 1 << 10, "M": 1 << 20}
+MAX_CPU = 4095
+
+_QUANTITY = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,9})?) ?([A-Za-z]*)")
+_NUMBER = re.compile(r"[0-9]{1,39}|0[xX][0-9a-fA-F]{1,32}")
+_NAME = re.compile(r"\w[\w.:-]{0,62}")
+
+
+def parse_duration(text: str, low: int = 0, high: int = 1 << 62) -> int:
+    """ns of "200us", "1.5s", "5min"; a lone 0 needs no unit."""
+    match = _QUANTITY.fullmatch(text)
+    if match is None or (match[2] not in NS_OF and not (match[2] == "" and Decimal(match[1]) == 0)):
+        raise ValueError("expected a length of time such as 200us, 1.5s or 5min (units ns us ms s min h d)")
+    ns = Decimal(match[1]) * NS_OF.get(match[2], 1)
+    if ns != int(ns):
+        raise ValueError("expected whole nanoseconds")
+    if not low <= ns <= high:
+        raise ValueError(f"expected {format_duration(low)} to {format_duration(high)}")
+    return int(ns)
+
+
+def format_duration(ns: int) -> str:
+    """The shortest exact writing that `parse_duration` reads back."""
+    unit = next(u for u in reversed(NS_OF) if ns % NS_OF[u] == 0)
+    return f"{ns // NS_OF[unit]}{unit}" if ns else "0"
+
+
+def parse_octets(text: str, low: int = 0, high: int = 1 << 62) -> int:
+    """Octets of "65535", "64k", "16MiB", "1.5GB"."""
+    match = _QUANTITY.fullmatch(text)
+    if match is None or match[2] not in OCTETS_OF:
+        raise ValueError("expected octets such as 1400, 64k or 16MiB (units k M G KiB MiB GiB kB MB GB)")
+    return _whole(Decimal(match[1]) * OCTETS_OF[match[2]], low, high, "octets")
+
+
+def parse_count(text: str, low: int = 0, high: int = 1 << 62) -> int:
+    """Number of things: "65536", "64k", "1M" (k is 1024)."""
+    match = _QUANTITY.fullmatch(text)
+    if match is None or match[2] not in COUNT_OF:
+        raise ValueError("expected a number such as 65536, 64k or 1M (k is 1024)")
+    return _whole(Decimal(match[1]) * COUNT_OF[match[2]], low, high, "")
+
+
+def format_octets(octets: int) -> str:
+    """The shortest exact writing that `parse_octets` and `parse_count` read back."""
+    for unit, size in (("G", 1 << 30), ("M", 1 << 20), ("k", 1 << 10)):
+        if octets and octets % size == 0:
+            return f"{octets // size}{unit}"
+    return str(octets)
+
+
+def _whole(value: Decimal, low: int, high: int, unit: str) -> int:
+    if value != int(value) or not low <= value <= high:
+        words = [f"{low} to {high}", *([unit] if unit else [])]
+        raise ValueError(f"expected {' '.join(words)}")
+    return int(value)
+
+
+def parse_power_of_two(text: str, low: int, high: int) -> int:
+    """A count that is a power of two; the message names those beside it."""
+    count = parse_count(text, low, high)
+    if count & (count - 1):
+        below = 1 << (count.bit_length() - 1)
+        raise ValueError(f"expected a power of two, such as {below} or {2 * below}")
+    return count
+
+
+def parse_number(text: str, low: int = 0, high: int = (1 << 128) - 1) -> int:
+    """Decimal or 0x hexadecimal."""
+    if not _NUMBER.fullmatch(text):
+        raise ValueError(f"expected a number, {low} to {high}")
+    number = int(text, 0) if text[1:2] in "xX" and len(text) > 2 else int(text)
+    if not low <= number <= high:
+        raise ValueError(f"expected {low} to {high}")
+    return number
+
+
+def parse_port(text: str) -> int:
+    """UDP port of a socket."""
+    return parse_number(text, 1, 65535)
+
+
+def parse_multiplier(text: str, low: float, high: float) -> float:
+    """Decimal number."""
+    if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text) or not low <= float(text) <= high:
+        raise ValueError(f"expected {low:g} to {high:g}, such as 1.5")
+    return float(text)
+
+
+def parse_moment(text: str) -> int:
+    """ns since 1970-01-01 UTC of an ISO 8601 date and time that says its zone."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise ValueError("expected date, time and zone, such as 2026-11-22T10:00:00Z")
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) * 1000
+
+
+def parse_cpus(text: str) -> tuple[int, ...]:
+    """CPU numbers, ascending: "1-3 5"."""
+    cpus: set[int] = set()
+    for part in split_list(text):
+        match = re.fullmatch(r"([0-9]{1,4})(?:-([0-9]{1,4}))?", part)
+        if match is None or int(match[2] or match[1]) > MAX_CPU:
+            raise ValueError(f"{part} is not a CPU; expected numbers and ranges such as 1-3 5, 0 to {MAX_CPU}")
+        low, high = int(match[1]), int(match[2] or match[1])
+        if low > high:
+            raise ValueError(f"range {part} is empty; expected {high}-{low}?")
+        cpus.update(range(low, high + 1))
+    if not cpus:
+        raise ValueError("expected CPU numbers and ranges such as 1-3 5")
+    return tuple(sorted(cpus))
+
+
+def parse_name(text: str) -> str:
+    """A name given to something in the configuration."""
+    if not _NAME.fullmatch(text):
+        raise ValueError("expected a name: a letter, digit or _, then the same and . : - ; no blanks; at most 63 characters")
+    return text
+
+
+def parse_file_part(text: str) -> str:
+    """A name that becomes part of file names."""
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,62}", text):
+        raise ValueError("expected letters A to Z, digits, _ and - only (it is part of file names); at most 63 characters")
+    return text
+
+
+def split_list(text: str) -> list[str]:
+    """Members of a list, separated by blanks (commas do no harm)."""
+    return re.split(r"[\s,]+", text.strip(" \t\r\n,")) if text.strip(" \t\r\n,") else []

@@ -1,0 +1,57 @@
+"""The configuration file, checked and turned into dataclasses. All that is wrong in it is told together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from tmon_common.config.classes import KNOWN_ANALYSES, AnalysisRule, read_classes, read_histograms
+from tmon_common.config.collectors import read_collectors, read_diagnostics, read_store
+from tmon_common.config.document import Document, load_document
+from tmon_common.config.grammar import grammar
+from tmon_common.config.model import Configuration, Store
+from tmon_common.config.node import Node
+from tmon_common.config.probes import read_probes
+from tmon_common.config.problems import ProblemList
+from tmon_common.config.quantities import parse_moment
+from tmon_common.config.structure import check_structure
+
+
+def read(path: Path | str, known_analyses: Mapping[str, AnalysisRule] = KNOWN_ANALYSES) -> Configuration:
+    """The configuration in a file. known_analyses: what <analysis kind> may be, plug-ins included.
+
+    ConfigurationError holds everything that is wrong, by line; nothing else is raised for what a file may contain.
+    """
+    return read_document(load_document(Path(path)), known_analyses)
+
+
+def read_document(document: Document, known_analyses: Mapping[str, AnalysisRule] = KNOWN_ANALYSES) -> Configuration:
+    """The same of a document that is in memory."""
+    rules = grammar()
+    problems = ProblemList(document.path)
+    check_structure(document, rules, problems)
+    if document.root.tag != "trafmon":
+        problems.raise_if_any()
+    root = Node(document.root, document, rules, problems)
+    interfaces = frozenset(e.get("name", "") for e in document.root.iter("interface"))
+
+    histograms = read_histograms(_members(root, "histograms", "histogram"))
+    classes = read_classes(_members(root, "flow_classes", "flow_class"), histograms, interfaces, known_analyses)
+    collectors = read_collectors(_members(root, "collectors", "collector"))
+    probes = read_probes(_members(root, "probes", "probe"), classes, collectors)
+    configuration = Configuration(
+        path=document.path,
+        probes=probes,
+        collectors=collectors,
+        classes=classes,
+        histograms=histograms,
+        diagnostics=read_diagnostics(root.child("diagnostics")),
+        store=read_store(root.child("store")) or Store(database=root.resolve(str(Store().database))),
+        start_at_ns=root.value("startAt", parse_moment),
+    )
+    problems.raise_if_any()
+    return configuration
+
+
+def _members(root: Node, group: str, tag: str) -> list[Node]:
+    return [member for g in root.children(group) for member in g.children(tag)]

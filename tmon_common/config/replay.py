@@ -1,0 +1,91 @@
+"""The user's own configuration, made to replay recordings on this machine: `trafmon analyse --config FILE`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from lxml import etree
+
+from tmon_common.config.default import (
+    collector_element,
+    interface_names,
+    publish_element,
+    replay_elements,
+    store_element,
+    xml_text,
+)
+from tmon_common.config.document import Document, load_document
+from tmon_common.config.model import Configuration
+from tmon_common.config.problems import ProblemList
+from tmon_common.config.quantities import split_list
+from tmon_common.config.read import read_document
+from tmon_common.config.select import select_probe
+
+
+def with_replay(
+    configuration: Configuration, captures: Sequence[Path], spool: Path, database: Path, port: int, *,
+    probe: str | None = None, pace: str = "full"
+) -> str:
+    """XML text of the configuration with one of its probes left, which replays the captures; collector and store as analyse has them.
+
+    The first capture takes the name of the probe's first interface, and so on, so that filters on interfaces still hold; those
+    beyond are named after their files. probe: its name; by default the only one, or the first one.
+    ConfigurationError if the file is wrong, has no probe of that name, or filters on an interface for which there is no capture.
+    """
+    document = load_document(configuration.path)
+    declared = read_document(document)
+    wanted = select_probe(declared, probe or declared.probes[0].name)
+    own_names = [i.name for i in wanted.interfaces][: len(captures)]
+    names = own_names + interface_names(captures[len(own_names):], own_names)
+    _leave_out_other_interfaces(document, names)
+
+    root = document.root
+    root.attrib.pop("startAt", None)
+    _make_destinations_absolute(root, configuration.path.absolute().parent)
+    kept = _only_probe(root.find("probes"), wanted.name)
+    kept.attrib.pop("host", None)
+    for old in kept.findall("interface") + kept.findall("publish"):
+        kept.remove(old)
+    kept.extend(replay_elements(captures, names, pace))
+    kept.append(publish_element(port))
+    root.find("collectors")[:] = [collector_element(spool, port)]
+    for old in root.findall("store"):
+        root.remove(old)
+    root.append(store_element(database))
+    return xml_text(root)
+
+
+def _leave_out_other_interfaces(document: Document, names: Sequence[str]) -> None:
+    """Conditions on interfaces keep only those that there are; the others match nothing anyway."""
+    problems = ProblemList(document.path)
+    for match in document.root.iter("match"):
+        if match.get("field", "").strip() != "interface":
+            continue
+        way = "in" if "in" in match.attrib else "is"
+        kept = [n for n in split_list(match.get(way)) if n in names]
+        if kept:
+            match.set(way, " ".join(kept))
+        else:
+            problems.add(document.line(match, way), match.tag,
+                         f'{way}="{match.get(way)}": no capture stands for that interface (captures stand for {", ".join(names)}); '
+                         "expected a capture for each interface of the probe, in the order of the configuration")
+    problems.raise_if_any()
+
+
+def _only_probe(probes: etree._Element, name: str) -> etree._Element:
+    """The probe of that name, the others being removed."""
+    for element in probes.findall("probe"):
+        if element.get("name").strip() == name:
+            kept = element
+        else:
+            probes.remove(element)
+    return kept
+
+
+def _make_destinations_absolute(root: etree._Element, base: Path) -> None:
+    """The text is put elsewhere, so that files of diagnostics must not depend on where it lies."""
+    for element in root.iter("diagnostics", "module"):
+        destination = element.get("destination", "").strip()
+        if destination.startswith("file:"):
+            element.set("destination", f"file:{base / destination.removeprefix('file:')}")
