@@ -3,7 +3,7 @@
     filters -> intervals of each field -> formula of each class -> planes of words, a bit a class -> LLVM -> machine code
 
 All classes are evaluated at once, bit by bit in 64-bit words, so that 64 classes cost little more than one. Making the code
-takes some 10 to 50 ms, so nothing is cached on disk, where it would have to be trusted.
+takes 10 to 30 ms, so nothing is cached on disk, where it would have to be trusted.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from tmon_common.config.model import Filter
 from tmon_probe.father.sieve.assembly import assembly_of
 from tmon_probe.father.sieve.formula import Normaliser, predicates
-from tmon_probe.father.sieve.intervals import condition_of, cuts_of
+from tmon_probe.father.sieve.intervals import condition_of, cuts_of, without_many_masks
 from tmon_probe.father.sieve.machine import NAME, Sieve
 from tmon_probe.father.sieve.planes import planes_of
 
@@ -28,7 +28,9 @@ def compile_sieve(filters: Sequence[Filter], interface_numbers: Mapping[str, int
     """
     if len(filters) > MAX_CLASSES:
         raise ValueError(f"{len(filters)} flow classes: a probe observes {MAX_CLASSES} at most")
-    conditions = {p: condition_of(p, interface_numbers) for f in filters for p in predicates(f)}
+    distinct = list(dict.fromkeys(p for f in filters for p in predicates(f)))
+    ready = without_many_masks(condition_of(p, interface_numbers) for p in distinct)
+    conditions = dict(zip(distinct, ready, strict=True))
     cuts = cuts_of(conditions.values())
     normaliser = Normaliser(conditions.__getitem__, cuts)
     planes = planes_of([normaliser.formula(f) for f in filters], cuts)

@@ -14,6 +14,7 @@ from operator import index
 from tmon_common.config.model import Predicate
 from tmon_probe.father.sieve.sources import EITHER, SOURCES
 
+MAX_MASKS = 3  # of one field, among them none at all
 Ranges = tuple[tuple[int, int], ...]
 Key = tuple[str, int]  # domain, mask (0: the value as it is)
 
@@ -71,7 +72,7 @@ def condition_of(predicate: Predicate, interface_numbers: Mapping[str, int]) -> 
     """The predicate without its negation: clipped to the field's width, prefix masks turned into ranges, names into numbers."""
     _, bits = domain_of(predicate.field)
     top = (1 << bits) - 1
-    numbers = [interface_numbers[n] for n in getattr(predicate, "names", ()) if n in interface_numbers]
+    numbers = [interface_numbers[n] for n in predicate.names if n in interface_numbers]
     ranges = [(index(low), index(high)) for low, high in (*predicate.ranges, *((n, n) for n in numbers))]
     mask = top if predicate.mask is None else index(predicate.mask) & top
     low_bits = top ^ mask
@@ -80,6 +81,23 @@ def condition_of(predicate: Predicate, interface_numbers: Mapping[str, int]) -> 
         ranges = [(-(-low // block) * block, high // block * block + low_bits) for low, high in ranges]
         mask = 0
     return Condition(predicate.field, mask, _disjoint(ranges, top))
+
+
+def without_many_masks(conditions: Iterable[Condition]) -> list[Condition]:
+    """The same conditions; where many masks look at an octet, rewritten without masks, so that one look at it serves them all."""
+    conditions = list(conditions)
+    masks: dict[str, set[int]] = {}
+    for condition in conditions:
+        masks.setdefault(condition.key[0], set()).add(condition.mask)
+    return [
+        Condition(c.field, 0, _octets_of(c)) if c.mask and len(masks[c.key[0]]) > MAX_MASKS and domain_of(c.field)[1] == 8 else c
+        for c in conditions
+    ]
+
+
+def _octets_of(condition: Condition) -> Ranges:
+    values = (v for v in range(256) if any(low <= v & condition.mask <= high for low, high in condition.ranges))
+    return _disjoint(((v, v) for v in values), 255)
 
 
 def _disjoint(ranges: Iterable[tuple[int, int]], top: int) -> Ranges:

@@ -17,10 +17,10 @@ _V4_END = _V4_START + (1 << _V4_BITS)
 
 def table(module: ir.Module, values: np.ndarray, element: ir.IntType) -> ir.Value:
     """A constant array in the code, as pointer to its first element."""
-    octets = bytearray(values.tobytes())
+    octets = values.tobytes()
     kind = ir.ArrayType(I8, len(octets))
     variable = ir.GlobalVariable(module, kind, name=module.get_unique_name("table"))
-    variable.initializer = ir.Constant(kind, octets)
+    variable.initializer = ir.FormattedConstant(kind, 'c"\\' + octets.hex("\\") + '"')
     variable.global_constant = True
     variable.linkage = "private"
     variable.align = 64
@@ -38,10 +38,14 @@ def interval(b: ir.IRBuilder, value: ir.Value, cut: Cut) -> ir.Value:
         return _address_interval(b, value, cut)
     if bits == 32:
         return _bisect(b, value, cut.starts)
-    numbers = np.searchsorted(np.array(cut.starts), np.arange(1 << bits), side="right").astype(np.uint16)
+    lengths = np.diff([0, *cut.starts, 1 << bits])
+    numbers = np.repeat(np.arange(len(lengths), dtype=np.uint16), lengths)
     if bits == 16:  # pages of 256 values; equal pages, and those within one interval are many, are kept once
-        pages, page_of = np.unique(numbers.reshape(256, 256), axis=0, return_inverse=True)
-        page = load(b, table(b.module, page_of.astype(np.uint16), I16), b.zext(b.lshr(value, I16(8)), I64))
+        rows = [page.tobytes() for page in numbers.reshape(256, 256)]
+        page_number = {row: k for k, row in enumerate(dict.fromkeys(rows))}
+        page_of = np.array([page_number[row] for row in rows], np.uint16)
+        pages = np.frombuffer(b"".join(page_number), np.uint16)
+        page = load(b, table(b.module, page_of, I16), b.zext(b.lshr(value, I16(8)), I64))
         offset = b.or_(b.shl(b.zext(page, I64), I64(8)), b.zext(b.and_(value, I16(255)), I64))
         return b.zext(load(b, table(b.module, pages, I16), offset), I64)
     return b.zext(load(b, table(b.module, numbers, I16), b.zext(value, I64)), I64)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import llvmlite.binding as llvm
 
 NAME = "sieve"
@@ -28,27 +26,16 @@ class Sieve:
 
 
 def _assemble(assembly: str) -> llvm.ExecutionEngine:
-    machine = _target_machine()
+    """The code is written as optimisers leave it, so none of LLVM's passes but those of code generation run on it."""
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    machine = llvm.Target.from_default_triple().create_target_machine(
+        cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=2, jit=True
+    )
     module = llvm.parse_assembly(assembly)
     module.triple = machine.triple
     module.data_layout = str(machine.target_data)
     module.verify()
-    options = llvm.create_pipeline_tuning_options(speed_level=2)
-    passes = llvm.create_pass_builder(machine, options)
-    passes.getModulePassManager().run(module, passes)
-    engine = llvm.create_mcjit_compiler(module, _new_target_machine())  # which becomes its owner
+    engine = llvm.create_mcjit_compiler(module, machine)
     engine.finalize_object()
     return engine
-
-
-@cache
-def _target_machine() -> llvm.TargetMachine:
-    return _new_target_machine()
-
-
-def _new_target_machine() -> llvm.TargetMachine:
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
-    return llvm.Target.from_default_triple().create_target_machine(
-        cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=2, jit=True
-    )
