@@ -4,7 +4,7 @@ from numba import njit, uint64
 
 from tmon_probe import records as r
 from tmon_probe.father import counts
-from tmon_probe.father.link import IP_BY_VERSION, NO_VLAN, NOT_IP, find_network
+from tmon_probe.father.link import ETHERTYPE_IPV4, ETHERTYPE_IPV6, NO_VLAN, NOT_IP, find_network
 from tmon_probe.father.network import GOOD, NO_TRANSPORT, dissect_ip
 from tmon_probe.father.sieve_call import call_sieve
 
@@ -97,7 +97,8 @@ def _is_error(version, kind):
 @njit(cache=True, nogil=True)
 def _quote(data, at, end, error, record):
     """The packet quoted at data[at:end] by the ICMP message of record `error`, into `record`. False if its header is not there."""
-    verdict, _, _ = dissect_ip(data, at, end, end, IP_BY_VERSION, record)
+    kind = ETHERTYPE_IPV4 if error.ip_version == 4 else ETHERTYPE_IPV6
+    verdict, _, _ = dissect_ip(data, at, end, end, kind, record)
     if verdict != GOOD:
         return False
     record.time_ns = error.time_ns

@@ -1,0 +1,95 @@
+"""The contract of an analyser, built-in or plugged in, and the shape shared by those that count per flow and interval."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from tmon_common.config.model import Analysis, Configuration
+from tmon_common.observations import Kind, Rows
+from tmon_probe.child.batch import FlowBatch
+from tmon_probe.child.flows import Spec
+from tmon_probe.child.intervals import OpenRows
+
+Emit = Callable[[Rows], None]
+"""Where an analyser puts finished rows: they are published."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One granular flow definition that asks for this analyser. number: position in FlowBatch.flow."""
+
+    number: int
+    spec: Spec
+    analysis: Analysis
+
+
+class Analyser(Protocol):
+    """Made once, by `factory(tasks, configuration, emit)`. Times are packet times in ns."""
+
+    def process(self, batch: FlowBatch) -> None:
+        """Look at every record of the batch once."""
+
+    def flush(self, now_ns: int) -> None:
+        """Publish what ended at or before now_ns."""
+
+    def retire(self, entries: np.ndarray) -> None:
+        """These flow entries (int32) are about to be reused: publish and forget what is known of them."""
+
+    def finish(self) -> None:
+        """Nothing more comes: publish everything."""
+
+
+class IntervalAnalyser:
+    """Counts into open rows with one compiled kernel.
+
+    Subclasses set `kind`, and `kernel(records, first, count, flow, direction, numbers, interval_ns, *open rows, *parameters)`;
+    they may override `template` (a row with nothing counted), `parameters` (further arguments of the kernel) and `strings`.
+    """
+
+    kind: Kind
+
+    def __init__(self, tasks: list[Task], configuration: Configuration, emit: Emit) -> None:
+        self._tasks, self._configuration, self._emit = tasks, configuration, emit
+        self._open = [OpenRows(self.kind, t.analysis.interval_ns, self.template(t)) for t in tasks]
+        self._parameters = [self.parameters(t) for t in tasks]
+
+    @staticmethod
+    def kernel(*arguments) -> None:
+        raise NotImplementedError
+
+    def template(self, task: Task) -> np.ndarray:  # noqa: ARG002 for those who override
+        return np.zeros(self.kind.words, np.int64)
+
+    def parameters(self, task: Task) -> tuple:  # noqa: ARG002 for those who override
+        return ()
+
+    def strings(self) -> list[str]:
+        """String table of the rows."""
+        return []
+
+    def process(self, batch: FlowBatch) -> None:
+        for task, opened, parameters in zip(self._tasks, self._open, self._parameters, strict=True):
+            arrays = opened.prepare(batch.count - batch.first, len(batch.numbers))
+            self.kernel(batch.records, batch.first, batch.count, batch.flow[task.number], batch.direction[task.number],
+                        batch.numbers, opened.interval_ns, *arrays, *parameters)
+            self._publish(opened.take_finished())
+
+    def flush(self, now_ns: int) -> None:
+        for opened in self._open:
+            self._publish(opened.close_until(now_ns))
+
+    def retire(self, entries: np.ndarray) -> None:
+        for opened in self._open:
+            self._publish(opened.close_flows(entries))
+
+    def finish(self) -> None:
+        for opened in self._open:
+            self._publish(opened.close_all())
+
+    def _publish(self, words: np.ndarray) -> None:
+        if len(words):
+            self._emit(Rows.from_words(self.kind, words, self.strings()))

@@ -1,0 +1,32 @@
+"""Packets, octets and fragments of a flow per interval."""
+
+from numba import njit
+
+from tmon_common.observations import IP_COUNTERS
+from tmon_probe import records as r
+from tmon_probe.child.analyser import IntervalAnalyser
+from tmon_probe.child.intervals import row_for
+
+_PACKETS, _OCTETS, _FRAGMENTS = (IP_COUNTERS.word_of(n) for n in ("packets", "octets", "fragments"))
+_QUOTED, _FRAGMENT = r.QUOTED, r.FRAGMENT
+
+
+@njit(cache=True, nogil=True)
+def _kernel(records, first, count, flow, direction, numbers, interval_ns, rows, flow_of_row, row_of_flow, finished, counts,
+            template):
+    for i in range(first, count):
+        f = flow[i]
+        record = records[i]
+        if f < 0 or record.flags & _QUOTED:
+            continue
+        row = row_for(rows, flow_of_row, row_of_flow, finished, counts, template, f, numbers[f], record.time_ns, interval_ns)
+        way = direction[i]
+        rows[row, _PACKETS + way] += 1
+        rows[row, _OCTETS + way] += record.ip_octets
+        if record.flags & _FRAGMENT:
+            rows[row, _FRAGMENTS + way] += 1
+
+
+class IpCounters(IntervalAnalyser):
+    kind = IP_COUNTERS
+    kernel = staticmethod(_kernel)

@@ -1,0 +1,58 @@
+"""Histogram and moments of the IP packet sizes of a flow per interval."""
+
+import numpy as np
+from numba import njit
+
+from tmon_common.observations import ABSENT, IP_SIZES
+from tmon_probe import records as r
+from tmon_probe.child.analyser import IntervalAnalyser, Task
+from tmon_probe.child.intervals import row_for
+
+_HISTOGRAM, _POPULATION, _SUM, _SQUARES, _MINIMUM, _MAXIMUM, _SLICE = (
+    IP_SIZES.word_of(n) for n in ("histogram", "population", "sum", "sum_of_squares", "minimum", "maximum", "slice_01"))
+_QUOTED = r.QUOTED
+
+
+@njit(cache=True, nogil=True)
+def _kernel(records, first, count, flow, direction, numbers, interval_ns, rows, flow_of_row, row_of_flow, finished, counts,
+            template, bounds):
+    for i in range(first, count):
+        f = flow[i]
+        record = records[i]
+        if f < 0 or record.flags & _QUOTED:
+            continue
+        row = row_for(rows, flow_of_row, row_of_flow, finished, counts, template, f, numbers[f], record.time_ns, interval_ns)
+        way = int(direction[i])
+        size = int(record.ip_octets)
+        if rows[row, _POPULATION + way] == 0:
+            rows[row, _MINIMUM + way] = size
+            rows[row, _MAXIMUM + way] = size
+        elif size < rows[row, _MINIMUM + way]:
+            rows[row, _MINIMUM + way] = size
+        elif size > rows[row, _MAXIMUM + way]:
+            rows[row, _MAXIMUM + way] = size
+        rows[row, _POPULATION + way] += 1
+        rows[row, _SUM + way] += size
+        rows[row, _SQUARES + way] += size * size
+        at = 0
+        while at < len(bounds) and size > bounds[at]:
+            at += 1
+        rows[row, _SLICE + 2 * at + way] += 1
+
+
+class IpSizes(IntervalAnalyser):
+    kind = IP_SIZES
+    kernel = staticmethod(_kernel)
+
+    def template(self, task: Task) -> np.ndarray:
+        row = np.zeros(1, self.kind.dtype)
+        row["histogram"] = self.strings().index(task.analysis.histogram)
+        for column in ("minimum", "minimum_rev", "maximum", "maximum_rev"):
+            row[column] = ABSENT
+        return row.view(np.int64)
+
+    def parameters(self, task: Task) -> tuple:
+        return (np.array(self._configuration.histogram_by_name[task.analysis.histogram].bounds, np.int64),)
+
+    def strings(self) -> list[str]:
+        return [h.name for h in self._configuration.histograms]

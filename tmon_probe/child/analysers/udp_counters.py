@@ -1,0 +1,35 @@
+"""UDP datagrams of a flow per interval."""
+
+from numba import njit
+
+from tmon_common.observations import UDP_COUNTERS
+from tmon_probe import records as r
+from tmon_probe.child.analyser import IntervalAnalyser
+from tmon_probe.child.intervals import row_for
+
+_DATAGRAMS, _PAYLOAD, _EMPTY, _UNCHECKED = (
+    UDP_COUNTERS.word_of(n) for n in ("datagrams", "payload_octets", "empty_datagrams", "no_checksum"))
+_QUOTED, _HAS_UDP, _NO_CHECKSUM = r.QUOTED, r.HAS_UDP, r.NO_CHECKSUM
+
+
+@njit(cache=True, nogil=True)
+def _kernel(records, first, count, flow, direction, numbers, interval_ns, rows, flow_of_row, row_of_flow, finished, counts,
+            template):
+    for i in range(first, count):
+        f = flow[i]
+        record = records[i]
+        if f < 0 or record.flags & (_QUOTED | _HAS_UDP) != _HAS_UDP:
+            continue
+        row = row_for(rows, flow_of_row, row_of_flow, finished, counts, template, f, numbers[f], record.time_ns, interval_ns)
+        way = direction[i]
+        rows[row, _DATAGRAMS + way] += 1
+        rows[row, _PAYLOAD + way] += record.payload_octets
+        if record.payload_octets == 0:
+            rows[row, _EMPTY + way] += 1
+        if record.flags & _NO_CHECKSUM:
+            rows[row, _UNCHECKED + way] += 1
+
+
+class UdpCounters(IntervalAnalyser):
+    kind = UDP_COUNTERS
+    kernel = staticmethod(_kernel)

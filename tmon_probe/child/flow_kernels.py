@@ -1,0 +1,111 @@
+"""Kernels of the flow table: open addressing over exact keys, any number of granular flow definitions in one pass."""
+
+from numba import int64, njit, uint8, uint64
+
+from tmon_probe import records as r
+
+KEY_WORDS = 6
+"""uint64 words of a key: source address (2), destination address (2), ports + interface + VLAN, the rest."""
+
+_HAS_PORTS = r.HAS_PORTS
+PORTS_HELD = 1 << 40  # in the last word: the packet had ports
+_SPEC_SHIFT = uint64(48)  # in the last word: number of the granular flow definition
+_MULTIPLIER = uint64(0x9E3779B97F4A7C15)
+
+
+@njit(cache=True, nogil=True)
+def assign_flows(records, count, start_at, spec_class, spec_masks, spec_bidirectional, seed, slots, keys, hashes, swapped, first_ns,
+                 last_ns, free, counters, flow, direction):
+    """Flow of every record for every granular flow definition whose class it belongs to; unknown ones are entered.
+
+    records         records.PACKET (n,); those from `start_at` to `count` are done
+    spec_class      uint64 (specs,): bit of the class of each definition
+    spec_masks      uint64 (specs, KEY_WORDS): bits of the key that it holds
+    spec_bidirectional  uint8 (specs,): both directions share a flow
+    slots           int32 (power of two,): flow + 1, or 0
+    keys, hashes, swapped, first_ns, last_ns    the flows: uint64 (flows, KEY_WORDS), uint64, uint8, int64, int64
+    free            int32: stack of free flow entries; counters[0] is its height
+    flow, direction int32, uint8 (specs, n): filled with the flow (-1: not of this class) and 0 forward, 1 reverse
+    Returns the first record not done: `count`, or one for which no entry was left.
+    """
+    wrap = len(slots) - 1
+    specs = len(spec_class)
+    for i in range(start_at, count):
+        if counters[0] < specs:
+            return i
+        record = records[i]
+        mask = record.class_mask
+        ports = (uint64(record.src_port) << uint64(48)) | (uint64(record.dst_port) << uint64(32))
+        ports_reverse = (uint64(record.dst_port) << uint64(48)) | (uint64(record.src_port) << uint64(32))
+        place = (uint64(record.interface) << uint64(16)) | uint64(record.vlan)
+        rest = (uint64(record.protocol) << uint64(8)) | uint64(record.tos >> 2)
+        if record.flags & _HAS_PORTS:
+            rest |= uint64(PORTS_HELD)
+        for s in range(specs):
+            flow[s, i] = -1
+            if mask & spec_class[s] == 0:
+                continue
+            a = record.src_hi & spec_masks[s, 0]
+            b = record.src_lo & spec_masks[s, 1]
+            c = record.dst_hi & spec_masks[s, 2]
+            d = record.dst_lo & spec_masks[s, 3]
+            e = (ports | place) & spec_masks[s, 4]
+            f = (rest & spec_masks[s, 5]) | (uint64(s) << _SPEC_SHIFT)
+            swap = uint8(0)
+            if spec_bidirectional[s]:
+                other = (ports_reverse | place) & spec_masks[s, 4]
+                if a > c or (a == c and (b > d or (b == d and e > other))):
+                    swap = uint8(1)
+                    a, b, c, d, e = c, d, a, b, other
+            hashed = _hash(seed, a, b, c, d, e, f)
+            at = int64(hashed) & wrap
+            found = -1
+            while slots[at] != 0:
+                found = slots[at] - 1
+                if (hashes[found] == hashed and keys[found, 0] == a and keys[found, 1] == b and keys[found, 2] == c
+                        and keys[found, 3] == d and keys[found, 4] == e and keys[found, 5] == f):
+                    break
+                found = -1
+                at = (at + 1) & wrap
+            if found < 0:
+                counters[0] -= 1
+                found = int64(free[counters[0]])
+                slots[at] = found + 1
+                keys[found, 0] = a
+                keys[found, 1] = b
+                keys[found, 2] = c
+                keys[found, 3] = d
+                keys[found, 4] = e
+                keys[found, 5] = f
+                hashes[found] = hashed
+                swapped[found] = swap
+                first_ns[found] = record.time_ns
+                last_ns[found] = record.time_ns
+            elif record.time_ns > last_ns[found]:
+                last_ns[found] = record.time_ns
+            flow[s, i] = found
+            direction[s, i] = swap ^ swapped[found]
+    return count
+
+
+@njit(cache=True, nogil=True)
+def _hash(seed, a, b, c, d, e, f):
+    """64-bit hash of a key: multiply and fold, word by word. The seed keeps others from choosing colliding keys."""
+    h = seed
+    for word in (a, b, c, d, e, f):
+        h = (h ^ word) * _MULTIPLIER
+        h ^= h >> uint64(29)
+    return h
+
+
+@njit(cache=True, nogil=True)
+def rebuild_slots(slots, hashes, live):
+    """Enter the flows where `live` (uint8) is 1 into emptied `slots` (int32, power of two)."""
+    slots[:] = 0
+    wrap = len(slots) - 1
+    for flow in range(len(live)):
+        if live[flow]:
+            at = int64(hashes[flow]) & wrap
+            while slots[at] != 0:
+                at = (at + 1) & wrap
+            slots[at] = flow + 1

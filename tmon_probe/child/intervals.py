@@ -1,0 +1,108 @@
+"""Rows under construction: one open row per flow that had something to count in its current interval.
+
+The rows lie densely, in the form they are published in; an entry per flow points to its row. So memory follows the flows
+that are active, a finished row is one copy, and closing an interval touches nothing but open rows.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from tmon_common.observations import Kind
+
+FLOW, START, END = 0, 1, 2
+"""Words of the first columns of every kind counted per flow and interval (observations.counters.FLOW_INTERVAL)."""
+_FIRST_ROWS = 1024
+
+
+class OpenRows:
+    """Open rows of one kind for one granular flow definition.
+
+    template    int64 (kind.words,): a row with nothing counted yet
+    """
+
+    def __init__(self, kind: Kind, interval_ns: int, template: np.ndarray) -> None:
+        self.kind, self.interval_ns, self.template = kind, interval_ns, template
+        self.rows = np.zeros((_FIRST_ROWS, kind.words), np.int64)
+        self.flow_of_row = np.zeros(_FIRST_ROWS, np.int32)
+        self.row_of_flow = np.zeros(0, np.int32)
+        self.finished = np.zeros((_FIRST_ROWS, kind.words), np.int64)
+        self.counts = np.zeros(2, np.int64)  # open rows, finished rows
+        self._next_end_ns = np.iinfo(np.int64).max
+
+    def prepare(self, packets: int, entries: int) -> tuple[np.ndarray, ...]:
+        """Make room for `packets` more rows and `entries` flows; then the arrays, in the order that `row_for` takes them."""
+        if len(self.row_of_flow) < entries:
+            more = np.full(entries - len(self.row_of_flow), -1, np.int32)
+            self.row_of_flow = np.concatenate([self.row_of_flow, more])
+        needed = int(self.counts[0]) + packets
+        if len(self.rows) < needed:
+            size = max(needed, 2 * len(self.rows))
+            self.rows = np.concatenate([self.rows, np.zeros((size - len(self.rows), self.kind.words), np.int64)])
+            self.flow_of_row = np.concatenate([self.flow_of_row, np.zeros(size - len(self.flow_of_row), np.int32)])
+        if len(self.finished) < packets:
+            self.finished = np.zeros((packets, self.kind.words), np.int64)
+        self.counts[1] = 0
+        return self.rows, self.flow_of_row, self.row_of_flow, self.finished, self.counts, self.template
+
+    def take_finished(self) -> np.ndarray:
+        """Rows (n, words) finished by the last kernel call, a copy."""
+        return self.finished[: int(self.counts[1])].copy()
+
+    def close_until(self, now_ns: int) -> np.ndarray:
+        """Rows whose interval ended at or before packet time now_ns; they are open no more."""
+        if now_ns < self._next_end_ns and self._next_end_ns != np.iinfo(np.int64).max:
+            return self.rows[:0].copy()
+        self._next_end_ns = (now_ns // self.interval_ns + 1) * self.interval_ns
+        return self._close(self.rows[: int(self.counts[0]), END] <= now_ns)
+
+    def close_flows(self, entries: np.ndarray) -> np.ndarray:
+        """Open rows of these flow entries, whatever their interval."""
+        known = entries[entries < len(self.row_of_flow)]
+        rows = self.row_of_flow[known]
+        chosen = np.zeros(int(self.counts[0]), bool)
+        chosen[rows[rows >= 0]] = True
+        return self._close(chosen)
+
+    def close_all(self) -> np.ndarray:
+        return self._close(np.ones(int(self.counts[0]), bool))
+
+    def _close(self, chosen: np.ndarray) -> np.ndarray:
+        """Take out the chosen (bool, open rows) and move the others together."""
+        if not chosen.any():
+            return self.rows[:0].copy()
+        count = int(self.counts[0])
+        closed = self.rows[:count][chosen]
+        self.row_of_flow[self.flow_of_row[:count][chosen]] = -1
+        kept = np.flatnonzero(~chosen)
+        self.rows[: len(kept)] = self.rows[kept]
+        self.flow_of_row[: len(kept)] = self.flow_of_row[kept]
+        self.row_of_flow[self.flow_of_row[: len(kept)]] = np.arange(len(kept), dtype=np.int32)
+        self.counts[0] = len(kept)
+        return closed
+
+
+@njit(cache=True, nogil=True)
+def row_for(rows, flow_of_row, row_of_flow, finished, counts, template, flow, number, time_ns, interval_ns):
+    """Position in `rows` of the open row of `flow` for the interval that holds time_ns.
+
+    A row of another interval is finished and begun anew. All arrays as `OpenRows.prepare` gives them.
+    """
+    row = row_of_flow[flow]
+    if row >= 0:
+        if rows[row, START] <= time_ns < rows[row, END]:
+            return row
+        finished[counts[1]] = rows[row]
+        counts[1] += 1
+    else:
+        row = counts[0]
+        counts[0] += 1
+        row_of_flow[flow] = row
+        flow_of_row[row] = flow
+    rows[row] = template
+    start = time_ns - time_ns % interval_ns
+    rows[row, FLOW] = number
+    rows[row, START] = start
+    rows[row, END] = start + interval_ns
+    return row

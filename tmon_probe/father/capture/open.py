@@ -1,0 +1,18 @@
+"""From an interface of the configuration to its capture source."""
+
+from __future__ import annotations
+
+import time
+
+from tmon_common.config.model import Interface
+from tmon_probe.father.capture.batch import Source
+from tmon_probe.father.capture.replay import Replay
+
+
+def open_source(interface: Interface) -> Source:
+    """The source of an interface. CaptureError if it cannot be opened."""
+    if interface.files:
+        return Replay(interface.files, time.monotonic_ns if interface.pace == "own" else None)
+    from tmon_probe.father.capture.live import LibpcapDevice  # needs libpcap, which a replay does not
+
+    return LibpcapDevice(interface)
