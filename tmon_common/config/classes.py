@@ -49,11 +49,12 @@ def _histogram(node: Node) -> Histogram:
 
 
 def _bounds(text: str, unit: str) -> tuple[int, ...]:
-    bounds = tuple(parse_octets(t) if unit == "octets" else parse_duration(t) for t in split_list(text))
-    if not bounds:
+    texts = split_list(text)
+    if not texts:
         raise ValueError("expected at least one upper bound")
-    if len(bounds) >= MAX_SLICES:
-        raise ValueError(f"{len(bounds)} bounds make {len(bounds) + 1} slices; expected at most {MAX_SLICES - 1} bounds")
+    if len(texts) >= MAX_SLICES:
+        raise ValueError(f"{len(texts)} bounds make {len(texts) + 1} slices; expected at most {MAX_SLICES - 1} bounds")
+    bounds = tuple(parse_octets(t) if unit == "octets" else parse_duration(t) for t in texts)
     for lower, upper in pairwise(bounds):
         if lower >= upper:
             raise ValueError(f"{upper} follows {lower}; expected ascending bounds")

@@ -15,7 +15,9 @@ from lxml import etree
 from tmon_common.config.problems import ConfigurationError, Problem
 
 MAX_OCTETS = 4 << 20
-MAX_ELEMENTS = 100_000
+MAX_ELEMENTS = 50_000
+MAX_ATTRIBUTES = 100
+"""Of one element."""
 
 
 class Document:
@@ -32,7 +34,7 @@ class Document:
         start = self._start.get(element, element.sourceline or 0)
         if attribute is not None:
             end = max(start, element.sourceline or 0)  # libxml2 tells the last line of the tag
-            for number in range(start, end + 1):
+            for number in range(start, end + 1) if end > start else ():
                 if re.search(rf"(?<![\w.:-]){re.escape(attribute)}\s*=", self._text_lines[number - 1]):
                     return number
         return start
@@ -78,8 +80,10 @@ def _inspect(path: Path, data: bytes) -> tuple[list[int], tuple[int, str] | None
     lines: list[int] = []
     parser = expat.ParserCreate()
 
-    def start_element(_tag: str, _attributes: dict) -> None:
+    def start_element(_tag: str, attributes: dict) -> None:
         lines.append(parser.CurrentLineNumber)
+        if len(attributes) > MAX_ATTRIBUTES:
+            _fail(path, parser.CurrentLineNumber, f"an element has more than {MAX_ATTRIBUTES} attributes; no configuration has")
         if len(lines) > MAX_ELEMENTS:
             _fail(path, parser.CurrentLineNumber, f"has more than {MAX_ELEMENTS} elements; no configuration has")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 
+from tmon_common.config.bpf import parse_bpf
 from tmon_common.config.model import SECOND, Collector, FlowClass, Interface, Probe, Publication
 from tmon_common.config.node import Node, check_unique
 from tmon_common.config.quantities import (
@@ -24,16 +25,19 @@ from tmon_common.config.this_machine import is_this_machine
 MAX_CLASSES = 64
 """Classes of one probe: bits of the mask that the sieve gives."""
 MAX_INTERFACES = 1024
+LIVE_ONLY = ("device", "filter", "snaplen", "buffer", "promiscuous")
+"""Attributes of an interface that say nothing of a replay."""
 MILLISECOND = SECOND // 1000
 HOUR, DAY = 3600 * SECOND, 86_400 * SECOND
 
 
 def read_probes(nodes: list[Node], classes: tuple[FlowClass, ...], collectors: tuple[Collector, ...]) -> tuple[Probe, ...]:
     check_unique(nodes, "the configuration")
-    return tuple(_probe(n, [c.name for c in classes], {c.name: c for c in collectors}) for n in nodes)
+    class_names, by_name = dict.fromkeys(c.name for c in classes), {c.name: c for c in collectors}
+    return tuple(_probe(n, class_names, by_name) for n in nodes)
 
 
-def _probe(node: Node, classes: list[str], collectors: dict[str, Collector]) -> Probe:
+def _probe(node: Node, classes: dict[str, None], collectors: dict[str, Collector]) -> Probe:
     name, host = node.name(), node.text("host") or ""
     interfaces, publications = node.children("interface"), node.children("publish")
     check_unique(interfaces, f'probe "{name}"')
@@ -55,19 +59,19 @@ def _probe(node: Node, classes: list[str], collectors: dict[str, Collector]) -> 
     )
 
 
-def _classes(node: Node, known: list[str]) -> tuple[str, ...]:
+def _classes(node: Node, known: dict[str, None]) -> tuple[str, ...]:
     """Names in the order of the configuration, at most MAX_CLASSES."""
-    def parse(text: str) -> list[str]:
+    def parse(text: str) -> set[str]:
         names = split_list(text)
         if not names:
             raise ValueError("expected names of flow classes, or no such attribute for all of them")
         for name in names:
             if name not in known:
                 raise ValueError(f'there is no flow class "{name}"{nearest(name, known)}')
-        return names
+        return set(names)
 
     wanted = node.value("classes", parse)
-    chosen = tuple(n for n in dict.fromkeys(known) if wanted is None or n in wanted)
+    chosen = tuple(n for n in known if wanted is None or n in wanted)
     if len(chosen) > MAX_CLASSES:
         node.problem(f'{len(chosen)} flow classes on one probe; expected at most {MAX_CLASSES}, chosen by classes="..."', "classes")
     return chosen
@@ -80,8 +84,8 @@ def _interface(node: Node, files_are_here: bool) -> Interface:
     if capture == "replay":
         if not file_nodes:
             node.problem("a replay needs recordings; expected <file path=...> elements", "capture")
-        if node.given("device"):
-            node.problem("a replay has no device; expected the attribute to be left out, or no capture and <file>", "device")
+        for attribute in filter(node.given, LIVE_ONLY):
+            node.problem(f"{attribute} is for live capture only; expected the attribute to be left out of a replay", attribute)
     else:
         if file_nodes:
             node.problem(f'capture="{capture}" takes no <file>; expected capture="replay", or a device only', "capture")
@@ -98,7 +102,7 @@ def _interface(node: Node, files_are_here: bool) -> Interface:
         files=files,
         capture=capture,
         pace=node.text("pace") or "full",
-        bpf=node.text("filter") or "",
+        bpf=node.value("filter", parse_bpf),
         snaplen=node.value("snaplen", parse_number, 64, 262_144),
         buffer_octets=node.value("buffer", parse_octets, 64 << 10, 2 << 30),
         promiscuous=node.flag("promiscuous"),

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MAX_PROBLEMS = 500
-"""Problems told of one file; those beyond are only counted."""
+"""Problems told of one file."""
+MAX_CHARACTERS = 1000
+"""Of a message; in longer ones the middle is left out."""
 
 
 @dataclass(frozen=True)
@@ -39,29 +41,26 @@ class SelectionError(ConfigurationError):
 
 
 class ProblemList:
-    """Collects problems of one file, without repetition, at most MAX_PROBLEMS."""
+    """Collects problems of one file, without repetition. The MAX_PROBLEMS-th ends the reading with ConfigurationError."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
         self._found: dict[Problem, None] = {}
-        self._beyond = 0
 
     def __len__(self) -> int:
-        return len(self._found) + self._beyond
+        return len(self._found)
 
     def add(self, line: int, element: str, message: str) -> None:
-        problem = Problem(self.file, line, element, message)
-        if problem in self._found or len(self._found) < MAX_PROBLEMS:
-            self._found[problem] = None
-        else:
-            self._beyond += 1
+        if len(message) > MAX_CHARACTERS:
+            message = f"{message[: MAX_CHARACTERS // 2]} ... {message[-MAX_CHARACTERS // 2 :]}"
+        self._found[Problem(self.file, line, element, message)] = None
+        if len(self._found) == MAX_PROBLEMS:
+            last = Problem(self.file, 0, "", f"{MAX_PROBLEMS} problems found; what else there may be was not looked for")
+            raise ConfigurationError([*self.by_line(), last])
 
     def by_line(self) -> list[Problem]:
         """In the order of the file; those of one line in the order of their discovery."""
-        problems = sorted(self._found, key=lambda p: p.line)
-        if self._beyond:
-            problems.append(Problem(self.file, 0, "", f"and {self._beyond} more problems"))
-        return problems
+        return sorted(self._found, key=lambda p: p.line)
 
     def raise_if_any(self) -> None:
         if self._found:

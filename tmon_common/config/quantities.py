@@ -115,7 +115,7 @@ def parse_moment(text: str) -> int:
 def parse_cpus(text: str) -> tuple[int, ...]:
     """CPU numbers, ascending: "1-3 5"."""
     cpus: set[int] = set()
-    for part in split_list(text):
+    for part in split_list(text)[: MAX_CPU + 1]:
         match = re.fullmatch(r"([0-9]{1,4})(?:-([0-9]{1,4}))?", part)
         if match is None or int(match[2] or match[1]) > MAX_CPU:
             raise ValueError(f"{part} is not a CPU; expected numbers and ranges such as 1-3 5, 0 to {MAX_CPU}")

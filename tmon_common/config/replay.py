@@ -27,7 +27,7 @@ def with_replay(
     configuration: Configuration, captures: Sequence[Path], spool: Path, database: Path, port: int, *,
     probe: str | None = None, pace: str = "full"
 ) -> str:
-    """XML text of the configuration with one of its probes left, which replays the captures; collector and store as analyse has them.
+    """XML text of the configuration with one of its probes left, which replays the captures; collector and store as in analyse.
 
     The first capture takes the name of the probe's first interface, and so on, so that filters on interfaces still hold; those
     beyond are named after their files. probe: its name; by default the only one, or the first one.

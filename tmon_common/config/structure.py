@@ -12,6 +12,8 @@ from tmon_common.config.document import Document
 from tmon_common.config.grammar import ElementRule, Grammar
 from tmon_common.config.problems import ProblemList
 
+MAX_COMPARED = 100
+"""Names looked at for a likely one, and characters of the name that is not known."""
 _CONTENT = re.compile(r"Element (\S+) content does not follow the DTD, expecting (.*), got (.*)", re.DOTALL)
 _TOLD_HERE = {"DTD_UNKNOWN_ELEM", "DTD_UNKNOWN_ATTRIBUTE", "DTD_MISSING_ATTRIBUTE", "DTD_ATTRIBUTE_VALUE"}
 _FILTER_LAYERS = "a filter has three layers: filter (match, any), any (match, all), all (match)"
@@ -36,11 +38,13 @@ def check_structure(document: Document, grammar: Grammar, problems: ProblemList)
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """`; did you mean "x"?`, or which names there are."""
-    known = list(known)
-    close = get_close_matches(name, known, n=1)
+    known = [k for k in known if k]
+    if not known:
+        return "; there are none"
+    close = get_close_matches(name[:MAX_COMPARED], known[:MAX_COMPARED], n=1)
     if close:
         return f'; did you mean "{close[0]}"?'
-    return f"; expected one of: {', '.join(known)}" if known else "; there are none"
+    return f"; expected one of: {', '.join(known[:MAX_COMPARED])}{' ...' if len(known) > MAX_COMPARED else ''}"
 
 
 def _check_attributes(document: Document, element: etree._Element, rule: ElementRule, problems: ProblemList) -> None:
@@ -79,11 +83,10 @@ def _check_children(
 def _tell_dtd_errors(document: Document, grammar: Grammar, told: set, problems: ProblemList) -> None:
     """What only the content models know: order and number of children, text where there should be none."""
     tree = document.root.getroottree()
-    by_path = {tree.getpath(e): e for e in document.root.iter("*")}
     count = len(problems)
     for entry in grammar.dtd.error_log:
-        element = by_path.get(entry.path)
-        if entry.type_name in _TOLD_HERE or element is None or element in told:
+        element = None if entry.type_name in _TOLD_HERE or not entry.path else tree.xpath(entry.path)[0]
+        if element is None or element in told:
             continue
         match = _CONTENT.match(entry.message)
         if match:

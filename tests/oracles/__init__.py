@@ -1,0 +1,1 @@
+"""Slow, obvious twins of compiled code, for tests to compare with."""
