@@ -64,7 +64,7 @@ def set_up(diagnostics: Diagnostics, program: str) -> None:
             handlers[destination] = _handler(destination, program)
         return handlers[destination]
 
-    plan = {package: (diagnostics.level, diagnostics.destination) for package in OWN_PACKAGES}
+    plan = dict.fromkeys(OWN_PACKAGES, (diagnostics.level, diagnostics.destination))
     for name, level, destination in diagnostics.modules:
         plan[name] = (level, destination or plan.get(name, ("", ""))[1])
     prepared = [(name, level, handler(destination) if destination else None) for name, (level, destination) in plan.items()]

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tmon_common.observations import ABSENT, Kind, Type
+from tmon_common.observations import ABSENT, Column, Kind, Type
 from tmon_common.pdu import columns
 from tmon_common.pdu.error import PduError
 from tmon_common.pdu.header import MAX_PDU_OCTETS, MAX_ROWS, MAX_STRINGS, MAX_WORDS, Observations
@@ -109,15 +109,7 @@ class Decoder:
 
 def warm_up() -> None:
     """Compiles the kernels, or loads them from their cache."""
-    kind = Kind("warm_up", 0, "", ())
+    kind = Kind("warm_up", 0, "", (Column("nothing", Type.INTEGER, ""),))
     words = np.array([[ABSENT]], np.int64)
-    encoder = Encoder.__new__(Encoder)
-    encoder.mask = np.zeros(1, np.uint8)
-    encoder._out = np.empty(64, np.uint8)
-    encoder.offer([])
-    payload = encoder.encode(words, 0, 64)
-    decoder = Decoder.__new__(Decoder)
-    decoder.kind, decoder.mask = kind, encoder.mask
-    decoder._starts = decoder._octets = np.zeros(1, np.int64)
-    header = Observations(0, 0, 0, 1, 1, 0)
-    decoder.decode_into(payload.octets, 0, len(payload.octets), header, words, 0)
+    payload = Encoder(kind).encode(words, 0, 64)
+    Decoder(kind).decode_into(payload.octets, 0, len(payload.octets), Observations(0, 0, 0, 1, 1, 0), words, 0)

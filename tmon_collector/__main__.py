@@ -1,0 +1,56 @@
+"""tmon_collector: receives the PDUs of probes and writes their observations to the spool.
+
+Exit status: 0 stopped by SIGTERM or SIGINT, everything written; 2 cannot start.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="tmon_collector", description="Receive the PDUs of probes, write CSV files to the spool.")
+    parser.add_argument("-l", dest="local", action="store_true", help="configuration in ./tmon.xml (next: ./tmon-new.xml)")
+    parser.add_argument("-c", dest="current", type=Path, metavar="FILE", help="configuration (default /etc/trafMon/xml/tmon.xml)")
+    parser.add_argument("-n", dest="next", type=Path, metavar="FILE", help="where the next configuration will be put")
+    parser.add_argument("--ready-fd", type=int, metavar="N", help="write the port to this descriptor once it is listened on")
+    parser.add_argument("name", nargs="?", metavar="collectorName", help="which collector of the configuration this is")
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    arguments = _arguments(argv)
+    from tmon_common.config.locate import locate
+    from tmon_common.config.problems import ConfigurationError
+    from tmon_common.config.read import read
+    from tmon_common.config.select import select_collector
+
+    locations = locate(arguments.local, arguments.current, arguments.next)
+    try:
+        configuration = read(locations.current)
+        parameters = select_collector(configuration, arguments.name)
+    except ConfigurationError as error:
+        print(error, file=sys.stderr)
+        return 2
+
+    from tmon_collector.collector import Collector, tell_ready
+    from tmon_collector.receive import ListenError
+    from tmon_collector.spool import SpoolError
+    from tmon_common import diagnostics
+    from tmon_common.clock import SystemClock
+
+    try:
+        diagnostics.set_up(configuration.diagnostics, "tmon_collector")
+        collector = Collector(configuration, parameters, SystemClock())
+    except (ListenError, SpoolError, OSError, ValueError) as error:
+        print(f"tmon_collector: {error}", file=sys.stderr)
+        return 2
+    collector.run(on_ready=lambda: tell_ready(collector.receiver.port, arguments.ready_fd))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

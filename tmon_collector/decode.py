@@ -1,0 +1,148 @@
+"""Datagrams in, rows to the spool, answers out: a PDU is acknowledged after its rows are written, never before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
+
+from tmon_collector.gathering import Gathering
+from tmon_collector.probes import Probes, Run
+from tmon_collector.statistics import CollectorStatistics
+from tmon_common.observations import KINDS_BY_NUMBER, Kind
+from tmon_common.pdu.ack import pack_acks
+from tmon_common.pdu.error import PduError
+from tmon_common.pdu.header import (
+    ACK,
+    HEARTBEAT,
+    OBSERVATIONS,
+    OBSERVATIONS_OCTETS,
+    REFUSAL,
+    Observations,
+    expand,
+    parse_common,
+    parse_heartbeat,
+    parse_observations,
+)
+from tmon_common.pdu.seal import CrcSeal, Seal
+
+Address = Any  # of a socket: (host, port, ...)
+
+
+class Sink(Protocol):
+    """Where lines go: the spool."""
+
+    def append(self, kind: Kind, lines: memoryview) -> bool:
+        """Writes lines of a kind, all or none. False: they could not be written."""
+
+
+class Decoding:
+    """The engine of the collector. probes: names of the declared ones; kinds: what it understands, by number."""
+
+    def __init__(self, probes: Iterable[str], sink: Sink, kinds: Mapping[int, Kind] = KINDS_BY_NUMBER,
+                 seal: Seal | None = None) -> None:
+        self.statistics = CollectorStatistics()
+        self.probes = Probes(probes)
+        self._sink = sink
+        self._kinds = kinds
+        self._seal = seal or CrcSeal()
+        self._gatherings: dict[int, Gathering] = {}
+        self._pending: dict[int, list[tuple[Run, int, Address]]] = {}  # by kind: PDUs gathered, not yet written
+        self._pending_ids: set[tuple[int, int, int]] = set()
+        self._answers: dict[tuple[int, int, int, Address], list[int]] = {}  # ids by type, probe, run, destination
+
+    def handle(self, datagrams: Iterable[tuple[bytes, Address]], now_ns: int) -> list[tuple[bytes, Address]]:
+        """Takes what one wake-up received (datagram, from where); returns the answers to send, after writing. now_ns: monotonic."""
+        for datagram, address in datagrams:
+            self.statistics.datagrams += 1
+            self.statistics.octets += len(datagram)
+            try:
+                self._take(datagram, address, now_ns)
+            except PduError as error:
+                self.statistics.rejected[error.reason] += 1
+        for number in self._pending:
+            self._write(number)
+        return self._pack_answers()
+
+    def _take(self, datagram: bytes, address: Address, now_ns: int) -> None:
+        common = parse_common(datagram, self._seal.octets)
+        if self.probes.name_of(common.probe) is None:
+            raise PduError("unknown_probe")
+        self._seal.check(datagram)
+        if common.type == OBSERVATIONS:
+            self._take_observations(datagram, self.probes.heard(common.probe, common.run, now_ns), address)
+        elif common.type == HEARTBEAT:
+            self.statistics.heartbeats += 1
+            written = self.probes.heard(common.probe, common.run, now_ns).written
+            low, behind = parse_heartbeat(datagram)
+            written.forget_below((low if written.highest < 0 else expand(low, written.highest)) - behind)
+        else:
+            raise PduError("type")
+
+    def _take_observations(self, datagram: bytes, run: Run, address: Address) -> None:
+        header = parse_observations(datagram)
+        pdu = run.written.identify(header.pdu)
+        run.written.forget_below(pdu - header.behind)
+        key = (run.number, run.run, pdu)
+        if pdu in run.written:
+            self.statistics.duplicates += 1
+            self._answer(ACK, run, pdu, address)
+            return
+        if key in self._pending_ids:
+            self.statistics.duplicates += 1
+            return
+        if run.written.full:
+            raise PduError("no_memory")
+        gathering = self._gathering(header)
+        try:
+            if gathering is None:
+                raise PduError("kind")
+            gathering.add(datagram, OBSERVATIONS_OCTETS, len(datagram) - self._seal.octets, header, run.source)
+        except PduError:
+            self.statistics.refused[f"kind {header.kind} of {run.probe}"] += 1
+            self._answer(REFUSAL, run, pdu, address)
+            return
+        self._pending.setdefault(header.kind, []).append((run, pdu, address))
+        self._pending_ids.add(key)
+
+    def _gathering(self, header: Observations) -> Gathering | None:
+        """Where the rows of this PDU go; None for an unknown kind."""
+        kind = self._kinds.get(header.kind)
+        if kind is None:
+            return None
+        gathering = self._gatherings.get(header.kind)
+        if gathering is None:
+            gathering = self._gatherings[header.kind] = Gathering(kind)
+        elif not gathering.has_room(header):
+            self._write(header.kind)
+        return gathering
+
+    def _write(self, number: int) -> None:
+        """Writes the rows gathered of a kind, and acknowledges their PDUs if that succeeds."""
+        pdus = self._pending.get(number)
+        if not pdus:
+            return
+        gathering = self._gatherings[number]
+        if self._sink.append(gathering.kind, gathering.lines()):
+            self.statistics.pdus += len(pdus)
+            self.statistics.rows += gathering.rows
+            for run, pdu, address in pdus:
+                run.written.add(pdu)
+                self._answer(ACK, run, pdu, address)
+        else:
+            self.statistics.unwritten += len(pdus)
+        self._pending_ids.difference_update((run.number, run.run, pdu) for run, pdu, _ in pdus)
+        pdus.clear()
+        gathering.clear()
+
+    def _answer(self, pdu_type: int, run: Run, pdu: int, address: Address) -> None:
+        self._answers.setdefault((pdu_type, run.number, run.run, address), []).append(pdu)
+
+    def _pack_answers(self) -> list[tuple[bytes, Address]]:
+        packed = []
+        for (pdu_type, probe, run, address), pdus in self._answers.items():
+            for datagram in pack_acks(pdu_type, probe, run, pdus, self._seal):
+                packed.append((datagram, address))
+                self.statistics.acks_sent += 1
+                self.statistics.octets_sent += len(datagram)
+        self._answers.clear()
+        return packed

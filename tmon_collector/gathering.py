@@ -1,0 +1,89 @@
+"""Rows of one kind, gathered out of many PDUs until they are written together as CSV text."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tmon_collector import text
+from tmon_collector.csv_text import csv_field
+from tmon_common.observations import Column, Kind, Type
+from tmon_common.pdu import codec
+from tmon_common.pdu.codec import Decoder
+from tmon_common.pdu.header import MAX_PDU_OCTETS, MAX_ROWS, Observations
+
+CAPACITY = 8 * MAX_ROWS
+
+_FORMS = {Type.INTEGER: text.INTEGER, Type.TIME: text.SECONDS, Type.DURATION: text.SECONDS, Type.ADDRESS: text.ADDRESS,
+          Type.STRING: text.STRING}
+
+
+class Gathering:
+    """At most CAPACITY rows of a kind."""
+
+    def __init__(self, kind: Kind) -> None:
+        self.kind = kind
+        self.rows = 0
+        self._decoder = Decoder(kind)
+        self._words = np.empty((CAPACITY, kind.words), np.int64)
+        forms = [_FORMS[c.type] for c in kind.expanded]
+        self._forms = np.array(forms, np.int64)
+        self._column_words = np.array([kind.word_of(c.name) for c in kind.expanded], np.int64)
+        self._strings = np.flatnonzero(self._decoder.mask)
+        self._row_octets = sum(text.WIDEST[form] + 1 for form in forms)
+        self._out = np.empty(0, np.uint8)
+        self.clear()
+
+    def clear(self) -> None:
+        """Forgets all rows."""
+        self.rows = 0
+        self._blocks: list[tuple[int, int, int, int]] = []
+        self._texts: list[bytes] = []
+        self._sources: dict[bytes, int] = {}
+        self._text_octets = 0
+
+    def has_room(self, header: Observations) -> bool:
+        """Whether the rows of this PDU still fit."""
+        return self.rows + header.rows <= CAPACITY and self._text_octets < 64 * MAX_PDU_OCTETS
+
+    def add(self, datagram: bytes, at: int, end: int, header: Observations, source: bytes) -> None:
+        """Decodes datagram[at:end] behind the rows that are there. source: text that begins their lines, comma included.
+
+        PduError when it is unsound; nothing is added then. There must be room.
+        """
+        strings = self._decoder.decode_into(datagram, at, end, header, self._words, self.rows)
+        number = self._sources.get(source)
+        if number is None:
+            number = self._sources[source] = len(self._texts)
+            self._texts.append(source)
+        table = len(self._texts)
+        for string in strings:
+            field = csv_field(string)
+            self._texts.append(field)
+            self._text_octets += len(field)
+        end_row = self.rows + header.rows
+        self._blocks.append((self.rows, end_row, number, table))
+        self.rows = end_row
+
+    def lines(self) -> memoryview:
+        """All rows as CSV lines; valid until the next call of a method."""
+        octets = np.array([len(t) for t in self._texts], np.int64)
+        starts = np.cumsum(octets) - octets
+        blob = np.frombuffer(b"".join(self._texts), np.uint8)
+        blocks = np.array(self._blocks, np.int64)
+        needed = self.rows * self._row_octets + int((octets[blocks[:, 2]] * (blocks[:, 1] - blocks[:, 0])).sum())
+        for first, last, _, table in self._blocks if len(self._strings) else ():
+            indexes = self._words[first:last, self._strings]
+            needed += int(octets[table:][indexes[indexes >= 0]].sum())
+        if needed > len(self._out):
+            self._out = np.empty(needed, np.uint8)
+        written = text.write_blocks(self._words, self._forms, self._column_words, blocks, blob, starts, octets, self._out)
+        return memoryview(self._out)[:written]
+
+
+def warm_up() -> None:
+    """Compiles the kernels of the collector, or loads them from their cache."""
+    codec.warm_up()
+    gathering = Gathering(Kind("warm_up", 0, "", (Column("nothing", Type.INTEGER, ""),)))
+    payload = codec.Encoder(gathering.kind).encode(np.zeros((1, 1), np.int64), 0, 64)
+    gathering.add(payload.octets, 0, len(payload.octets), Observations(0, 0, 0, 1, 1, 0), b"")
+    gathering.lines()

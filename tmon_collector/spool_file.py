@@ -1,0 +1,109 @@
+"""One CSV file of the spool, from `.part` to complete."""
+
+from __future__ import annotations
+
+import contextlib
+import mmap
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+PART = ".part"
+MODE = 0o640
+
+
+def utc_stamp(wall_ns: int) -> str:
+    """Moment as it stands in file names, to the microsecond: 20261122T021212_123456Z."""
+    return datetime.fromtimestamp(wall_ns // 1_000_000_000, UTC).strftime("%Y%m%dT%H%M%S") + f"_{wall_ns // 1000 % 1_000_000:06d}Z"
+
+
+class SpoolFile:
+    """An open `.part` file that holds its header line. OSError when it cannot be made; nothing is left of it then.
+
+    octets: what is in it; due_ns: wall time at which it is to be completed.
+    """
+
+    def __init__(self, directory: Path, stem: str, header: bytes, opened_ns: int, due_ns: int) -> None:
+        self.opened_ns = opened_ns
+        self.due_ns = due_ns
+        self.octets = 0
+        stamp, n = f"{stem}.{utc_stamp(opened_ns)}", 0
+        while True:
+            self.final = directory / (f"{stamp}.csv" if n == 0 else f"{stamp}-{n}.csv")
+            self.part = self.final.with_name(self.final.name + PART)
+            n += 1
+            if self.final.exists():
+                continue
+            with contextlib.suppress(FileExistsError):
+                self._descriptor = os.open(self.part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, MODE)
+                break
+        try:
+            self.append(header)
+        except OSError:
+            self.discard()
+            raise
+
+    def append(self, lines: bytes | memoryview) -> None:
+        """Writes all of it. OSError when that fails; the file is then what it was before."""
+        rest, at = memoryview(lines), self.octets
+        try:
+            while rest:
+                written = os.pwrite(self._descriptor, rest, at)
+                rest, at = rest[written:], at + written
+        except OSError:
+            # If cutting fails as well, the next write goes over what is there, and completion cuts again.
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._descriptor, self.octets)
+            raise
+        self.octets = at
+
+    def discard(self) -> None:
+        """Closes and removes the file."""
+        os.close(self._descriptor)
+        self.part.unlink(missing_ok=True)
+
+    def complete(self) -> None:
+        """Everything to the disk, then the final name. OSError when the system cannot; the file is closed in any case."""
+        try:
+            os.ftruncate(self._descriptor, self.octets)
+            os.fsync(self._descriptor)
+        finally:
+            os.close(self._descriptor)
+        self.part.rename(self.final)
+
+
+def recover(part: Path) -> tuple[Path | None, int]:
+    """Completes the `.part` file that a killed collector left: cut behind its last whole line, then renamed.
+
+    Returns its final name (None: it held no rows, and was removed) and how many octets were cut off.
+    """
+    with part.open("r+b") as file:
+        size = file.seek(0, os.SEEK_END)
+        lines_end, lines = _whole_lines(file.fileno(), size)
+        if lines > 1:
+            file.truncate(lines_end)
+            os.fsync(file.fileno())
+    if lines <= 1:
+        part.unlink()
+        return None, size
+    final = part.with_name(part.name.removesuffix(PART))
+    n = 1
+    while final.exists():
+        final = part.with_name(part.name.removesuffix(".csv" + PART) + f"-{n}.csv")
+        n += 1
+    part.rename(final)
+    return final, size - lines_end
+
+
+def _whole_lines(descriptor: int, size: int) -> tuple[int, int]:
+    """(end of the last whole line, how many lines there are: 0, 1, or 2 for more). Line ends between quotes do not count."""
+    if size == 0:
+        return 0, 0
+    with mmap.mmap(descriptor, size, access=mmap.ACCESS_READ) as data:
+        end = size
+        while (end := data.rfind(b"\n", 0, end)) >= 0:
+            if data[:end].count(b'"') % 2 == 0:
+                break
+        if end < 0:
+            return 0, 0
+        return end + 1, 2 if data.find(b"\n") < end else 1
