@@ -1,0 +1,30 @@
+#!/usr/bin/env python3
+"""Load the spool of a collector into the database. Run every ten minutes by cron, or by hand.
+
+Exit status: 0 done, 1 spool or database cannot be used, 2 wrong arguments or configuration, 3 another loader is at work.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from tmon_store.command import run
+
+
+def main() -> int:
+    """Arguments, then the work."""
+    parser = argparse.ArgumentParser(description="Load the spool of a collector into the database.")
+    parser.add_argument("-l", dest="local", action="store_true", help="the configuration is ./tmon.xml")
+    parser.add_argument("-c", dest="config", type=Path, metavar="FILE", help="configuration (/etc/trafMon/xml/tmon.xml)")
+    parser.add_argument("--collector", metavar="NAME", help="the collector whose spool is loaded, of several")
+    parser.add_argument("--spool", type=Path, metavar="DIR", help="spool, instead of the configured one")
+    parser.add_argument("--database", type=Path, metavar="FILE", help="database, instead of the configured one")
+    options = parser.parse_args()
+    config = options.config or Path("tmon.xml" if options.local else "/etc/trafMon/xml/tmon.xml")
+    return run(config, options.spool, options.database, options.collector)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

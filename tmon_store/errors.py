@@ -1,0 +1,9 @@
+"""What can go wrong for reasons a person can mend; `str()` of each says what, where and what to do."""
+
+
+class StoreError(Exception):
+    """The database or the spool cannot be used."""
+
+
+class StoreBusyError(StoreError):
+    """Another loader works on the same spool, or another program has the database open."""

@@ -1,0 +1,49 @@
+"""Rows of one kind into their tables: flows get their numbers, samples are aggregated at every granularity."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from tmon_common.observations import FLOW_DEFINITION, Kind
+from tmon_store.rollup import aggregate, sort_samples
+from tmon_store.schema import FLOW_IDENTITY, Storage, Table, flow_table, has_flow, is_counted, record_table, rollups
+
+if TYPE_CHECKING:
+    from tmon_store.backends.backend import Backend
+
+
+def load_rows(store: Backend, kind: Kind, frame: pl.DataFrame) -> None:
+    """Load rows as `read_file` gives them, within the transaction that the caller has begun."""
+    if frame.is_empty():
+        return
+    if has_flow(kind):
+        frame = _number_flows(store, frame)
+    if kind is FLOW_DEFINITION:
+        table = flow_table()
+        store.describe_flows(_for_table(frame.unique("flow_key", keep="first", maintain_order=True), table))
+    elif is_counted(kind):
+        levels = rollups(kind)
+        frame = sort_samples(frame, levels[0])
+        for rollup in levels:
+            store.merge(rollup, *aggregate(frame, rollup))
+    else:
+        table = record_table(kind)
+        rows = _for_table(frame, table)
+        if table.key:
+            store.add_missing(table, rows.unique(table.key, keep="first", maintain_order=True))
+        else:
+            store.append(table, rows)
+
+
+def _number_flows(store: Backend, frame: pl.DataFrame) -> pl.DataFrame:
+    identities = frame.select(FLOW_IDENTITY).unique(maintain_order=True)
+    numbered = identities.with_columns(store.flow_keys(identities))
+    return frame.join(numbered, on=FLOW_IDENTITY, how="left", maintain_order="left")
+
+
+def _for_table(frame: pl.DataFrame, table: Table) -> pl.DataFrame:
+    """The columns of the table; times as such."""
+    times = [f.name for f in table.fields if f.storage is Storage.TIME_NS]
+    return frame.select(table.names).with_columns(pl.col(times).cast(pl.Datetime("ns")) if times else [])
