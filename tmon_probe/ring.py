@@ -67,6 +67,12 @@ class Ring:
         if load_acquire(self._words, CONSUMER_WAITS):
             _ring_bell(self._data)
 
+    def pad(self) -> None:
+        """Fill the one slot before the end of the array with a record of no class, where two were needed in a row."""
+        record = self.records[int(self._words[HEAD]) & (self.slots - 1)]
+        record["class_mask"], record["flags"] = 0, 0
+        store_release(self._words, HEAD, int(self._words[HEAD]) + 1)
+
     def wait_for_space(self) -> None:
         """Sleep until the consumer has freed something (or a tenth of a second has gone)."""
         self._wait(PRODUCER_WAITS, self._space, lambda: load_acquire(self._words, TAIL) + self.slots > self._words[HEAD], ())

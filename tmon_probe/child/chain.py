@@ -11,6 +11,7 @@ from tmon_common.observations import ABSENT, HISTOGRAM_DEFINITION, Rows
 from tmon_probe.child.analyser import Analyser, Emit, Task
 from tmon_probe.child.batch import FlowBatch
 from tmon_probe.child.flows import FlowRegistry
+from tmon_probe.records import PACKET
 
 MAX_BATCH = 8192
 """Records looked at in one go: enough to amortise a call, few enough to stay in the processor's cache."""
@@ -31,7 +32,7 @@ class Chain:
         specs = max(len(self.registry.specs), 1)
         self._flow = np.full((specs, MAX_BATCH), -1, np.int32)
         self._direction = np.zeros((specs, MAX_BATCH), np.uint8)
-        self._next_ageing_ns = 0
+        self._aged_in = -1
         self._define_histograms(configuration)
 
     def process(self, records: np.ndarray) -> None:
@@ -49,12 +50,20 @@ class Chain:
             if start < count:
                 self._retire(self.registry.make_room())
 
+    def warm_up(self) -> None:
+        """Compile, or load from the cache, every kernel, with nothing to do."""
+        records = np.zeros(0, PACKET)
+        self.registry.assign(records, 0, self._flow, self._direction)
+        batch = FlowBatch(records, 0, 0, self._flow, self._direction, self.registry.numbers)
+        for analyser in self._analysers:
+            analyser.process(batch)
+
     def flush(self, now_ns: int) -> None:
         """Packet time has reached now_ns: close intervals, forget obsolete flows."""
         for analyser in self._analysers:
             analyser.flush(now_ns)
-        if now_ns >= self._next_ageing_ns:
-            self._next_ageing_ns = now_ns + AGEING_NS
+        if now_ns // AGEING_NS != self._aged_in:
+            self._aged_in = now_ns // AGEING_NS
             obsolete = self.registry.obsolete(now_ns)
             self._retire(obsolete)
             self.registry.forget(obsolete)

@@ -29,7 +29,7 @@ class OpenRows:
         self.row_of_flow = np.zeros(0, np.int32)
         self.finished = np.zeros((_FIRST_ROWS, kind.words), np.int64)
         self.counts = np.zeros(2, np.int64)  # open rows, finished rows
-        self._next_end_ns = np.iinfo(np.int64).max
+        self._interval_seen = -1
 
     def prepare(self, packets: int, entries: int) -> tuple[np.ndarray, ...]:
         """Make room for `packets` more rows and `entries` flows; then the arrays, in the order that `row_for` takes them."""
@@ -52,9 +52,10 @@ class OpenRows:
 
     def close_until(self, now_ns: int) -> np.ndarray:
         """Rows whose interval ended at or before packet time now_ns; they are open no more."""
-        if now_ns < self._next_end_ns and self._next_end_ns != np.iinfo(np.int64).max:
+        interval = now_ns // self.interval_ns
+        if interval == self._interval_seen:  # packet time may also go backwards, from one recording to the next
             return self.rows[:0].copy()
-        self._next_end_ns = (now_ns // self.interval_ns + 1) * self.interval_ns
+        self._interval_seen = interval
         return self._close(self.rows[: int(self.counts[0]), END] <= now_ns)
 
     def close_flows(self, entries: np.ndarray) -> np.ndarray:

@@ -19,7 +19,7 @@ class CaptureError(Exception):
 class Batch:
     """Packets of one source. Arrays are the source's own and are overwritten by the next batch.
 
-    data            uint8 (octets,): where the frames lie
+    data            uint8 (octets,), read-only: where the frames lie
     offsets         int64 (BATCH_PACKETS,): first octet of each frame in `data`
     captured        int64: octets captured of each frame
     wire            int64: octets the frame had on the wire

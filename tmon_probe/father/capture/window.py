@@ -19,7 +19,7 @@ WINDOW_OCTETS = 1 << 20
 
 
 class Window:
-    """data: uint8 (capacity,); octets `start` to `end` of it wait to be parsed.
+    """data: uint8 (capacity,), read-only; octets `start` to `end` of it wait to be parsed.
 
     offset      position of data[0] in the (unpacked) file
     at_end      nothing follows `end`
@@ -32,8 +32,10 @@ class Window:
         self.file_octets = path.stat().st_size if path.is_file() else 0
         self._raw = path.open("rb", buffering=0)
         self._stream: io.RawIOBase = self._raw
-        self.data = np.empty(WINDOW_OCTETS, np.uint8)
-        self._view = memoryview(self.data)
+        buffer = np.empty(WINDOW_OCTETS, np.uint8)
+        self._view = memoryview(buffer)
+        self.data = buffer.view()
+        self.data.flags.writeable = False
         self.start = self.end = self.offset = 0
         self.at_end = False
         self.damage = ""
@@ -48,7 +50,7 @@ class Window:
         """Move what is left to the front and read more behind it."""
         left = self.end - self.start
         if self.start:
-            self.data[:left] = self.data[self.start : self.end]
+            self._view[:left] = self._view[self.start : self.end]
             self.offset += self.start
             self.start, self.end = 0, left
         while self.end < len(self.data):

@@ -1,0 +1,57 @@
+"""tmon_probe: capture packets at the interfaces of a probe, analyse them, publish observations."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+
+from tmon_common import diagnostics
+from tmon_common.config.locate import locate
+from tmon_common.config.problems import ConfigurationError
+from tmon_common.config.read import read
+from tmon_common.config.select import select_probe
+
+USAGE_ERROR = 2
+
+log = logging.getLogger("tmon_probe")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    locations = locate(options.local, options.configuration, options.next)
+    try:
+        configuration = read(locations.current)
+        probe = select_probe(configuration, options.probe)
+        diagnostics.set_up(configuration.diagnostics, "tmon_probe")
+    except (ConfigurationError, OSError) as error:
+        print(error, file=sys.stderr)
+        return USAGE_ERROR
+
+    from tmon_probe.father.capture.batch import CaptureError  # from here on numba is needed: half a second to load
+    from tmon_probe.processes import ProbeProcesses
+
+    try:
+        processes = ProbeProcesses(configuration, probe)
+    except CaptureError as error:
+        print(f"tmon_probe: {error}", file=sys.stderr)
+        return USAGE_ERROR
+    except FileExistsError:
+        print(f"tmon_probe: probe {probe.name} of {configuration.path} runs already on this host", file=sys.stderr)
+        return USAGE_ERROR
+    return processes.run()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("tmon_probe", description="Passive network probe of trafMon; runs in the foreground.")
+    parser.add_argument("-l", dest="local", action="store_true", help="use ./tmon.xml and ./tmon-new.xml")
+    parser.add_argument("-c", dest="configuration", type=Path, metavar="FILE", help="configuration (/etc/trafMon/xml/tmon.xml)")
+    parser.add_argument("-n", dest="next", type=Path, metavar="FILE", help="configuration to follow (tmon-new.xml beside it)")
+    parser.add_argument("probe", nargs="?", metavar="probeName", help="which probe of the file this is; not needed if it declares "
+                                                                      "only one, or one whose host is this machine")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
