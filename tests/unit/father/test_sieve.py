@@ -86,7 +86,8 @@ def test_either_side_may_satisfy_each_condition_on_its_own():
     neither = only(is_("port", 80, 443, negated=True), is_("addr", V4 + 3, negated=True))
     same_side = only(is_("src_port", 80), is_("src_port", 1025))
     assert masks_of([both, neither, same_side], [TCP]) == [0b001]
-    check([both, neither, same_side])
+    lone_group = Disjunction((Conjunction((is_("port", 1025), is_("ttl", 64))),))
+    check([both, neither, same_side, Filter((is_("port", 80), lone_group))], [TCP, ECHO, *PACKETS])
     group = Disjunction((Conjunction((is_("port", 80), is_("port", 1025), is_("ttl", 64))), is_("addr", V4 + 9)))
     check([Filter((group,)), Filter((Disjunction(group.terms, negated=True),))], [TCP, ECHO, {**TCP, "src_port": 80}])
 
