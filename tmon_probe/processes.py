@@ -20,7 +20,7 @@ from tmon_probe.child.chain import Chain
 from tmon_probe.child.loop import Child
 from tmon_probe.cpus import pin_child, pin_father
 from tmon_probe.father.capture.open import open_source
-from tmon_probe.father.loop import Father
+from tmon_probe.father.loop import Father, compile_dissection
 from tmon_probe.father.sieve import compile_sieve
 from tmon_probe.publish.publication import Publication
 from tmon_probe.ring import Ring
@@ -53,7 +53,7 @@ class ProbeProcesses:
 
     def run(self) -> int:
         """Until the sources are finished or a signal asks to stop. Returns the exit status."""
-        self._father.warm_up()
+        compile_dissection()
         self._chain(_nowhere).warm_up()
         child = multiprocessing.get_context("fork").Process(target=self._run_child, name=f"{self._probe.name}-child")
         self._child = child

@@ -1,0 +1,1 @@
+"""The `trafmon` command: one file per subcommand, each thin, standing on everything else."""

@@ -13,8 +13,9 @@ from tmon_common.stats import Statistics
 from tmon_probe.father import counts
 from tmon_probe.father.capture.batch import Batch, Source
 from tmon_probe.father.dissect import RECORDS_PER_PACKET, dissect_batch
-from tmon_probe.father.sieve import Sieve
+from tmon_probe.father.sieve import Sieve, trivial_sieve
 from tmon_probe.health import FATHER
+from tmon_probe.records import PACKET
 from tmon_probe.ring import Ring
 
 log = logging.getLogger(__name__)
@@ -38,12 +39,6 @@ class Father:
         self._numbers[self._at["ring_slots"]] = ring.slots
         self._reached_ns = [0] * len(sources)  # packet time of each source
         self._next_statistics_ns = 0
-
-    def warm_up(self) -> None:
-        """Compile, or load from the cache, the kernels, with nothing to do."""
-        data = np.zeros(0, np.uint8)
-        data.flags.writeable = False
-        self._dissect(Batch.empty(data, (1,)), 0, 0, 0, 0)
 
     def run(self) -> None:
         unfinished = list(range(len(self._sources)))
@@ -124,3 +119,12 @@ class Father:
     def _collect_warnings(self, source: Source) -> None:
         for text in source.warnings():
             log.warning("%s", text)
+
+
+def compile_dissection() -> None:
+    """Compile the dissection, or load it from the cache, with nothing to do."""
+    data = np.zeros(0, np.uint8)
+    data.flags.writeable = False
+    batch = Batch.empty(data, (1,))
+    dissect_batch(data, batch.offsets, batch.captured, batch.wire, batch.times_ns, batch.interfaces, batch.link_types, 0, 0, 0,
+                  trivial_sieve(0).address, np.zeros(0, PACKET), 0, 0, np.zeros(counts.COUNT, np.int64))

@@ -159,8 +159,8 @@ class Publisher:
     def next_timer(self) -> int | None:
         """When `datagrams_to_send` has something to do next, if nothing else happens; the past means now, None never."""
         times = [c.since_ns + self.parameters.max_build_ns for c in self._constructions.values() if c.since_ns is not None]
-        if self._timers:
-            times.append(self._timers[0][0])
+        if (due_ns := self._first_timer()) is not None:
+            times.append(due_ns)
         if self._unsent:
             times.append(self._unsent[0].created_ns + self.parameters.final_timeout_ns)
         if self._heartbeat_due_ns is not None:
@@ -205,17 +205,24 @@ class Publisher:
                 self._enqueue(construction, construction.flush(now_ns), now_ns)
         while (held := _first(self._unsent)) and self._too_old(held, now_ns):
             self._give_up(held)
-        while self._timers and self._timers[0][0] <= now_ns:
-            due_ns, pdu = heappop(self._timers)
-            held = self._held.get(pdu)
-            if held is None or held.waiting or held.due_ns != due_ns:
-                continue
+        while (due_ns := self._first_timer()) is not None and due_ns <= now_ns:
+            held = self._held[heappop(self._timers)[1]]
             if self._too_old(held, now_ns):
                 self._give_up(held)
                 continue
             # Here the first PDU whose retries are exhausted (sendings > max_retries) will start the long retry mode.
             held.waiting = True
             (self._resend_refused if held.refused else self._resend).append(held)
+
+    def _first_timer(self) -> int | None:
+        """When the first timer runs out, past those of PDUs that were acknowledged, given up or refused meanwhile."""
+        while self._timers:
+            due_ns, pdu = self._timers[0]
+            held = self._held.get(pdu)
+            if held is not None and not held.waiting and held.due_ns == due_ns:
+                return due_ns
+            heappop(self._timers)
+        return None
 
     def _ready(self) -> bool:
         """Whether a PDU could be sent if there were a slot."""

@@ -9,12 +9,15 @@ from pathlib import Path
 import numpy as np
 
 from tmon_probe.father.capture.batch import CaptureError
-from tmon_probe.father.capture.walk import MAX_FRAME_OCTETS, PCAPNG_SECTION
+from tmon_probe.father.capture.linktypes import SUPPORTED, describe
 from tmon_probe.father.capture.window import Window
 
 PCAP_MAGICS = {0xA1B2C3D4: 1000, 0xA1B23C4D: 1}  # ns of a unit of the sub-second field
 PCAP_HEADER_OCTETS = 24
+PCAPNG_SECTION = 0x0A0D0D0A
 MAX_INTERFACES = 256
+MAX_FRAME_OCTETS = 1 << 18
+"""Largest captured length that is believed (libpcap's own MAXIMUM_SNAPLEN is 262,144)."""
 OTHER_FORMATS = {
     b"snoop\x00\x00\x00": "a Solaris snoop file",
     b"TRSNIFF": "a Network General Sniffer file",
@@ -105,6 +108,27 @@ class PcapngFormat:
             at += 4 + (size + 3) // 4 * 4
         self.link_types.append(link_type)
         self._clocks.append((per_second, shift, offset_ns, min(snap, MAX_FRAME_OCTETS)))
+
+
+def open_window(path: Path) -> Window:
+    """CaptureError if the file cannot be opened or read."""
+    try:
+        return Window(path)
+    except FileNotFoundError:
+        raise CaptureError(f"{path}: no such file") from None
+    except IsADirectoryError:
+        raise CaptureError(f"{path}: a directory, not a capture file") from None
+    except OSError as error:
+        raise CaptureError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def check_capture(window: Window) -> None:
+    """CaptureError if the file is no capture that can be measured. Leaves the window at its start."""
+    shape = recognise(window)
+    window.start = 0
+    if isinstance(shape, PcapFormat) and not set(shape.link_types) & SUPPORTED.keys():
+        raise CaptureError(f"{window.path}: link type {describe(set(shape.link_types))} is not supported; "
+                           f"supported are {describe(set(SUPPORTED))}")
 
 
 def recognise(window: Window) -> PcapFormat | PcapngFormat:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tmon_probe.father.capture import walk
 from tmon_probe.father.capture.batch import Batch, CaptureError
-from tmon_probe.father.capture.formats import PcapFormat, PcapngFormat, recognise
+from tmon_probe.father.capture.formats import PcapFormat, PcapngFormat, check_capture, open_window, recognise
 from tmon_probe.father.capture.linktypes import SUPPORTED, describe
 from tmon_probe.father.capture.window import Window
 
@@ -66,12 +66,9 @@ class Replay:
             self._window = None
 
     def _check(self, path: Path) -> None:
-        window = _open(path)
+        window = open_window(path)
         try:
-            shape = recognise(window)
-            if isinstance(shape, PcapFormat) and not set(shape.link_types) & SUPPORTED.keys():
-                raise CaptureError(f"{path}: link type {describe(set(shape.link_types))} is not supported; "
-                                   f"supported are {describe(set(SUPPORTED))}")
+            check_capture(window)
             self._total_octets += window.file_octets
         finally:
             if path.is_file():
@@ -81,9 +78,8 @@ class Replay:
 
     def _walk_all(self) -> Iterator[Batch]:
         for path in self._files:
-            window = self._window if self._window and self._window.path == path else _open(path)
+            window = self._window if self._window and self._window.path == path else open_window(path)
             self._window = window
-            window.start = 0
             shape = recognise(window)
             try:
                 yield from self._walk_pcap(window, shape) if isinstance(shape, PcapFormat) else self._walk_pcapng(window, shape)
@@ -167,14 +163,3 @@ class Replay:
             self._waiting = None
         columns = (c[part] for c in (batch.offsets, batch.captured, batch.wire, batch.times_ns, batch.interfaces))
         return Batch(batch.data, *columns, link_types=batch.link_types, count=count)
-
-
-def _open(path: Path) -> Window:
-    try:
-        return Window(path)
-    except FileNotFoundError:
-        raise CaptureError(f"{path}: no such file") from None
-    except IsADirectoryError:
-        raise CaptureError(f"{path}: a directory, not a capture file") from None
-    except OSError as error:
-        raise CaptureError(f"{path}: cannot be read: {error.strerror}") from None

@@ -3,6 +3,7 @@
 from numba import njit
 
 from tmon_common.kernels.byteorder import u16, u32
+from tmon_probe.father.capture.formats import MAX_FRAME_OCTETS, PCAPNG_SECTION
 
 # why a walk stopped
 BATCH_FULL = 0
@@ -10,11 +11,7 @@ NEED_MORE = 1  # the next record is not whole in the window
 CORRUPT = 2  # the next record cannot be: implausible lengths
 SPECIAL_BLOCK = 3  # pcapng: a section header or interface description, for Python to read
 
-MAX_FRAME_OCTETS = 1 << 18
-"""Largest captured length that is believed (libpcap's own MAXIMUM_SNAPLEN is 262,144)."""
-
 SECOND = 1_000_000_000
-PCAPNG_SECTION = 0x0A0D0D0A
 PCAPNG_INTERFACE = 1
 PCAPNG_PACKET = 2
 PCAPNG_SIMPLE = 3

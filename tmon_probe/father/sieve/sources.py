@@ -20,7 +20,7 @@ class Source:
 
 
 SOURCES = {
-    "interface": Source("interface", 16, "interface"),
+    "interface": Source("interface", 8, "interface"),  # the lower octet of 16 bits: the position in the configuration
     "vlan": Source("vlan", 16, "vlan", records.HAS_VLAN),
     "ip_version": Source("ip_version", 8, "ip_version"),
     "src_addr": Source("src_hi", 128, "addr"),

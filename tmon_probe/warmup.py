@@ -1,0 +1,62 @@
+"""Everything compiled that a probe may need, step by step so that someone can watch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from tmon_common.clock import SystemClock
+from tmon_common.config.model import SECOND, Analysis, Configuration, Filter, FlowClass, GranularFlow, Histogram, Interface, Probe
+from tmon_common.kernels import fences
+from tmon_common.observations import Rows
+from tmon_common.pdu import codec
+from tmon_probe.child.analysers import BUILT_IN
+from tmon_probe.child.chain import Chain
+from tmon_probe.father.capture import walk
+from tmon_probe.father.capture.batch import Batch
+
+
+def _capture() -> None:
+    data = np.zeros(0, np.uint8)
+    data.flags.writeable = False
+    batch = Batch.empty(data)
+    arrays = (batch.offsets, batch.captured, batch.wire, batch.times_ns)
+    walk.walk_pcap(data, 0, 0, False, 1, *arrays)
+    walk.walk_pcapng(data, 0, 0, False, np.zeros((0, 4), np.int64), 0, *arrays, batch.interfaces)
+
+
+def _dissection() -> None:
+    from tmon_probe.father.loop import compile_dissection
+
+    compile_dissection()
+
+
+def _analyses() -> None:
+    flow = GranularFlow("flow", frozenset({"src_addr", "dst_addr"}))
+    analyses = tuple(Analysis(kind, 60 * SECOND, "sizes") for kind in BUILT_IN)
+    probe = Probe("warmup", (Interface("none"),), (), classes=("all",))
+    configuration = Configuration(Path("warmup"), (probe,), classes=(FlowClass("all", Filter(), (flow,), analyses),),
+                                  histograms=(Histogram("sizes", "octets", (64,)),))
+    Chain(configuration, probe, BUILT_IN, _nowhere).warm_up()
+
+
+def _ring() -> None:
+    words = np.zeros(1, np.int64)
+    fences.store_release(words, 0, SystemClock().monotonic_ns())
+    fences.load_acquire(words, 0)
+    fences.full_fence()
+
+
+def _nowhere(rows: Rows) -> None:
+    """Nothing is published."""
+
+
+STEPS = (
+    ("reading captures", _capture),
+    ("dissection and sieve", _dissection),
+    ("ring", _ring),
+    ("flow table and analyses", _analyses),
+    ("PDUs", codec.warm_up),
+)
+"""(what is compiled, function that does it), in the order of the data's way."""

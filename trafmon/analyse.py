@@ -1,0 +1,86 @@
+"""Measure captures: probe, collector and loader in one command, no server.
+
+Leaves DIR/spool/*.csv, DIR/trafmon.duckdb and DIR/trafmon.xml, the configuration that was used.
+
+Exit status: 0 measured; 1 something could not be delivered or loaded; 2 a capture, the configuration or an argument is not usable;
+130 interrupted (what was read until then has been loaded).
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from trafmon.pipeline import INTERRUPTED, NOT_DELIVERED, Pipeline, PipelineError
+
+LOAD_FAILED = 1
+UNUSABLE = 2
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("captures", nargs="+", type=Path, metavar="CAPTURE", help="pcap or pcapng file, gzip or not")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="where the results go (./trafmon-<name of the first capture>); "
+                                                                "earlier results there are replaced")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="your own flow classes and analyses; the captures stand for "
+                                                                    "the interfaces of its first probe")
+    parser.add_argument("--probe", metavar="NAME", help="with --config: another probe than the first")
+    parser.add_argument("--interval", default="60s", metavar="TIME", help="length of the observation intervals, 1s to 1h (60s)")
+    parser.add_argument("--quiet", action="store_true", help="print no result, only warnings and errors")
+
+
+def run(options: argparse.Namespace) -> int:
+    from tmon_common.config.problems import ConfigurationError
+    from tmon_probe.father.capture.batch import CaptureError
+    from tmon_probe.father.capture.formats import check_capture, open_window
+
+    out = options.out or Path(f"trafmon-{options.captures[0].name.split('.')[0] or 'capture'}")
+    try:
+        for capture in options.captures:
+            if capture.is_file() or not capture.exists():  # a pipe can be looked at once only: the probe does it
+                window = open_window(capture)
+                try:
+                    check_capture(window)
+                finally:
+                    window.close()
+        pipeline = Pipeline(options.captures, out, options.config, options.probe, options.interval)
+    except (CaptureError, ConfigurationError, PipelineError) as error:
+        print(f"trafmon analyse: {error}", file=sys.stderr)
+        return UNUSABLE
+    try:
+        status = pipeline.run(show=None if options.quiet else _bar())
+    except PipelineError as error:
+        print(f"trafmon analyse: {error}", file=sys.stderr)
+        return UNUSABLE
+    if status not in (0, NOT_DELIVERED, INTERRUPTED):
+        return status
+    return _load(pipeline, options.quiet) or status
+
+
+def _load(pipeline: Pipeline, quiet: bool) -> int:
+    """Spool into database, then the summary."""
+    from tmon_store.errors import StoreError
+    from tmon_store.load import load_spool
+
+    try:
+        report = load_spool(pipeline.spool, pipeline.database)
+        for warning in report.warnings:
+            print(f"trafmon analyse: {warning}", file=sys.stderr)
+        if not quiet:
+            from trafmon.summary import summarise
+
+            summarise(pipeline.database, {"CSV files": pipeline.spool, "database": pipeline.database,
+                                          "configuration": pipeline.configuration})
+    except StoreError as error:
+        print(f"trafmon analyse: {error}", file=sys.stderr)
+        return LOAD_FAILED
+    return 0
+
+
+def _bar():
+    """On a terminal a progress bar, in a pipe nothing."""
+    if not sys.stderr.isatty():
+        return None
+    from trafmon.progress import ProgressBar
+
+    return ProgressBar()

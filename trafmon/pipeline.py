@@ -1,0 +1,153 @@
+"""Collector and probe as the separate programs that they are, on this machine, for one set of captures."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import nullcontext, suppress
+from pathlib import Path
+
+from tmon_common.config.default import analyse_configuration_xml
+from tmon_common.config.read import read
+from tmon_common.config.replay import with_replay
+
+NOT_DELIVERED, INTERRUPTED = 1, 130
+READY_LIMIT_S = 180.0  # the first start of all compiles kernels
+STOP_LIMIT_S = 60.0
+POLL_S = 0.1
+CONFIGURATION, DATABASE, SPOOL = "trafmon.xml", "trafmon.duckdb", "spool"
+_PR_SET_PDEATHSIG = 1
+
+
+class PipelineError(Exception):
+    """The pipeline cannot run: what is wrong and what to do."""
+
+
+class Pipeline:
+    """Everything in the directory `out`: configuration, spool, database. Made, and cleared of earlier results, at construction.
+
+    PipelineError if that cannot be; ConfigurationError if `config` is wrong or the interval is.
+    """
+
+    def __init__(self, captures: Sequence[Path], out: Path, config: Path | None, probe: str | None, interval: str) -> None:
+        self.spool, self.database, self.configuration = out / SPOOL, out / DATABASE, out / CONFIGURATION
+        declared = read(config) if config else None
+        port = _free_port()
+        if declared:
+            text = with_replay(declared, captures, self.spool, self.database, port, probe=probe)
+        else:
+            text = analyse_configuration_xml(captures, self.spool, self.database, port, interval=interval)
+        try:
+            self.spool.mkdir(parents=True, exist_ok=True)
+            self._clear()
+            self.configuration.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise PipelineError(f"{error.filename}: cannot be written: {error.strerror}; choose another place with --out") from None
+        self._read = read(self.configuration)
+        self._interrupted = False
+
+    def run(self, show=None) -> int:
+        """Both programs from start to end. `show`: a progress.ProgressBar, or None. Returns the probe's exit status.
+
+        PipelineError if the collector does not start.
+        """
+        previous = signal.signal(signal.SIGINT, self._on_interrupt)
+        previous_term = signal.signal(signal.SIGTERM, self._on_interrupt)
+        ready, ready_end = os.pipe()
+        collector = probe = None
+        try:
+            collector = _start("tmon_collector", "-c", self.configuration, "--ready-fd", str(ready_end), keep=ready_end)
+            os.close(ready_end)
+            probe = _start("tmon_probe", "-c", self.configuration)
+            with show or nullcontext():
+                if show:
+                    show.waiting("starting (the first time, kernels are compiled: up to two minutes)")
+                self._wait_ready(collector, ready)
+                status = self._wait(probe, collector, show)
+        finally:
+            os.close(ready)
+            for program in (probe, collector):
+                if program:
+                    _stop(program)
+            signal.signal(signal.SIGINT, previous)
+            signal.signal(signal.SIGTERM, previous_term)
+        return INTERRUPTED if self._interrupted else status
+
+    def _wait_ready(self, collector: subprocess.Popen, ready: int) -> None:
+        limit = time.monotonic() + READY_LIMIT_S
+        while not self._interrupted and time.monotonic() < limit:
+            if select.select([ready], [], [], POLL_S)[0]:
+                if os.read(ready, 16):
+                    return
+                raise PipelineError("the collector did not start; its message stands above")
+            if collector.poll() is not None:
+                raise PipelineError("the collector did not start; its message stands above")
+
+    def _wait(self, probe: subprocess.Popen, collector: subprocess.Popen, show) -> int:
+        from tmon_probe import health
+
+        statistics = None
+        asked = False
+        while probe.poll() is None:
+            if self._interrupted and not asked:
+                asked = True
+                probe.terminate()
+            if collector.poll() is not None and not asked:
+                asked = True
+                print("trafmon analyse: the collector ended early; the results are not complete", file=sys.stderr)
+                probe.terminate()
+            if show and statistics is None:
+                with suppress(FileNotFoundError, ValueError):
+                    statistics = health.attach(self._read, self._read.probes[0].name)
+            if show and statistics is not None:
+                show.update(statistics.snapshot(), time.monotonic())
+            with suppress(subprocess.TimeoutExpired):
+                probe.wait(POLL_S)
+        if statistics is not None:
+            statistics.close()
+        return probe.returncode if probe.returncode >= 0 else NOT_DELIVERED
+
+    def _on_interrupt(self, _number: int, _frame: object) -> None:
+        self._interrupted = True
+
+    def _clear(self) -> None:
+        """Remove what an earlier analysis left here, and nothing else."""
+        earlier = [self.database, self.database.with_name(self.database.name + ".wal")]
+        if self.configuration.exists():
+            earlier += [p for p in self.spool.iterdir() if p.suffix in (".csv", ".part", ".reject")]
+        for path in earlier:
+            path.unlink(missing_ok=True)
+
+
+def _free_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _start(module: str, *arguments: object, keep: int | None = None) -> subprocess.Popen:
+    """A program of ours, in a session of its own (Ctrl-C is ours to pass on), that ends when this process dies."""
+    return subprocess.Popen([sys.executable, "-m", module, *map(str, arguments)], stdin=subprocess.DEVNULL, start_new_session=True,
+                            pass_fds=() if keep is None else (keep,), preexec_fn=_end_with_parent)  # noqa: PLW1509 no threads here
+
+
+def _end_with_parent() -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _stop(program: subprocess.Popen) -> None:
+    """End a program that we started: asked first, then made to."""
+    if program.poll() is None:
+        program.terminate()
+        try:
+            program.wait(STOP_LIMIT_S)
+        except subprocess.TimeoutExpired:
+            program.kill()
+            program.wait()

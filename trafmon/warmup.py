@@ -1,0 +1,25 @@
+"""Compile every kernel now, so that no later start has to wait for it.
+
+Done once per installation and version; compiled code is kept beside the sources, or where NUMBA_CACHE_DIR says.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-q", "--quiet", action="store_true", help="say nothing")
+
+
+def run(options: argparse.Namespace) -> int:
+    from tmon_probe.warmup import STEPS
+
+    for what, step in STEPS:
+        start = time.monotonic()
+        step()
+        if not options.quiet:
+            print(f"  {what}: {time.monotonic() - start:.1f} s", file=sys.stderr, flush=True)
+    return 0
