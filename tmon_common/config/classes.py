@@ -66,7 +66,7 @@ def read_classes(
 ) -> tuple[FlowClass, ...]:
     """interfaces: names of those that exist; known: the analysis kinds that exist."""
     check_unique(nodes, "the configuration")
-    by_name = {h.name: h for h in histograms}
+    by_name = {h.name: h for h in reversed(histograms)}  # of one name, the first
     return tuple(_flow_class(n, by_name, interfaces, known) for n in nodes)
 
 
@@ -131,8 +131,9 @@ def _analysis(node: Node, histograms: dict[str, Histogram], known: Mapping[str, 
 def _check_histogram(node: Node, kind: str, rule: AnalysisRule, name: str | None, histograms: dict[str, Histogram]) -> None:
     if name is None:
         if rule.histogram_unit:
+            suitable = [f'"{h.name}"' for h in histograms.values() if h.unit == rule.histogram_unit][:10]
             node.problem(f'{kind} needs slices; expected histogram="..." with the name of a <histogram> in {rule.histogram_unit}'
-                         f"{', one of: ' + ', '.join(histograms) if histograms else ''}")
+                         f"{' such as ' if suitable else ''}{', '.join(suitable)}")
     elif not rule.histogram_unit and rule.options is not None:
         node.problem(f"{kind} uses no histogram; expected the attribute to be left out", "histogram")
     elif name not in histograms:

@@ -15,7 +15,7 @@ from lxml import etree
 from tmon_common.config.problems import ConfigurationError, Problem
 
 MAX_OCTETS = 4 << 20
-MAX_ELEMENTS = 50_000
+MAX_ELEMENTS = 20_000
 MAX_ATTRIBUTES = 100
 """Of one element."""
 

@@ -57,8 +57,9 @@ class Node:
             return None if default is None else parse(default, *bounds)
 
     def name(self, parse: Callable[[str], str] = parse_name) -> str:
-        """The attribute `name`, "" if it is missing or impossible."""
-        return self.value("name", parse) or ""
+        """The attribute `name`, "" if it is missing; an impossible one is noted, and stays so that references to it hold."""
+        self.value("name", parse)
+        return self.text("name") or ""
 
     def path(self, attribute: str) -> Path:
         """A path; a relative one starts at the directory of the configuration file. Blanks around it belong to it."""

@@ -33,7 +33,7 @@ HOUR, DAY = 3600 * SECOND, 86_400 * SECOND
 
 def read_probes(nodes: list[Node], classes: tuple[FlowClass, ...], collectors: tuple[Collector, ...]) -> tuple[Probe, ...]:
     check_unique(nodes, "the configuration")
-    class_names, by_name = dict.fromkeys(c.name for c in classes), {c.name: c for c in collectors}
+    class_names, by_name = dict.fromkeys(c.name for c in classes), {c.name: c for c in reversed(collectors)}
     return tuple(_probe(n, class_names, by_name) for n in nodes)
 
 
@@ -94,7 +94,7 @@ def _interface(node: Node, files_are_here: bool) -> Interface:
         if node.given("pace"):
             node.problem("pace is for replay only; expected the attribute to be left out", "pace")
     files = tuple(f.path("path") for f in file_nodes if f.given("path"))
-    if files_are_here:
+    if files_are_here and capture == "replay":
         _check_files(file_nodes)
     return Interface(
         name=node.name(),
