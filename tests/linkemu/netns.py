@@ -5,6 +5,7 @@ import ctypes
 import os
 import secrets
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -116,9 +117,13 @@ class Network:
         return middle
 
     def close(self) -> None:
-        """Removes the namespaces, and with them the interfaces."""
+        """Removes the namespaces, with their interfaces; a process that is still in one, started by us, is ended."""
         while self._namespaces:
             name = self._namespaces.pop().name
+            left = subprocess.run(["ip", "netns", "pids", name], check=False, capture_output=True, text=True)
+            for pid in map(int, left.stdout.split()):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
             subprocess.run(["ip", "netns", "delete", name], check=False, capture_output=True)
 
     def __enter__(self) -> Self:

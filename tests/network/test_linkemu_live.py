@@ -1,6 +1,12 @@
 """The emulated link between two real network stacks."""
 
+import json
 import re
+import signal
+import socket
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +25,7 @@ from tests.linkemu import (
     read_frame_log,
     why_unavailable,
 )
+from tests.linkemu.netns import inside
 
 pytestmark = pytest.mark.network
 MS = 1_000_000
@@ -87,3 +94,37 @@ def test_total_loss_loses_everything_that_enters(ends, tmp_path: Path):
     assert len(frames_in(link.east_pcap)) + len([row for row in lost if row.direction is Direction.WEST_TO_EAST]) == (
         len(frames_in(link.west_pcap)) + len([row for row in lost if row.direction is Direction.EAST_TO_WEST])
     )
+
+
+def test_a_frame_that_is_already_tagged_keeps_its_tag(ends, tmp_path: Path):
+    """The kernel puts the tag of a received frame aside (PACKET_AUXDATA); the link puts it back."""
+    host, middle = ends
+    tagged = bytes.fromhex("020000000002 020000000001 8100 a02a 88b5") + b"already tagged".ljust(46, b".")
+    with LinkProcess(middle, LinkConfig(tmp_path)) as link:
+        with inside(host.name), socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw:
+            raw.bind(("eth0", 0))
+            raw.send(tagged)
+        end = time.monotonic() + 10
+        while link.read_totals()[Direction.WEST_TO_EAST]["received"] == 0 and time.monotonic() < end:
+            pass
+        link.drain()
+
+    assert tagged in frames_in(link.west_pcap)
+    assert tagged in frames_in(link.east_pcap)
+
+
+def test_the_command_line_link_ends_in_good_order_at_sigint(ends, tmp_path: Path):
+    host, middle = ends
+    argv = [sys.executable, "-m", "tests.linkemu", "--out", str(tmp_path), "--delay", "5ms", "--vlan", "7.8"]
+    process = middle.start(argv, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2])
+    try:
+        printed_by_ping = host.run(["ping", "-c", "1", "-w", "10", "192.0.2.2"], timeout=20).stdout
+    finally:
+        process.send_signal(signal.SIGINT)
+        printed = process.communicate(timeout=10)[0]
+
+    assert float(ROUND_TRIP.search(printed_by_ping)[1]) >= 10
+    totals = json.loads(printed)
+    assert process.returncode == 0
+    assert len(frames_in(tmp_path / "west.pcap")) >= 4
+    assert len(read_frame_log(tmp_path / "frames.csv.gz")) == sum(totals[way]["received"] for way in Direction)
