@@ -1,0 +1,109 @@
+"""A publisher and an obedient collector on a fake clock: what the tests of the engine are written with."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from tmon_common.config.model import Publication
+from tmon_common.observations import FLOW_DEFINITION, IP_COUNTERS, Rows
+from tmon_common.pdu.ack import pack_acks
+from tmon_common.pdu.codec import Decoder
+from tmon_common.pdu.header import ACK, HEARTBEAT, OBSERVATIONS_OCTETS, parse_common, parse_observations, probe_number
+from tmon_common.pdu.seal import CrcSeal
+from tmon_probe.publish import Publisher
+
+MS = 1_000_000
+SECOND = 1000 * MS
+RUN = 1_700_000_000_000
+SEAL = CrcSeal()
+DEFAULT = Publication("collector", "127.0.0.1", 9, max_pdu_octets=300, max_build_ns=2 * SECOND, min_gap_ns=10 * MS, window=4,
+                      initial_timeout_ns=SECOND, timeout_increment_ns=SECOND, timeout_multiplier=1.0, max_retries=3,
+                      final_timeout_ns=100 * SECOND, heartbeat_ns=0, queue_octets=1 << 20)
+
+
+def counters(first: int, n: int) -> Rows:
+    """n rows of ip_counters of flows first, first + 1, ..., incompressible enough that some 12 fill a PDU of 300 octets."""
+    words = np.zeros((n, IP_COUNTERS.words), np.int64)
+    words[:, 0] = np.arange(first, first + n)
+    words[:, 1:] = np.random.default_rng(first).integers(0, 2**20, (n, IP_COUNTERS.words - 1))
+    return Rows.from_words(IP_COUNTERS, words)
+
+
+def definitions(first: int, n: int) -> Rows:
+    words = np.random.default_rng(first).integers(0, 2**20, (n, FLOW_DEFINITION.words))
+    words[:, 0] = np.arange(first, first + n)
+    words[:, 1:3] = 0
+    return Rows.from_words(FLOW_DEFINITION, words, ["all"])
+
+
+class Playbook:
+    """publisher under test, the time, and everything it sent as (time ns, id); heartbeats have id None."""
+
+    def __init__(self, lossless: bool = False, **changes) -> None:
+        self.now = 0
+        self.publisher = Publisher(replace(DEFAULT, **changes), "probe", RUN, lossless=lossless)
+        self.sent: list[tuple[int, int | None]] = []
+        self.datagrams: dict[int, bytes] = {}
+        self.flows: set[int] = set()  # what the collector has acknowledged
+
+    def add(self, rows: Rows) -> None:
+        self.publisher.add(rows, self.now)
+
+    def step(self) -> list[int | None]:
+        """Sends what is due now; returns the ids."""
+        ids = []
+        while datagrams := self.publisher.datagrams_to_send(self.now):
+            ids.extend(self._note(datagram) for datagram in datagrams)
+        return ids
+
+    def run(self, until: int) -> list[int | None]:
+        """Time passes, from timer to timer; returns the ids sent."""
+        ids = self.step()
+        while (timer := self.publisher.next_timer()) is not None and max(timer, self.now) <= until:
+            assert timer > self.now, "a timer that is due did nothing"
+            self.now = timer
+            ids += self.step()
+        self.now = until
+        return ids
+
+    def answer(self, *ids: int, pdu_type: int = ACK) -> None:
+        """The collector's answer arrives."""
+        for datagram in pack_acks(pdu_type, probe_number("probe"), RUN, list(ids), SEAL):
+            self.publisher.receive(datagram, self.now)
+        if pdu_type == ACK:
+            for pdu in ids:
+                self.flows.update(self.flows_of(pdu) if pdu in self.datagrams else ())
+
+    def run_answering(self, until: int, lost=lambda _: False) -> None:
+        """As `run`, and each PDU sent is acknowledged at once, but those for which lost(number of the sending) holds."""
+        while True:
+            seen = len(self.sent)
+            self.step()
+            for n in range(seen, len(self.sent)):
+                if self.sent[n][1] is not None and not lost(n):
+                    self.answer(self.sent[n][1])
+            timer = self.publisher.next_timer()
+            if timer is None or max(timer, self.now) > until:
+                self.now = until
+                return
+            self.now = max(timer, self.now)
+
+    def flows_of(self, pdu: int) -> list[int]:
+        """Column `flow` of the rows in a PDU that was sent."""
+        datagram = self.datagrams[pdu]
+        header = parse_observations(datagram)
+        kind = {k.number: k for k in (IP_COUNTERS, FLOW_DEFINITION)}[header.kind]
+        out = np.zeros((header.rows, kind.words), np.int64)
+        Decoder(kind).decode_into(datagram, OBSERVATIONS_OCTETS, len(datagram) - SEAL.octets, header, out, 0)
+        return out[:, 0].tolist()
+
+    def _note(self, datagram: bytes) -> int | None:
+        SEAL.check(datagram)
+        pdu = None
+        if parse_common(datagram, SEAL.octets).type != HEARTBEAT:
+            pdu = parse_observations(datagram).pdu
+            self.datagrams[pdu] = datagram
+        self.sent.append((self.now, pdu))
+        return pdu
