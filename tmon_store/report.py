@@ -43,7 +43,7 @@ class Traffic:
 
 @dataclass(frozen=True)
 class Conversation:
-    """One flow over the whole time. *_rev: from destination to source."""
+    """Flows of one description, over the whole time. *_rev: from destination to source; flows: how many were numbered."""
 
     probe: str
     flow_class: str
@@ -57,6 +57,7 @@ class Conversation:
     packets_rev: int
     octets: int
     octets_rev: int
+    flows: int
 
 
 @dataclass(frozen=True)
@@ -109,15 +110,13 @@ def talkers(store: Backend, limit: int = 10) -> list[Traffic]:
 
 
 def conversations(store: Backend, limit: int = 10) -> list[Conversation]:
-    """Flows with most octets, both directions together."""
+    """Flows with most octets, both directions together; flows that differ by their number alone are one here."""
+    description = "f.probe, f.flow_class, f.interface, f.src_addr, f.dst_addr, f.protocol, f.src_port, f.dst_port"
     return [Conversation(p, c or "", interface, src, dst, protocol, sport, dport, *map(int, counts))
             for p, c, interface, src, dst, protocol, sport, dport, *counts in store.query(
-                "SELECT f.probe, f.flow_class, f.interface, f.src_addr, f.dst_addr, f.protocol, f.src_port, f.dst_port,"
-                " t.packets, t.packets_rev, t.octets, t.octets_rev FROM ("
-                "SELECT flow_key, sum(packets_sum) AS packets, sum(packets_rev_sum) AS packets_rev, sum(octets_sum) AS octets,"
-                " sum(octets_rev_sum) AS octets_rev FROM ip_counters_1day GROUP BY flow_key"
-                f" ORDER BY sum(octets_sum) + sum(octets_rev_sum) DESC, flow_key LIMIT {int(limit)}) t"
-                " JOIN flow f ON f.flow_key = t.flow_key ORDER BY t.octets + t.octets_rev DESC, t.flow_key")]
+                f"SELECT {description}, sum(c.packets_sum), sum(c.packets_rev_sum), sum(c.octets_sum), sum(c.octets_rev_sum),"
+                f" count(DISTINCT f.flow_key) {_JOIN} GROUP BY {description}"
+                f" ORDER BY sum(c.octets_sum) + sum(c.octets_rev_sum) DESC, {description} LIMIT {int(limit)}")]
 
 
 _HAPPENINGS = (

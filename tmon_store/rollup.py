@@ -43,6 +43,17 @@ def aggregate(frame: pl.DataFrame, rollup: Rollup) -> tuple[pl.DataFrame, pl.Dat
     return _with_time(single), _with_time(merged.select(rollup.merged.names))
 
 
+def is_one_interval(frame: pl.DataFrame, rollup: Rollup) -> bool:
+    """Whether all samples (start in ns) lie in one interval of the rollup, and so of every coarser one."""
+    return frame["start"].min() // rollup.length_ns == frame["start"].max() // rollup.length_ns
+
+
+def moved_to(rollup: Rollup, single: pl.DataFrame, merged: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Rows that `aggregate` gave for a finer rollup, all of one interval, as rows of this one."""
+    start = pl.col("start").dt.truncate(f"{rollup.length_ns // 1_000_000_000}s")
+    return single.with_columns(start), merged.with_columns(start)
+
+
 def _with_time(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns((pl.col("start") // 1000).cast(pl.Datetime("us")))
 
