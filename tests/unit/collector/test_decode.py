@@ -1,0 +1,168 @@
+"""The engine of the collector: what is written, what is answered, and in which order."""
+
+import numpy as np
+import pytest
+
+from tests.unit.collector.make import RUN, SEAL, pdu_of
+from tmon_collector.decode import Decoding
+from tmon_collector.gathering import CAPACITY
+from tmon_common.observations import FLOW_DEFINITION, IP_COUNTERS, UDP_COUNTERS
+from tmon_common.pdu.ack import parse_acks
+from tmon_common.pdu.header import ACK, REFUSAL, pack_heartbeat, parse_common, probe_number
+
+HERE = ("127.0.0.1", 4000)
+
+
+class Paper:
+    """A spool in memory; kinds in `full` cannot be written."""
+
+    def __init__(self):
+        self.written = {}
+        self.full = set()
+
+    def append(self, kind, lines):
+        if kind.name in self.full:
+            return False
+        self.written[kind.name] = self.written.get(kind.name, b"") + bytes(lines)
+        return True
+
+    def flows(self, kind="ip_counters"):
+        return [int(line.split(b",")[2]) for line in self.written.get(kind, b"").splitlines()]
+
+
+@pytest.fixture
+def paper():
+    return Paper()
+
+
+@pytest.fixture
+def decoding(paper):
+    return Decoding(["probe", "other"], paper)
+
+
+def answers(decoding, *datagrams, address=HERE):
+    """(type, ids) of the answers to datagrams received together."""
+    return [(parse_common(a, SEAL.octets).type, list(parse_acks(a, SEAL)))
+            for a, _ in decoding.handle([(d, address) for d in datagrams], 0)]
+
+
+def test_written_then_acknowledged(decoding, paper):
+    """Several PDUs, one ack."""
+    assert answers(decoding, pdu_of(0, [1, 2]), pdu_of(1, [3])) == [(ACK, [0, 1])]
+    assert paper.flows() == [1, 2, 3]
+    assert paper.written["ip_counters"].startswith(f"probe,{RUN},1,0.000000001,".encode())
+    assert (decoding.statistics.pdus, decoding.statistics.rows) == (2, 3)
+
+
+def test_acks_are_smaller_than_what_they_answer(decoding):
+    """Never more octets out than in: no amplification."""
+    for datagram in (pdu_of(0, [1]), pdu_of(0, [1]), pdu_of(1, [1], number=0x7777)):
+        assert sum(len(a) for a, _ in decoding.handle([(datagram, HERE)], 0)) < len(datagram)
+
+
+def test_duplicates_are_acknowledged_again_and_not_written(decoding, paper):
+    """Across wake-ups and within one."""
+    datagram = pdu_of(0, [1])
+    assert answers(decoding, datagram, datagram) == [(ACK, [0])]
+    assert answers(decoding, datagram) == [(ACK, [0])]
+    assert paper.flows() == [1]
+    assert decoding.statistics.duplicates == 2
+
+
+def test_runs_and_probes_do_not_mix(decoding, paper):
+    """The same id of another run or probe is another PDU."""
+    datagrams = [pdu_of(0, [1]), pdu_of(0, [2], run=RUN + 1), pdu_of(0, [3], probe="other")]
+    assert answers(decoding, *datagrams) == [(ACK, [0])] * 3
+    assert paper.flows() == [1, 2, 3]
+
+
+def test_what_cannot_be_written_is_neither_acknowledged_nor_remembered(decoding, paper):
+    """Only PDUs of that kind wait; they are written once when there is room again."""
+    paper.full.add("ip_counters")
+    assert answers(decoding, pdu_of(0, [1]), pdu_of(1, [2], UDP_COUNTERS, behind=1)) == [(ACK, [1])]
+    assert decoding.statistics.unwritten == 1
+    paper.full.clear()
+    assert answers(decoding, pdu_of(0, [1]), pdu_of(1, [2], UDP_COUNTERS, behind=1)) == [(ACK, [1, 0])]
+    assert paper.flows() == [1]
+    assert paper.flows("udp_counters") == [2]
+
+
+def test_unknown_kinds_are_refused(decoding, paper):
+    """Said to the probe, which keeps them aside; counted by kind and probe."""
+    assert answers(decoding, pdu_of(0, [1], number=0x8001), pdu_of(1, [2])) == [(REFUSAL, [0]), (ACK, [1])]
+    assert decoding.statistics.refused == {"kind 32769 of probe": 1}
+    assert paper.flows() == [2]
+
+
+def test_unsound_payloads_are_refused(decoding, paper):
+    sound = pdu_of(0, [1, 2])
+    assert answers(decoding, SEAL.close(sound[:-5])) == [(REFUSAL, [0])]
+    lying = bytearray(sound[:-4])
+    lying[26:28] = b"\xff\xff"  # rows
+    assert answers(decoding, SEAL.close(bytes(lying))) == [(REFUSAL, [0])]
+    assert answers(decoding, sound) == [(ACK, [0])]
+    assert paper.flows() == [1, 2]
+
+
+@pytest.mark.parametrize(("reason", "datagram"), [
+    ("short", b"tm"),
+    ("foreign", bytes(60)),
+    ("oversized", pdu_of(0, [1]) + bytes(9300)),
+    ("unknown_probe", pdu_of(0, [1], probe="stranger")),
+    ("corrupt", pdu_of(0, [1])[:-1] + b"?"),
+    ("version", b"tm\x02" + pdu_of(0, [1])[3:]),
+    ("type", SEAL.close(b"tm\x01\x03" + pdu_of(0, [1])[4:30])),
+])
+def test_what_is_no_pdu_of_a_declared_probe(decoding, paper, reason, datagram):
+    """A counter changes, and nothing else."""
+    assert answers(decoding, datagram) == []
+    assert decoding.statistics.rejected == {reason: 1}
+    assert not paper.written
+    assert not decoding.probes.heard_ns
+
+
+def test_heartbeats_are_not_answered(decoding):
+    """They show that the probe lives, and what it will not send again."""
+    heartbeat = SEAL.close(pack_heartbeat(probe_number("probe"), RUN, 10, 2))
+    assert answers(decoding, heartbeat) == []
+    assert decoding.probes.heard_ns == {"probe": 0}
+    assert answers(decoding, pdu_of(7, [1])) == [(ACK, [7])]
+    assert decoding.statistics.duplicates == 1
+    assert answers(decoding, pdu_of(8, [1])) == [(ACK, [8])]
+    assert decoding.statistics.rows == 1
+
+
+def test_a_collector_started_in_the_middle_of_a_run(decoding, paper):
+    """It takes what comes, from whatever id on."""
+    assert answers(decoding, pdu_of(5000, [1], behind=3), pdu_of(4997, [2], behind=0)) == [(ACK, [5000, 4997])]
+    assert paper.flows() == [1, 2]
+
+
+def test_more_rows_than_are_gathered_at_once(decoding, paper):
+    """They are written in portions."""
+    flows = np.arange(1000)
+    datagrams = [pdu_of(i, flows + 1000 * i) for i in range(CAPACITY // 1000 * 2 + 3)]
+    assert answers(decoding, *datagrams) == [(ACK, list(range(len(datagrams))))]
+    assert paper.flows() == list(range(1000 * len(datagrams)))
+
+
+def test_strings_of_several_pdus(decoding, paper):
+    """Each PDU has a table of its own."""
+    assert answers(decoding, pdu_of(0, [1], FLOW_DEFINITION, strings=["all"]),
+                   pdu_of(1, [2], FLOW_DEFINITION, strings=["a,b"])) == [(ACK, [0, 1])]
+    first, second = paper.written["flow_definition"].decode().splitlines()
+    assert first.startswith(f"probe,{RUN},1,all,all,")
+    assert second.startswith(f'probe,{RUN},2,"a,b","a,b",')
+
+
+def test_answers_go_where_the_pdus_came_from(decoding):
+    there = ("127.0.0.1", 5000)
+    sent = decoding.handle([(pdu_of(0, [1]), HERE), (pdu_of(1, [1]), there)], 0)
+    assert [HERE, there] == [address for _, address in sent]
+
+
+def test_counters_of_kinds_not_in_use():
+    """Only kinds that arrive cost memory."""
+    decoding = Decoding(["probe"], Paper())
+    answers(decoding, pdu_of(0, [1]))
+    assert [IP_COUNTERS.number] == list(decoding._gatherings)
