@@ -47,14 +47,14 @@ class Link:
 
     def __enter__(self) -> Self:
         config = self._config
-        config.directory.mkdir(parents=True, exist_ok=True)
-        self._log = FrameLog(config.directory / "frames.csv.gz")
-        west, east = Tap(config.directory / "west.pcap"), Tap(config.directory / "east.pcap")
-        self._near_tap = {Direction.WEST_TO_EAST: west, Direction.EAST_TO_WEST: east}
         self._near_socket = {
             Direction.WEST_TO_EAST: RawSocket(config.west),
             Direction.EAST_TO_WEST: RawSocket(config.east),
         }
+        config.directory.mkdir(parents=True, exist_ok=True)
+        self._log = FrameLog(config.directory / "frames.csv.gz")
+        west, east = Tap(config.directory / "west.pcap"), Tap(config.directory / "east.pcap")
+        self._near_tap = {Direction.WEST_TO_EAST: west, Direction.EAST_TO_WEST: east}
         self._selector = selectors.SelectSelector()  # its time-outs keep microseconds, unlike epoll's
         for direction, end in self._near_socket.items():
             self._selector.register(end, selectors.EVENT_READ, lambda direction=direction: self._receive(direction))

@@ -45,7 +45,14 @@ class RawSocket:
     """Receives all frames that come in by an interface (not those sent by it), and sends whole frames."""
 
     def __init__(self, interface: str) -> None:
+        """OSError that names the interface when there is none of this name, or when we are not root."""
         self.interface = interface
+        try:
+            self._open(interface)
+        except OSError as error:
+            raise OSError(error.errno, f"{interface}: {error.strerror or error} (root needed)") from error
+
+    def _open(self, interface: str) -> None:
         # Bound before the protocol is set: otherwise frames of other interfaces may slip in between.
         self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
         self._socket.setblocking(False)
