@@ -50,7 +50,8 @@ class RawSocket:
         try:
             self._open(interface)
         except OSError as error:
-            raise OSError(error.errno, f"{interface}: {error.strerror or error} (root needed)") from error
+            advice = "; run as root" if isinstance(error, PermissionError) else ""
+            raise OSError(f"{interface}: {error.strerror or error}{advice}") from error
 
     def _open(self, interface: str) -> None:
         # Bound before the protocol is set: otherwise frames of other interfaces may slip in between.
