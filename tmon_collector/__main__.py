@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 
@@ -16,6 +17,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("-l", dest="local", action="store_true", help="configuration in ./tmon.xml (next: ./tmon-new.xml)")
     parser.add_argument("-c", dest="current", type=Path, metavar="FILE", help="configuration (default /etc/trafMon/xml/tmon.xml)")
     parser.add_argument("-n", dest="next", type=Path, metavar="FILE", help="where the next configuration will be put")
+    parser.add_argument("--port", type=int, metavar="N", help="listen on this port instead, 0 for any that is free")
     parser.add_argument("--ready-fd", type=int, metavar="N", help="write the port to this descriptor once it is listened on")
     parser.add_argument("name", nargs="?", metavar="collectorName", help="which collector of the configuration this is")
     return parser.parse_args(argv)
@@ -32,6 +34,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         configuration = read(locations.current)
         parameters = select_collector(configuration, arguments.name)
+        if arguments.port is not None:
+            parameters = replace(parameters, port=arguments.port)
     except ConfigurationError as error:
         print(error, file=sys.stderr)
         return 2

@@ -1,0 +1,73 @@
+"""Messages go where the configuration says, one line each."""
+
+import logging
+import re
+
+import pytest
+
+from tmon_common import diagnostics
+from tmon_common.config.model import Diagnostics
+
+LINE = re.compile(
+    r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z tmon_collector WARNING tmon_collector\.spool: one \| two$", re.MULTILINE)
+
+
+@pytest.fixture(autouse=True)
+def _restore():
+    yield
+    for name in list(logging.root.manager.loggerDict):
+        if name.split(".")[0] in diagnostics.OWN_PACKAGES:
+            diagnostics._reset(logging.getLogger(name))
+
+
+def test_one_line_with_time_program_level_and_module(capsys):
+    diagnostics.set_up(Diagnostics(), "tmon_collector")
+    logging.getLogger("tmon_collector.spool").warning("one\ntwo")
+    logging.getLogger("tmon_collector.spool").info("too low")
+    written = capsys.readouterr().err
+    assert LINE.search(written)
+    assert len(written.splitlines()) == 1
+
+
+def test_levels_and_destinations_per_module(tmp_path, capsys):
+    """A module has its own level, and its own destination if one is given; what is below it follows."""
+    modules = (("tmon_collector.spool", "debug", f"file:{tmp_path / 'spool.log'}"), ("tmon_probe", "error", ""))
+    diagnostics.set_up(Diagnostics(modules=modules), "tmon_collector")
+    logging.getLogger("tmon_collector.spool").debug("to the file")
+    logging.getLogger("tmon_collector.receive").warning("to stderr")
+    logging.getLogger("tmon_probe.publish.sender").warning("nowhere")
+    assert "to the file" in (tmp_path / "spool.log").read_text()
+    assert [line.split(": ")[1] for line in capsys.readouterr().err.splitlines()] == ["to stderr"]
+
+
+def test_set_up_again(tmp_path):
+    """A later configuration replaces the earlier one; no message is told twice."""
+    for _ in range(3):
+        diagnostics.set_up(Diagnostics(destination=f"file:{tmp_path / 'log'}"), "tmon_probe")
+    logging.getLogger("tmon_probe").warning("once")
+    assert len((tmp_path / "log").read_text().splitlines()) == 1
+
+
+def test_a_file_that_cannot_be_opened(tmp_path):
+    with pytest.raises(OSError, match="missing"):
+        diagnostics.set_up(Diagnostics(destination=f"file:{tmp_path / 'missing' / 'log'}"), "tmon_probe")
+
+
+def test_no_journal_means_stderr(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(diagnostics, "JOURNAL", tmp_path / "none")
+    diagnostics.set_up(Diagnostics(destination="journal"), "tmon_probe")
+    logging.getLogger("tmon_probe").error("told")
+    assert "told" in capsys.readouterr().err
+
+
+def test_the_journal_gets_datagrams(monkeypatch, tmp_path):
+    """Native protocol of systemd-journald: KEY=value lines."""
+    import socket
+
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as journal:
+        journal.bind(str(tmp_path / "journal"))
+        monkeypatch.setattr(diagnostics, "JOURNAL", tmp_path / "journal")
+        diagnostics.set_up(Diagnostics(destination="journal"), "tmon_probe")
+        logging.getLogger("tmon_probe.x").error("told\nin two lines")
+        assert journal.recv(1000).decode().splitlines() == [
+            "PRIORITY=3", "SYSLOG_IDENTIFIER=tmon_probe", "TRAFMON_MODULE=tmon_probe.x", "MESSAGE=told | in two lines"]

@@ -1,0 +1,67 @@
+"""Several collectors at once, over real sockets on loopback and a clock that stands still."""
+
+import select
+import socket
+from dataclasses import replace
+
+import pytest
+
+from tests.unit.publish.playbook import DEFAULT, RUN, SEAL, SECOND, counters
+from tmon_common.pdu.ack import pack_acks
+from tmon_common.pdu.header import ACK, parse_observations, probe_number
+from tmon_probe.publish import Publication
+
+WAIT_S = 5
+
+
+@pytest.fixture
+def collectors():
+    sockets = []
+    for _ in range(2):
+        sockets.append(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+        sockets[-1].bind(("127.0.0.1", 0))
+        sockets[-1].settimeout(WAIT_S)
+    yield sockets
+    for s in sockets:
+        s.close()
+
+
+@pytest.fixture
+def publication(collectors):
+    made = Publication([replace(DEFAULT, port=s.getsockname()[1], min_gap_ns=0) for s in collectors], "probe", RUN)
+    yield made
+    made.close()
+
+
+def test_each_collector_gets_everything(publication, collectors):
+    """Idle only when the last one has acknowledged; each socket wakes the caller up."""
+    publication.add(counters(0, 1), 0)
+    assert publication.next_timer(0) == 2 * SECOND
+    publication.flush(0)
+    publication.poll(0)
+    for n, collector in enumerate(collectors):
+        assert not publication.idle
+        datagram, where = collector.recvfrom(2000)
+        assert parse_observations(datagram).pdu == 0
+        collector.sendto(pack_acks(ACK, probe_number("probe"), RUN, [0], SEAL)[0], where)
+        ready, _, _ = select.select(publication.filenos(), [], [], WAIT_S)
+        assert ready == [publication.filenos()[n]]
+        publication.poll(0)
+    assert publication.idle
+    assert [p.statistics.acked for p in publication.publishers] == [1, 1]
+    assert publication.next_timer(0) is None
+
+
+def test_one_that_is_away_holds_up_nobody_else(publication, collectors):
+    collectors[1].close()
+    publication.add(counters(0, 1), 0)
+    publication.flush(0)
+    publication.poll(0)
+    datagram, where = collectors[0].recvfrom(2000)
+    assert datagram
+    collectors[0].sendto(pack_acks(ACK, probe_number("probe"), RUN, [0], SEAL)[0], where)
+    select.select(publication.filenos()[:1], [], [], WAIT_S)
+    publication.poll(0)
+    assert [p.idle for p in publication.publishers] == [True, False]
+    assert publication.next_timer(0) == SECOND
+    assert publication.accepts()
