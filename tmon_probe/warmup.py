@@ -15,6 +15,7 @@ from tmon_probe.child.analysers import BUILT_IN
 from tmon_probe.child.chain import Chain
 from tmon_probe.father.capture import walk
 from tmon_probe.father.capture.batch import Batch
+from tmon_probe.father.capture.bpf import CaptureFilter
 
 
 def _capture() -> None:
@@ -24,6 +25,7 @@ def _capture() -> None:
     arrays = (batch.offsets, batch.captured, batch.wire, batch.times_ns)
     walk.walk_pcap(data, 0, 0, False, 1, *arrays)
     walk.walk_pcapng(data, 0, 0, False, np.zeros((0, 4), np.int64), 0, *arrays, batch.interfaces)
+    CaptureFilter("none", "")
 
 
 def _dissection() -> None:

@@ -25,6 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", type=Path, metavar="FILE", help="your own flow classes and analyses; the captures stand for "
                                                                     "the interfaces of its first probe")
     parser.add_argument("--probe", metavar="NAME", help="with --config: another probe than the first")
+    parser.add_argument("--filter", metavar="BPF", type=_bpf, default="",
+                        help="measure only packets that pass this filter (the language of tcpdump), such as 'tcp port 80'")
     parser.add_argument("--interval", default="60s", metavar="TIME", help="length of the observation intervals, 1s to 1h (60s)")
     parser.add_argument("--quiet", action="store_true", help="print no result, only warnings and errors")
 
@@ -43,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
                     check_capture(window)
                 finally:
                     window.close()
-        pipeline = Pipeline(options.captures, out, options.config, options.probe, options.interval)
+        pipeline = Pipeline(options.captures, out, options.config, options.probe, options.interval, options.filter)
     except (CaptureError, ConfigurationError, PipelineError) as error:
         print(f"trafmon analyse: {error}", file=sys.stderr)
         return UNUSABLE
@@ -75,6 +77,15 @@ def _load(pipeline: Pipeline, quiet: bool) -> int:
         print(f"trafmon analyse: {error}", file=sys.stderr)
         return LOAD_FAILED
     return 0
+
+
+def _bpf(text: str) -> str:
+    from tmon_common.config.bpf import parse_bpf
+
+    try:
+        return parse_bpf(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _bar():

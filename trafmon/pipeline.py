@@ -36,14 +36,15 @@ class Pipeline:
     PipelineError if that cannot be; ConfigurationError if `config` is wrong or the interval is.
     """
 
-    def __init__(self, captures: Sequence[Path], out: Path, config: Path | None, probe: str | None, interval: str) -> None:
+    def __init__(self, captures: Sequence[Path], out: Path, config: Path | None, probe: str | None, interval: str,
+                 bpf: str = "") -> None:
         self.spool, self.database, self.configuration = out / SPOOL, out / DATABASE, out / CONFIGURATION
         declared = read(config) if config else None
         port = _free_port()
         if declared:
-            text = with_replay(declared, captures, self.spool, self.database, port, probe=probe)
+            text = with_replay(declared, captures, self.spool, self.database, port, probe=probe, bpf=bpf)
         else:
-            text = analyse_configuration_xml(captures, self.spool, self.database, port, interval=interval)
+            text = analyse_configuration_xml(captures, self.spool, self.database, port, interval=interval, bpf=bpf)
         try:
             self.spool.mkdir(parents=True, exist_ok=True)
             self._clear()

@@ -25,7 +25,7 @@ from tmon_common.config.this_machine import is_this_machine
 MAX_CLASSES = 64
 """Classes of one probe: bits of the mask that the sieve gives."""
 MAX_INTERFACES = 1024
-LIVE_ONLY = ("device", "filter", "snaplen", "buffer", "promiscuous")
+LIVE_ONLY = ("device", "snaplen", "buffer", "promiscuous")
 """Attributes of an interface that say nothing of a replay."""
 MILLISECOND = SECOND // 1000
 HOUR, DAY = 3600 * SECOND, 86_400 * SECOND

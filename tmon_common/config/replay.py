@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import zip_longest
 from pathlib import Path
 
 from lxml import etree
@@ -25,12 +26,13 @@ from tmon_common.config.select import select_probe
 
 def with_replay(
     configuration: Configuration, captures: Sequence[Path], spool: Path, database: Path, port: int, *,
-    probe: str | None = None, pace: str = "full"
+    probe: str | None = None, pace: str = "full", bpf: str = "",
 ) -> str:
     """XML text of the configuration with one of its probes left, which replays the captures; collector and store as in analyse.
 
     The first capture takes the name of the probe's first interface, and so on, so that filters on interfaces still hold; those
-    beyond are named after their files. probe: its name; by default the only one, or the first one.
+    beyond are named after their files. probe: its name; by default the only one, or the first one. bpf: filter of all captures in
+    place of those that the interfaces have.
     ConfigurationError if the file is wrong, has no probe of that name, or filters on an interface for which there is no capture.
     """
     document = load_document(configuration.path)
@@ -38,6 +40,7 @@ def with_replay(
     wanted = select_probe(declared, probe or declared.probes[0].name)
     own_names = [i.name for i in wanted.interfaces][: len(captures)]
     names = own_names + interface_names(captures[len(own_names):], own_names)
+    filters = [bpf or (i.bpf if i else "") for _, i in zip_longest(captures, wanted.interfaces[: len(captures)])]
     _leave_out_other_interfaces(document, names)
 
     root = document.root
@@ -47,7 +50,7 @@ def with_replay(
     kept.attrib.pop("host", None)
     for old in kept.findall("interface") + kept.findall("publish"):
         kept.remove(old)
-    kept.extend(replay_elements(captures, names, pace))
+    kept.extend(replay_elements(captures, names, pace, filters))
     kept.append(publish_element(port))
     root.find("collectors")[:] = [collector_element(spool, port)]
     for old in root.findall("store"):

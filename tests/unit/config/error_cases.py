@@ -180,10 +180,10 @@ CASES = {
         '<interface name="lan" device="a"><file path="tmon.xml"/></interface>',
         r"device is for live capture only",
     ),
-    "replay with filter": (
+    "replay with snaplen": (
         INTERFACE,
-        '<interface name="lan" filter="ip"><file path="tmon.xml"/></interface>',
-        r"filter is for live capture only",
+        '<interface name="lan" snaplen="96"><file path="tmon.xml"/></interface>',
+        r"snaplen is for live capture only",
     ),
     "no such recording": (
         INTERFACE,

@@ -15,6 +15,7 @@ from tmon_probe.father.capture.window import Window
 PCAP_MAGICS = {0xA1B2C3D4: 1000, 0xA1B23C4D: 1}  # ns of a unit of the sub-second field
 PCAP_HEADER_OCTETS = 24
 PCAPNG_SECTION = 0x0A0D0D0A
+PCAPNG_INTERFACE = 1
 MAX_INTERFACES = 256
 MAX_FRAME_OCTETS = 1 << 18
 """Largest captured length that is believed (libpcap's own MAXIMUM_SNAPLEN is 262,144)."""
@@ -131,6 +132,19 @@ def check_capture(window: Window) -> None:
                            f"supported are {describe(set(SUPPORTED))}")
 
 
+def first_link_types(window: Window) -> list[int]:
+    """Link types that the start of a file declares (of a pcapng file more may follow later). Leaves the window at its start."""
+    shape = recognise(window)
+    if isinstance(shape, PcapngFormat):
+        try:
+            while _is_declaration(window, shape.big) and shape.read_block(window):
+                pass
+        except CaptureError:  # whoever walks through the file will come to it
+            pass
+    window.start = 0
+    return shape.link_types
+
+
 def recognise(window: Window) -> PcapFormat | PcapngFormat:
     """The format of a file from its first octets; steps over a pcap file header. CaptureError names file and reason."""
     path: Path = window.path
@@ -154,6 +168,11 @@ def recognise(window: Window) -> PcapFormat | PcapngFormat:
         if start.startswith(magic):
             raise CaptureError(f"{path}: this is {name}, not a pcap or pcapng capture")
     raise CaptureError(f"{path}: not a pcap or pcapng capture (it starts with {start[:4].hex(' ')})")
+
+
+def _is_declaration(window: Window, big: bool) -> bool:
+    block = bytes(window.data[window.start : min(window.start + 4, window.end)])
+    return int.from_bytes(block, "big" if big else "little") == PCAPNG_INTERFACE or block == b"\x0a\x0d\x0d\x0a"
 
 
 def _corrupt(window: Window, what: str) -> CaptureError:

@@ -12,7 +12,8 @@ from tmon_probe.father.capture.replay import Replay
 def open_source(interface: Interface) -> Source:
     """The source of an interface. CaptureError if it cannot be opened."""
     if interface.files:
-        return Replay(interface.files, time.monotonic_ns if interface.pace == "own" else None)
+        paced_by = time.monotonic_ns if interface.pace == "own" else None
+        return Replay(interface.files, paced_by, bpf=interface.bpf, interface=interface.name)
     from tmon_probe.father.capture.live import LibpcapDevice  # needs libpcap, which a replay does not
 
     return LibpcapDevice(interface)

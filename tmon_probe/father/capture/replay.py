@@ -7,7 +7,8 @@ from pathlib import Path
 
 from tmon_probe.father.capture import walk
 from tmon_probe.father.capture.batch import Batch, CaptureError
-from tmon_probe.father.capture.formats import PcapFormat, PcapngFormat, check_capture, open_window, recognise
+from tmon_probe.father.capture.bpf import CaptureFilter
+from tmon_probe.father.capture.formats import PcapFormat, PcapngFormat, check_capture, first_link_types, open_window, recognise
 from tmon_probe.father.capture.linktypes import SUPPORTED, describe
 from tmon_probe.father.capture.window import Window
 
@@ -16,13 +17,18 @@ class Replay:
     """Source over recordings.
 
     paced_by    None: full speed. Else a function that gives monotonic ns: packets come at the pace they were recorded at.
-    CaptureError at construction if one of the files cannot be read or is no capture that can be measured.
+    bpf         filter expression (libpcap's): the other packets are not there at all, as if a kernel had filtered; "" for none
+    interface   name of the interface, for messages about the filter
+    CaptureError at construction if one of the files cannot be read, is no capture that can be measured, or the filter fits none of
+    the link types that it declares at its start.
     """
 
-    def __init__(self, files: tuple[Path, ...], paced_by: Callable[[], int] | None = None) -> None:
+    def __init__(self, files: tuple[Path, ...], paced_by: Callable[[], int] | None = None, *, bpf: str = "",
+                 interface: str = "") -> None:
         self.live = False
         self.finished = False
         self._files, self._clock = files, paced_by
+        self._filter = CaptureFilter(interface, bpf) if bpf else None
         self._warnings: list[str] = []
         self._done_octets = 0
         self._total_octets = 0
@@ -41,7 +47,7 @@ class Replay:
             if self._waiting is None:
                 self.finished = True
                 return None
-        if self._clock is None:
+        if self._clock is None or not self._waiting.count:  # a filter may have left nothing of a batch
             batch, self._waiting = self._waiting, None
             return batch
         return self._due(self._waiting)
@@ -69,6 +75,8 @@ class Replay:
         window = open_window(path)
         try:
             check_capture(window)
+            if self._filter:
+                self._filter.require_fit(first_link_types(window))
             self._total_octets += window.file_octets
         finally:
             if path.is_file():
@@ -93,12 +101,13 @@ class Replay:
 
     def _walk_pcap(self, window: Window, shape: PcapFormat) -> Iterator[Batch]:
         batch = Batch.empty(window.data, tuple(shape.link_types))
+        self._choose_programs(shape)
         while True:
             batch.count, window.start, why = walk.walk_pcap(
                 window.data, window.start, window.end, shape.big, shape.tick_ns, batch.offsets, batch.captured, batch.wire,
                 batch.times_ns)
             if batch.count:
-                yield batch
+                yield self._passed(batch)
             if not self._go_on(window, why):
                 return
 
@@ -115,6 +124,7 @@ class Replay:
                     continue
                 clocks = shape.clocks
                 batch.link_types = Batch.empty(window.data, tuple(shape.link_types)).link_types
+                self._choose_programs(shape)
                 new = set(shape.link_types) - SUPPORTED.keys() - unsupported
                 if new:
                     unsupported |= new
@@ -124,9 +134,19 @@ class Replay:
                 batch.times_ns, batch.interfaces)
             if batch.count:
                 last_ns = int(batch.times_ns[batch.count - 1])
-                yield batch
+                yield self._passed(batch)
             if why != walk.SPECIAL_BLOCK and not self._go_on(window, why):
                 return
+
+    def _choose_programs(self, shape: PcapFormat | PcapngFormat) -> None:
+        if self._filter:
+            self._filter.choose(shape.link_types, shape.big)
+            self._warnings += self._filter.warnings()
+
+    def _passed(self, batch: Batch) -> Batch:
+        if self._filter:
+            self._filter.apply(batch)
+        return batch
 
     def _go_on(self, window: Window, why: int) -> bool:
         """After a walk stopped for `why`: True if there is more to walk (the window has been refilled where needed)."""

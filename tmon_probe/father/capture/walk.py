@@ -3,7 +3,7 @@
 from numba import njit
 
 from tmon_common.kernels.byteorder import u16, u32
-from tmon_probe.father.capture.formats import MAX_FRAME_OCTETS, PCAPNG_SECTION
+from tmon_probe.father.capture.formats import MAX_FRAME_OCTETS, PCAPNG_INTERFACE, PCAPNG_SECTION
 
 # why a walk stopped
 BATCH_FULL = 0
@@ -12,7 +12,6 @@ CORRUPT = 2  # the next record cannot be: implausible lengths
 SPECIAL_BLOCK = 3  # pcapng: a section header or interface description, for Python to read
 
 SECOND = 1_000_000_000
-PCAPNG_INTERFACE = 1
 PCAPNG_PACKET = 2
 PCAPNG_SIMPLE = 3
 PCAPNG_ENHANCED = 6
