@@ -20,13 +20,11 @@ _MINUS, _ZERO, _POINT, _COLON, _COMMA, _NEWLINE = 45, 48, 46, 58, 44, 10
 def _write_number(out, at, number):
     """Decimal digits of a uint64. Returns the end."""
     ten = np.uint64(10)
-    if number < ten:
-        out[at] = _ZERO + np.uint8(number)
-        return at + 1
-    digits = 1
-    rest = number // ten
-    while rest:
-        rest //= ten
+    digits, limit = 1, ten
+    while number >= limit and digits < 19:
+        limit *= ten
+        digits += 1
+    if number >= limit:  # 20 digits: 10^20 has no place in a uint64
         digits += 1
     for i in range(at + digits - 1, at - 1, -1):
         rest = number // ten
@@ -126,6 +124,9 @@ def write_rows(words, forms, column_words, first, last, blob, starts, octets, so
     table                   text that index 0 of string columns means
     out                     uint8; the caller has computed that everything fits
     """
+    before = np.zeros(len(forms), np.int64)  # time of the row before, where its text begins and ends: times often stay the same
+    begins = np.zeros(len(forms), np.int64)
+    ends = np.zeros(len(forms), np.int64)
     for r in range(first, last):
         at = _copy(out, at, blob, starts[source], octets[source])
         for c in range(len(forms)):
@@ -142,8 +143,14 @@ def write_rows(words, forms, column_words, first, last, blob, starts, octets, so
             elif form == INTEGER and value >= 0 and value < 10:
                 out[at] = _ZERO + value
                 at += 1
+            elif form == INTEGER:
+                at = _write_signed(out, at, value, False)
+            elif value == before[c] and ends[c]:
+                at = _copy(out, at, out, begins[c], ends[c] - begins[c])
             else:
-                at = _write_signed(out, at, value, form == SECONDS)
+                before[c], begins[c] = value, at
+                at = _write_signed(out, at, value, True)
+                ends[c] = at
             out[at] = _COMMA
             at += 1
         out[at - 1] = _NEWLINE
