@@ -21,11 +21,12 @@ def unzigzag(number):
 @njit(cache=True, nogil=True)
 def octets_of(number):
     """Octets that a uint64 takes, 1 to 10."""
-    octets = np.int64(1)
-    while number >= np.uint64(128):
-        number >>= np.uint64(7)
-        octets += 1
-    return octets
+    if number < np.uint64(1 << 7):
+        return np.int64(1)
+    # Comparisons added up instead of a loop: no branch to guess wrong.
+    return np.int64(2 + (number >= np.uint64(1 << 14)) + (number >= np.uint64(1 << 21)) + (number >= np.uint64(1 << 28))
+                    + (number >= np.uint64(1 << 35)) + (number >= np.uint64(1 << 42)) + (number >= np.uint64(1 << 49))
+                    + (number >= np.uint64(1 << 56)) + (number >= np.uint64(1 << 63)))
 
 
 @njit(cache=True, nogil=True)

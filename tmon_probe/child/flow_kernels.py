@@ -88,7 +88,7 @@ def assign_flows(records, count, start_at, spec_class, spec_masks, spec_bidirect
     return count
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _hash(seed, a, b, c, d, e, f):
     """64-bit hash of a key: multiply and fold, word by word. The seed keeps others from choosing colliding keys."""
     h = seed

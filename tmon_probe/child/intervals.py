@@ -7,7 +7,7 @@ that are active, a finished row is one copy, and closing an interval touches not
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+from numba import int64, njit
 
 from tmon_common.observations import Kind
 
@@ -85,23 +85,26 @@ class OpenRows:
 
 
 @njit(cache=True, nogil=True)
-def row_for(rows, flow_of_row, row_of_flow, finished, counts, template, flow, number, time_ns, interval_ns):
-    """Position in `rows` of the open row of `flow` for the interval that holds time_ns.
+def begin_row(rows, flow_of_row, row_of_flow, finished, counts, template, flow, number, time_ns, interval_ns):
+    """Position in `rows` of a row of `flow`, fresh from the template, for the interval that holds time_ns.
 
-    A row of another interval is finished and begun anew. All arrays as `OpenRows.prepare` gives them.
+    An open row of the flow, of another interval then, is finished first. All arrays as `OpenRows.prepare` gives them. Kernels
+    look for themselves whether the open row will do: handing arrays to a function for every packet would cost more than the rest.
     """
-    row = row_of_flow[flow]
+    row = int64(row_of_flow[flow])
+    words = rows.shape[1]
     if row >= 0:
-        if rows[row, START] <= time_ns < rows[row, END]:
-            return row
-        finished[counts[1]] = rows[row]
+        done = counts[1]
+        for word in range(words):
+            finished[done, word] = rows[row, word]
         counts[1] += 1
     else:
         row = counts[0]
         counts[0] += 1
         row_of_flow[flow] = row
         flow_of_row[row] = flow
-    rows[row] = template
+    for word in range(words):
+        rows[row, word] = template[word]
     start = time_ns - time_ns % interval_ns
     rows[row, FLOW] = number
     rows[row, START] = start

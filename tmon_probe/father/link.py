@@ -19,7 +19,7 @@ _IPV4, _IPV6 = linktypes.IPV4, linktypes.IPV6
 _RAW, _RAW_BSD, _RAW_OPENBSD = linktypes.RAW, linktypes.RAW_BSD, linktypes.RAW_OPENBSD
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def find_network(data, at, end, link_type):
     """Position of the network header of the frame data[at:end] (uint8).
 
@@ -59,7 +59,7 @@ def find_network(data, at, end, link_type):
     return NOT_IP, at, NO_VLAN
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _after_ethertype(data, at, end, kind):
     """Look through VLAN tags, SNAP, PPPoE and MPLS: `kind` is the type field just before position `at`."""
     vlan = NO_VLAN

@@ -18,7 +18,7 @@ _NO_CHECKSUM, _MAPPED = r.NO_CHECKSUM, uint64(0xFFFF00000000)
 _CUT, _VERSION, _LENGTH = counts.MALFORMED_IP_CUT, counts.MALFORMED_IP_VERSION, counts.MALFORMED_IP_LENGTH
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def dissect_ip(data, at, end, wire_end, kind, record):
     """IP header at data[at] (uint8; captured up to `end`, on the wire up to `wire_end`) and the transport header after it.
 
@@ -52,7 +52,7 @@ def dissect_ip(data, at, end, wire_end, kind, record):
     return _ipv6(data, at, end, wire_end, record)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _ipv4(data, at, end, wire_end, record):
     """RFC 791 section 3.1."""
     if at + 20 > end:
@@ -90,14 +90,14 @@ def _ipv4(data, at, end, wire_end, record):
     return _transport(data, at + header, end, total - header, record, flags)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _ipv6(data, at, end, wire_end, record):
     """RFC 8200 sections 3 and 4; AH (RFC 4302) is stepped over, ESP ends the chain."""
     if at + 40 > end:
         return _CUT, NO_TRANSPORT, end
     payload = be16(data, at + 4)
     following = int(data[at + 6])
-    if payload == 0 and following == 0:  # jumbogram, RFC 2675
+    if payload == 0 and following in (0, TCP, UDP):  # jumbogram (RFC 2675), or left to the NIC by segmentation offload
         payload = max(wire_end - at - 40, 0)
     record.tos = ((data[at] & 0x0F) << 4) | (data[at + 1] >> 4)
     record.ttl = data[at + 7]
@@ -139,7 +139,7 @@ def _ipv6(data, at, end, wire_end, record):
     return GOOD, NO_TRANSPORT, end
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _transport(data, at, end, octets, record, flags):
     """Transport header at data[at]; `octets` from there to the end of the packet by its IP header."""
     protocol = record.protocol

@@ -1,12 +1,12 @@
 """ICMP and ICMPv6 messages of a flow per interval; errors are credited to the flow whose packet they quote."""
 
 import numpy as np
-from numba import njit
+from numba import int64, njit
 
 from tmon_common.observations import ICMP_COUNTERS
 from tmon_probe import records as r
 from tmon_probe.child.analyser import IntervalAnalyser, Task
-from tmon_probe.child.intervals import row_for
+from tmon_probe.child.intervals import END, START, begin_row
 
 _MESSAGES, _REQUESTS, _REPLIES, _UNREACHABLE, _TOO_BIG, _EXCEEDED, _PARAMETER, _REDIRECT, _QUENCH, _NEIGHBOR, _OTHER = (
     ICMP_COUNTERS.word_of(n) for n in ("messages", "echo_requests", "echo_replies", "destination_unreachable", "packet_too_big",
@@ -31,7 +31,9 @@ def _kernel(records, first, count, flow, direction, numbers, interval_ns, rows, 
             code = int(record.icmp_code)
         else:
             continue
-        row = row_for(rows, flow_of_row, row_of_flow, finished, counts, template, f, numbers[f], record.time_ns, interval_ns)
+        row = int64(row_of_flow[f])
+        if row < 0 or not rows[row, START] <= record.time_ns < rows[row, END]:
+            row = begin_row(rows, flow_of_row, row_of_flow, finished, counts, template, f, numbers[f], record.time_ns, interval_ns)
         way = direction[i]
         rows[row, _MESSAGES + way] += 1
         rows[row, (_column_v4(kind, code) if record.ip_version == 4 else _column_v6(kind)) + way] += 1

@@ -1,11 +1,11 @@
 """Packets, octets and fragments of a flow per interval."""
 
-from numba import njit
+from numba import int64, njit
 
 from tmon_common.observations import IP_COUNTERS
 from tmon_probe import records as r
 from tmon_probe.child.analyser import IntervalAnalyser
-from tmon_probe.child.intervals import row_for
+from tmon_probe.child.intervals import END, START, begin_row
 
 _PACKETS, _OCTETS, _FRAGMENTS = (IP_COUNTERS.word_of(n) for n in ("packets", "octets", "fragments"))
 _QUOTED, _FRAGMENT = r.QUOTED, r.FRAGMENT
@@ -19,7 +19,9 @@ def _kernel(records, first, count, flow, direction, numbers, interval_ns, rows, 
         record = records[i]
         if f < 0 or record.flags & _QUOTED:
             continue
-        row = row_for(rows, flow_of_row, row_of_flow, finished, counts, template, f, numbers[f], record.time_ns, interval_ns)
+        row = int64(row_of_flow[f])
+        if row < 0 or not rows[row, START] <= record.time_ns < rows[row, END]:
+            row = begin_row(rows, flow_of_row, row_of_flow, finished, counts, template, f, numbers[f], record.time_ns, interval_ns)
         way = direction[i]
         rows[row, _PACKETS + way] += 1
         rows[row, _OCTETS + way] += record.ip_octets

@@ -1,12 +1,12 @@
 """Histogram and moments of the IP packet sizes of a flow per interval."""
 
 import numpy as np
-from numba import njit
+from numba import int64, njit
 
 from tmon_common.observations import ABSENT, IP_SIZES
 from tmon_probe import records as r
 from tmon_probe.child.analyser import IntervalAnalyser, Task
-from tmon_probe.child.intervals import row_for
+from tmon_probe.child.intervals import END, START, begin_row
 
 _HISTOGRAM, _POPULATION, _SUM, _SQUARES, _MINIMUM, _MAXIMUM, _SLICE = (
     IP_SIZES.word_of(n) for n in ("histogram", "population", "sum", "sum_of_squares", "minimum", "maximum", "slice_01"))
@@ -21,7 +21,9 @@ def _kernel(records, first, count, flow, direction, numbers, interval_ns, rows, 
         record = records[i]
         if f < 0 or record.flags & _QUOTED:
             continue
-        row = row_for(rows, flow_of_row, row_of_flow, finished, counts, template, f, numbers[f], record.time_ns, interval_ns)
+        row = int64(row_of_flow[f])
+        if row < 0 or not rows[row, START] <= record.time_ns < rows[row, END]:
+            row = begin_row(rows, flow_of_row, row_of_flow, finished, counts, template, f, numbers[f], record.time_ns, interval_ns)
         way = int(direction[i])
         size = int(record.ip_octets)
         if rows[row, _POPULATION + way] == 0:

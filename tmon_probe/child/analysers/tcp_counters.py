@@ -1,11 +1,11 @@
 """TCP segments of a flow per interval."""
 
-from numba import njit
+from numba import int64, njit
 
 from tmon_common.observations import TCP_COUNTERS
 from tmon_probe import records as r
 from tmon_probe.child.analyser import IntervalAnalyser
-from tmon_probe.child.intervals import row_for
+from tmon_probe.child.intervals import END, START, begin_row
 
 _SEGMENTS, _PAYLOAD, _DATA, _ACKS, _SYN, _FIN, _RST, _PSH, _URG, _ZERO, _ECE, _CWR = (
     TCP_COUNTERS.word_of(n) for n in ("segments", "payload_octets", "data_segments", "pure_acks", "syn", "fin", "rst", "psh", "urg",
@@ -22,7 +22,9 @@ def _kernel(records, first, count, flow, direction, numbers, interval_ns, rows, 
         record = records[i]
         if f < 0 or record.flags & (_QUOTED | _HAS_TCP) != _HAS_TCP:
             continue
-        row = row_for(rows, flow_of_row, row_of_flow, finished, counts, template, f, numbers[f], record.time_ns, interval_ns)
+        row = int64(row_of_flow[f])
+        if row < 0 or not rows[row, START] <= record.time_ns < rows[row, END]:
+            row = begin_row(rows, flow_of_row, row_of_flow, finished, counts, template, f, numbers[f], record.time_ns, interval_ns)
         way = direction[i]
         flags = record.tcp_flags
         rows[row, _SEGMENTS + way] += 1

@@ -1,0 +1,152 @@
+"""Every packet of every real capture: the records are what dpkt and the slow twin read."""
+
+from collections import Counter
+
+import dpkt
+import numpy as np
+
+from tests.oracles.dpkt_fields import OF_TRANSPORT, fields_by_dpkt, quoted_by_dpkt
+from tests.oracles.header_walk import OUTCOMES, walk
+from tests.pipeline_in_process import Dissector, frames_from, measure
+from tmon_common.config.model import Filter, Predicate
+from tmon_probe import records
+from tmon_probe.father import counts
+from tmon_probe.father.capture.replay import Replay
+from tmon_probe.father.dissect import dissect_batch
+from tmon_probe.father.sieve import compile_sieve, trivial_sieve
+from tmon_probe.records import PACKET
+
+RESERVED = {"signature", "bytes_offset", "bytes_length", "tcp_tsval", "tcp_tsecr"}
+
+VERSION, LENGTH = "dpkt does not look at the version of the IP header", "dpkt takes a total length that is below the header's"
+DIFFERENCES_WITH_DPKT = {
+    "malformed_tcpdump_a.pcap": {
+        1277: VERSION,
+        1325: "dpkt gives up a whole IPv6 packet for a cut extension header",
+        1326: LENGTH,
+        1333: "dpkt reads an IPv6 fragment header that lies beyond the packet's own length (0)",
+    },
+    "malformed_fuzz_2006.pcap": dict.fromkeys((45, 55, 78, 318, 551), VERSION),
+}
+
+
+def outcome_of(tally: dict[str, int]) -> str:
+    """The one outcome of the one frame that was counted."""
+    assert 1 == tally["seen"] == tally["relevant"] + tally["irrelevant"] + tally["malformed"] + tally["other"]
+    counted = [name for name in OUTCOMES if tally[name]]
+    assert tally["malformed"] == sum(name.startswith("malformed_") for name in counted)
+    assert len(counted) == 1, counted
+    return counted[0]
+
+
+def fields_of(record: np.void, names) -> dict[str, int]:
+    return {name: int(record[name]) for name in names}
+
+
+def test_fields_are_those_of_dpkt(capture):
+    """Whatever dpkt reads of a packet is in its record; where dpkt finds no IP or gives up, there is none."""
+    known, met = DIFFERENCES_WITH_DPKT.get(capture.name, {}), set()
+    dissect = Dissector()
+    for frame in frames_from(Replay((capture,))):
+        record = dissect(frame.octets, frame.link_type, frame.wire, frame.time_ns).record
+        try:
+            expected = fields_by_dpkt(frame.octets, frame.link_type, frame.wire)
+        except (dpkt.UnpackError, IndexError):
+            expected = None
+        actual = None
+        if record is not None:
+            actual = fields_of(record, expected or ())
+            assert frame.time_ns == int(record["time_ns"])
+            if expected and not expected["flags"] & OF_TRANSPORT:
+                actual["flags"] &= ~OF_TRANSPORT
+        if expected != actual and frame.number in known:
+            met.add(frame.number)
+            continue
+        assert expected == actual, f"packet {frame.number}"
+    assert set(known) == met
+
+
+def test_quoted_packets_are_those_of_dpkt(capture):
+    """The record that follows an ICMP error holds what dpkt reads of the quoted packet."""
+    dissect = Dissector()
+    for frame in frames_from(Replay((capture,))):
+        found = dissect(frame.octets, frame.link_type, frame.wire).records
+        if len(found) < 2:
+            continue
+        expected = quoted_by_dpkt(frame.octets, frame.link_type)
+        if expected is None:  # dpkt wants the transport header whole
+            continue
+        expected.pop("payload_octets", None)
+        actual = fields_of(found[1], expected)
+        assert actual["flags"] & records.QUOTED == records.QUOTED
+        actual["flags"] &= ~(records.QUOTED | records.HAS_VLAN)
+        if not expected["flags"] & OF_TRANSPORT:
+            actual["flags"] &= ~OF_TRANSPORT
+        assert expected == actual, f"packet {frame.number}"
+
+
+def test_records_are_those_of_the_slow_twin(capture):
+    """Outcome, fields and quoted packet of every frame, malformed ones too, are those of the slow twin."""
+    dissect = Dissector(after=b"\xa5" * 64)
+    for frame in frames_from(Replay((capture,))):
+        found = dissect(frame.octets, frame.link_type, frame.wire)
+        outcome, *expected = walk(frame.octets, frame.link_type, frame.wire)
+        assert outcome == outcome_of(found.tally), f"packet {frame.number}"
+        expected = [e for e in expected if e is not None]
+        assert expected == [fields_of(r, e) for r, e in zip(found.records, expected, strict=True)], f"packet {frame.number}"
+
+
+def test_every_packet_is_counted_once(capture):
+    """seen = relevant + irrelevant + malformed + other, malformed is the sum of its reasons, octets are those of the frames."""
+    frames = frames_from(Replay((capture,)))
+    tally = measure(capture).tally
+    assert len(frames) == tally["seen"] == tally["relevant"] + tally["irrelevant"] + tally["malformed"] + tally["other"]
+    assert tally["malformed"] == sum(n for name, n in tally.items() if name.startswith("malformed_"))
+    assert sum(f.wire for f in frames) == tally["octets"]
+
+
+def test_batches_are_single_packets_in_a_row(capture):
+    """One call for a batch writes what one call per packet writes, however small the ring; and no field is left as it was."""
+    dissect, sieve = Dissector(rubbish=0x5A), trivial_sieve(1)
+    single, tally = [], Counter()
+    for frame in frames_from(Replay((capture,)))[:1500]:
+        found = dissect(frame.octets, frame.link_type, frame.wire, frame.time_ns)
+        found.records["interface"] |= frame.interface << 8
+        single.append(found.records)
+        tally.update(found.tally)
+    single = np.concatenate(single)
+    source, ring, rows, total = Replay((capture,)), np.zeros(7, PACKET), [], np.zeros(counts.COUNT, np.int64)
+    left = tally["seen"]
+    while left and (batch := source.next_batch()) is not None:
+        done, last = 0, min(batch.count, left)
+        left -= last
+        while done < last:
+            done, written = dissect_batch(batch.data, batch.offsets, batch.captured, batch.wire, batch.times_ns, batch.interfaces,
+                                          batch.link_types, done, last, 0, sieve.address, ring, 2, 5, total)
+            rows.append(ring[2 : 2 + written].copy())
+    assert ring["time_ns"][:2].tolist() == [0, 0]  # before the slots that were free
+    assert [tally[name] for name in counts.NAMES] == total.tolist()
+    together = np.concatenate(rows)
+    assert len(single) == len(together)
+    for name in PACKET.names:
+        if name not in RESERVED:
+            np.testing.assert_array_equal(single[name], together[name], name)
+
+
+def test_irrelevant_packets_leave_nothing():
+    """What no class wants is counted as irrelevant and takes no slot; an error is wanted for the packet that it quotes."""
+    udp = dpkt.udp.UDP(sport=5, dport=53, ulen=8)
+    sent = dpkt.ip.IP(src=b"\x0a\0\0\1", dst=b"\x0a\0\0\2", p=17, len=28, data=udp)
+    error = dpkt.ip.IP(src=b"\x0a\0\0\2", dst=b"\x0a\0\0\1", p=1, len=56,
+                       data=dpkt.icmp.ICMP(type=3, code=3, data=dpkt.icmp.ICMP.Unreach(data=sent)))
+    echo = dpkt.ip.IP(src=b"\x0a\0\0\2", dst=b"\x0a\0\0\1", p=1, len=28, data=dpkt.icmp.ICMP(type=8, data=dpkt.icmp.ICMP.Echo()))
+    packets = [bytes(p) for p in (sent, error, echo)]
+    data = np.frombuffer(b"".join(packets), np.uint8)
+    captured = np.array([len(p) for p in packets])
+    offsets = np.cumsum(captured) - captured
+    zeros, link, ring, tally = np.zeros(3, np.int64), np.array([228]), np.zeros(8, PACKET), np.zeros(counts.COUNT, np.int64)
+    sieve = compile_sieve([Filter((Predicate("protocol", ((17, 17),)),))], {})
+    assert dissect_batch(data, offsets, captured, captured, zeros, zeros, link, 0, 3, 0, sieve.address, ring, 0, 8, tally) == (3, 3)
+    assert tally[:5].tolist() == [3, 2, 1, 0, 0]
+    assert [
+        (int(r["protocol"]), int(r["class_mask"]), int(r["quoted_mask"])) for r in ring[:3]] == [(17, 1, 0), (1, 0, 1), (17, 1, 3 << 8 | 3)]

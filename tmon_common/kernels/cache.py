@@ -1,0 +1,61 @@
+"""Where compiled kernels are kept: one directory per state of the kernels' sources.
+
+Numba compiles a kernel again when its own file changes, but not when a kernel that it calls in another file does: an update of
+trafMon could then run old code inside new. So the directory's name is a digest of every file that holds kernels.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+PACKAGES = ("tmon_common", "tmon_probe", "tmon_collector")
+KEPT = 3
+"""Directories of earlier states that stay; older ones are removed when a new one is made."""
+_MARK = b"@njit"
+
+
+def keep_kernels() -> None:
+    """Tell Numba where to keep what it compiles, unless NUMBA_CACHE_DIR does already. Cheap; needs no Numba."""
+    if os.environ.get("NUMBA_CACHE_DIR"):
+        return
+    directory = _home() / _digest()
+    if not directory.exists():
+        _prune(directory.parent)
+        with suppress(OSError):
+            directory.mkdir(parents=True, mode=0o755)
+    os.environ["NUMBA_CACHE_DIR"] = str(directory)
+    if "numba" in sys.modules:
+        sys.modules["numba"].config.CACHE_DIR = str(directory)
+
+
+def _digest() -> str:
+    """Of the contents of every file with a kernel in it, and of the versions that decide what is compiled."""
+    digest = hashlib.sha256(sys.version.encode())
+    root = Path(__file__).resolve().parent.parent.parent
+    for package in PACKAGES:
+        for path in sorted((root / package).rglob("*.py")):
+            text = path.read_bytes()
+            if _MARK in text:
+                digest.update(str(path).encode() + b"\0" + text)
+    return digest.hexdigest()[:16]
+
+
+def _home() -> Path:
+    """Beside the sources where that can be written, else the user's cache directory."""
+    beside = Path(__file__).resolve().parent / "__pycache__"
+    if os.access(beside if beside.exists() else beside.parent, os.W_OK):
+        return beside / "kernels"
+    cache = os.environ.get("CACHE_DIRECTORY") or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(cache) / "trafmon" / "kernels"
+
+
+def _prune(home: Path) -> None:
+    with suppress(OSError):
+        old = sorted((d for d in home.iterdir() if d.is_dir()), key=lambda d: d.stat().st_mtime, reverse=True)
+        for directory in old[KEPT - 1 :]:
+            shutil.rmtree(directory, ignore_errors=True)
