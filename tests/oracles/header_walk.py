@@ -13,15 +13,15 @@ DEPTH = 8  # tags, labels
 CHAIN = 16  # IPv6 extension headers
 
 
-class Cut(Exception):
+class CutError(Exception):
     """The octets end before the header does."""
 
 
-class Other(Exception):
+class OtherError(Exception):
     """No IP."""
 
 
-class Malformed(Exception):
+class MalformedError(Exception):
     """Its argument is the reason, a name of counts.NAMES."""
 
 
@@ -33,7 +33,7 @@ class Octets:
 
     def take(self, n: int) -> bytes:
         if n > len(self.rest):
-            raise Cut
+            raise CutError
         taken, self.rest = self.rest[:n], self.rest[n:]
         return taken
 
@@ -49,14 +49,14 @@ def walk(frame: bytes, link_type: int, wire: int) -> tuple[str, dict | None, dic
     octets = Octets(frame)
     try:
         version, vlan = _link(octets, link_type)
-    except Other:
+    except OtherError:
         return "other", None, None
-    except Cut:
+    except CutError:
         return "malformed_link", None, None
     at = len(frame) - len(octets.rest)
     try:
         fields, icmp = network(octets.rest, version, wire - at)
-    except Malformed as reason:
+    except MalformedError as reason:
         return str(reason), None, None
     place = {"vlan": vlan or 0}
     tag = r.HAS_VLAN if vlan is not None else 0
@@ -67,7 +67,7 @@ def walk(frame: bytes, link_type: int, wire: int) -> tuple[str, dict | None, dic
     if icmp is not None and fields["icmp_type"] in errors:
         try:
             quoted, _ = network(icmp[8:], fields["ip_version"], len(icmp) - 8)
-        except Malformed:
+        except MalformedError:
             return "relevant", fields, None
         quoted |= place | {"wire_octets": 0, "quoted_mask": fields["icmp_type"] << 8 | fields["icmp_code"]}
         quoted["flags"] |= tag | r.QUOTED
@@ -99,7 +99,7 @@ def _link(octets: Octets, link_type: int) -> tuple[int | None, int | None]:
             return 4, None
         if number in (10, 24, 28, 30):
             return 6, None
-    raise Other
+    raise OtherError
 
 
 def _ethertype(octets: Octets, kind: int) -> tuple[int | None, int | None]:
@@ -117,45 +117,45 @@ def _ethertype(octets: Octets, kind: int) -> tuple[int | None, int | None]:
         elif kind < 1536:
             snap = octets.rest[:8]
             if len(snap) < 8 or snap[:5] != b"\xaa\xaa\x03\x00\x00":
-                raise Other
+                raise OtherError
             octets.take(6)
             kind = octets.number(2)
         elif kind == 0x8864:
             octets.take(6)
             version = {0x0021: 4, 0x0057: 6}.get(octets.number(2))
             if version is None:
-                raise Other
+                raise OtherError
             return version, vlan
         elif kind in (0x8847, 0x8848):
             for _ in range(DEPTH):
                 if octets.take(4)[2] & 1:
                     break
             else:
-                raise Cut
+                raise CutError
             if not octets.rest:
-                raise Cut
+                raise CutError
             if octets.rest[0] >> 4 not in (4, 6):
-                raise Other
+                raise OtherError
             return None, vlan
         else:
-            raise Other
-    raise Other
+            raise OtherError
+    raise OtherError
 
 
 def network(packet: bytes, version: int | None, wire: int) -> tuple[dict, bytes | None]:
     """(fields of the record, the ICMP message or None)."""
     if not packet:
-        raise Malformed("malformed_ip_cut")
+        raise MalformedError("malformed_ip_cut")
     found = packet[0] >> 4
     if found not in (4, 6) or version not in (None, found):
-        raise Malformed("malformed_ip_version")
+        raise MalformedError("malformed_ip_version")
     fields = dict.fromkeys(("src_port", "dst_port", "tcp_flags", "tcp_seq", "tcp_ack", "tcp_window", "icmp_type", "icmp_code",
                             "payload_octets", "fragment_id", "fragment_offset"), 0)  # fmt: skip
     fields |= {"ip_version": found, "flags": 0}
     try:
         body, length = _ipv4(packet, wire, fields) if found == 4 else _ipv6(packet, wire, fields)
-    except Cut:
-        raise Malformed("malformed_ip_cut") from None
+    except CutError:
+        raise MalformedError("malformed_ip_cut") from None
     if body is None:
         return fields, None
     return fields, _transport(body, length, fields)
@@ -179,7 +179,7 @@ def _ipv4(packet: bytes, wire: int, fields: dict) -> tuple[bytes | None, int]:
     _address(fields, "src", header.take(4))
     _address(fields, "dst", header.take(4))
     if size < 20 or total < size:
-        raise Malformed("malformed_ip_length")
+        raise MalformedError("malformed_ip_length")
     fields["ip_octets"] = total
     offset, more = word & 0x1FFF, word >> 13 & 1
     fields["fragment_offset"] = offset
