@@ -49,6 +49,8 @@ def _load(spool: Path, database: Path, backend: str) -> int:
         return _fail(str(error), BUSY)
     except StoreError as error:
         return _fail(str(error), FAILED)
+    except KeyboardInterrupt:
+        return _fail("interrupted; the next run goes on from here", FAILED)
     for warning in report.warnings:
         sys.stderr.write(f"trafmon_loader: {warning}\n")
     sys.stdout.write(f"trafmon_loader: {report} into {database}\n")

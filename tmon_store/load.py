@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -130,21 +131,23 @@ def _load_batch(store: Backend, spool: Path, batch: list[SpoolFile], report: Loa
                 report.warnings.append(f"{file.name}: cannot be read, left for the next run: {error.strerror}")
                 continue
             _tell(spool, file, content, report)
+            report.files += 1
+            report.rows += content.frame.height
+            report.rejected += len(content.rejections)
+            report.octets += file.octets
             by_kind.setdefault(file.kind, []).append(content.frame)
             entries.append({"name": file.name, "kind": file.kind, "rows": content.frame.height, "rejected": len(content.rejections),
                             "octets": file.octets, "sha256": content.sha256,
                             "loaded": datetime.now(UTC).replace(microsecond=0, tzinfo=None)})
         for name, frames in by_kind.items():
             load_rows(store, KINDS[name], pl.concat(frames))
-        store.append(manifest_table(), pl.DataFrame(entries))
+        if entries:
+            store.append(manifest_table(), pl.DataFrame(entries))
         store.commit()
     except BaseException:
-        store.rollback()
+        with suppress(StoreError):
+            store.rollback()
         raise
-    report.files += len(entries)
-    report.rows += sum(e["rows"] for e in entries)
-    report.rejected += sum(e["rejected"] for e in entries)
-    report.octets += sum(e["octets"] for e in entries)
 
 
 def _tell(spool: Path, file: SpoolFile, content: FileContent, report: LoadReport) -> None:

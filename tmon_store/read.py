@@ -26,14 +26,13 @@ _TIME = r"^-?[0-9]{1,10}\.[0-9]{9}$"
 class FileContent:
     """What a file held. frame: one row per good row, the columns of `loaded_columns`; times and durations in ns.
 
-    extra: columns of the file that the kind does not have; missing: columns of the kind that the file does not have.
+    extra: columns of the file that the kind does not have.
     """
 
     frame: pl.DataFrame
     sha256: str
     rejections: list[Rejection] = field(default_factory=list)
     extra: list[str] = field(default_factory=list)
-    missing: list[str] = field(default_factory=list)
 
 
 def loaded_columns(kind: Kind) -> tuple[Column, ...]:
@@ -59,7 +58,6 @@ def read_file(file: SpoolFile, kind: Kind) -> FileContent:
         content.rejections.append(Rejection(0, reason))
         return content
     content.extra = [name for name in names if name not in kind.header]
-    content.missing = [name for name in kind.header if name not in names]
     frame = _read_quickly(data, names, columns)
     if frame is None:
         rows, content.rejections = read_rows(data, names, columns)

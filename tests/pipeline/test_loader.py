@@ -131,7 +131,7 @@ def test_killed_at_each_statement(tmp_path, moment):
         assert finish.returncode == 0, finish.stderr
         check(database, rows)
         tried += 1
-        statement = statement * 3 // 2 + 1
+        statement = statement * 2 + 1
     assert tried >= 5
     check(database, rows)
 

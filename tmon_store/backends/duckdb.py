@@ -15,17 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from tmon_store.backends.duckdb_sql import aggregates, as_merged, changes_to, listed, same, view_of
 from tmon_store.errors import StoreBusyError, StoreError
-from tmon_store.schema import FLOW_IDENTITY, Rollup, Storage, Table, flow_table, manifest_table
+from tmon_store.schema import FLOW_IDENTITY, Rollup, Table, flow_table
 
 if TYPE_CHECKING:
     import polars as pl
 
-_TYPES = {Storage.INTEGER: "BIGINT", Storage.WIDE: "HUGEINT", Storage.TEXT: "VARCHAR", Storage.TIME: "TIMESTAMP",
-          Storage.TIME_NS: "TIMESTAMP_NS"}
-_FLOW, _MANIFEST = flow_table(), manifest_table()
+_FLOW = flow_table()
 _DESCRIBED = [n for n in _FLOW.names if n not in ("flow_key", *FLOW_IDENTITY)]
-_AGGREGATES = {"sum": "sum", "minimum": "min", "maximum": "max"}
 
 
 class _Arrow:
@@ -76,9 +74,10 @@ class DuckDB:
             existing.setdefault(table, set()).add(column)
         rollups = list(rollups)
         stored = [*tables, *(t for r in rollups for t in (r.single, r.merged) if t)]
-        changes = [sql for table in stored for sql in _changes(table, existing.get(table.name))]
+        changes = [sql for table in stored for sql in changes_to(table, existing.get(table.name))]
         changed = {t.name for t in stored if not set(t.names) <= existing.get(t.name, set())}
-        changes += [_view(r) for r in rollups if r.single and (r.name not in existing or {r.single.name, r.merged.name} & changed)]
+        changes += [view_of(r) for r in rollups
+                    if r.single and (r.name not in existing or {r.single.name, r.merged.name} & changed)]
         if changes:
             self.begin()
             self._execute(";".join(changes))
@@ -91,13 +90,13 @@ class DuckDB:
     def flow_keys(self, identities: pl.DataFrame) -> pl.Series:
         import polars as pl
 
-        same = " AND ".join(f"given.{n} = flow.{n}" for n in FLOW_IDENTITY)
+        identical = same("given", "flow", FLOW_IDENTITY)
         with self._staged(given=identities.with_row_index("row")):
             self._execute(
                 "INSERT INTO flow (flow_key, probe, run, flow)"
                 " SELECT (SELECT coalesce(max(flow_key), 0) FROM flow) + row_number() OVER (ORDER BY row), probe, run, flow"
-                f" FROM given ANTI JOIN flow ON {same}")
-            found = self._execute(f"SELECT flow_key FROM given JOIN flow ON {same} ORDER BY row").fetchnumpy()
+                f" FROM given ANTI JOIN flow ON {identical}")
+            found = self._execute(f"SELECT flow_key FROM given JOIN flow ON {identical} ORDER BY row").fetchnumpy()
         return pl.Series("flow_key", found["flow_key"], dtype=pl.Int64)
 
     def describe_flows(self, definitions: pl.DataFrame) -> None:
@@ -113,20 +112,20 @@ class DuckDB:
             self._execute(f'INSERT INTO "{table.name}" BY NAME SELECT * FROM given')
 
     def add_missing(self, table: Table, frame: pl.DataFrame) -> None:
-        same = " AND ".join(f'given."{n}" IS NOT DISTINCT FROM present."{n}"' for n in table.key)
         with self._staged(given=frame):
-            self._execute(f'INSERT INTO "{table.name}" BY NAME SELECT * FROM given ANTI JOIN "{table.name}" AS present ON {same}')
+            self._execute(f'INSERT INTO "{table.name}" BY NAME SELECT * FROM given ANTI JOIN "{table.name}" AS present'
+                          f" ON {same('given', 'present', table.key)}")
 
     def merge(self, rollup: Rollup, single: pl.DataFrame, merged: pl.DataFrame) -> None:
         frames = {"given_single": single, "given_merged": merged} if rollup.single else {"given_merged": merged}
         key = list(rollup.merged.key)
         with self._staged(**frames):
-            keys = " UNION ALL ".join(f"SELECT {_names(key)} FROM {name}" for name, frame in frames.items() if not frame.is_empty())
+            keys = " UNION ALL ".join(f"SELECT {listed(key)} FROM {name}" for name, frame in frames.items() if not frame.is_empty())
             if not keys:
                 return
             first, last = self._execute(f"SELECT min(start), max(start) FROM ({keys})").fetchall()[0]
-            self._execute(f'CREATE OR REPLACE TEMP TABLE touched AS SELECT {_names(key)} FROM "{rollup.name}" AS present'
-                          f" SEMI JOIN ({keys}) AS given ON {_same('given', 'present', key)}"
+            self._execute(f'CREATE OR REPLACE TEMP TABLE touched AS SELECT {listed(key)} FROM "{rollup.name}" AS present'
+                          f" SEMI JOIN ({keys}) AS given ON {same('given', 'present', key)}"
                           " WHERE present.start BETWEEN ? AND ?", [first, last])
             if self.query("SELECT count(*) FROM touched") == [(0,)]:
                 self._add(rollup, "")
@@ -141,21 +140,20 @@ class DuckDB:
 
     def _combine(self, rollup: Rollup, key: list[str], span: tuple) -> None:
         """Rows that are there and given: taken out, merged with those given, put back. Other given rows: added."""
-        in_touched = f"SEMI JOIN touched ON {_same('rows', 'touched', key)}"
-        given = f"SELECT {_names(rollup.merged.names)} FROM given_merged"
+        in_touched = f"SEMI JOIN touched ON {same('rows', 'touched', key)}"
+        given = f"SELECT {listed(rollup.merged.names)} FROM given_merged"
         if rollup.single:
-            given += f" UNION ALL {_as_merged(rollup, 'given_single')}"
-        aggregates = ", ".join(f'{_AGGREGATES[f.merge]}("{f.name}") AS "{f.name}"' for f in rollup.merged.fields if f.merge)
+            given += f" UNION ALL {as_merged(rollup, 'given_single')}"
         self._execute(
-            f"CREATE OR REPLACE TEMP TABLE combined AS SELECT {_names(key)}, {aggregates} FROM ("
-            f'SELECT * FROM (SELECT {_names(rollup.merged.names)} FROM "{rollup.name}" WHERE start BETWEEN ? AND ?) AS rows'
+            f"CREATE OR REPLACE TEMP TABLE combined AS SELECT {listed(key)}, {aggregates(rollup)} FROM ("
+            f'SELECT * FROM (SELECT {listed(rollup.merged.names)} FROM "{rollup.name}" WHERE start BETWEEN ? AND ?) AS rows'
             f" {in_touched}"
-            f" UNION ALL SELECT * FROM ({given}) AS rows {in_touched}) GROUP BY {_names(key)}", span)
+            f" UNION ALL SELECT * FROM ({given}) AS rows {in_touched}) GROUP BY {listed(key)}", span)
         for table in (rollup.single, rollup.merged):
             if table:
-                self._execute(f'DELETE FROM "{table.name}" AS present USING touched WHERE {_same("present", "touched", key)}'
+                self._execute(f'DELETE FROM "{table.name}" AS present USING touched WHERE {same("present", "touched", key)}'
                               " AND present.start BETWEEN ? AND ?", span)
-        self._add(rollup, f"AS rows ANTI JOIN touched ON {_same('rows', 'touched', key)}")
+        self._add(rollup, f"AS rows ANTI JOIN touched ON {same('rows', 'touched', key)}")
         self._execute(f'INSERT INTO "{rollup.merged.name}" BY NAME SELECT * FROM combined')
         self._execute("DROP TABLE combined")
 
@@ -179,40 +177,3 @@ class DuckDB:
 
 def _first_line(error: Exception) -> str:
     return str(error).splitlines()[0] if str(error) else type(error).__name__
-
-
-def _names(names: Iterable[str]) -> str:
-    return ", ".join(f'"{n}"' for n in names)
-
-
-def _same(left: str, right: str, key: Iterable[str]) -> str:
-    return " AND ".join(f'{left}."{n}" = {right}."{n}"' for n in key)
-
-
-def _changes(table: Table, existing: set[str] | None) -> list[str]:
-    if existing is None:
-        return [f'CREATE TABLE "{table.name}" ({", ".join(f"{_quoted(f.name)} {_TYPES[f.storage]}" for f in table.fields)})']
-    return [f'ALTER TABLE "{table.name}" ADD COLUMN "{f.name}" {_TYPES[f.storage]}' for f in table.fields if f.name not in existing]
-
-
-def _quoted(name: str) -> str:
-    return f'"{name}"'
-
-
-def _view(rollup: Rollup) -> str:
-    return (f'CREATE OR REPLACE VIEW "{rollup.name}" AS {_as_merged(rollup, rollup.single.name)}'
-            f' UNION ALL SELECT {_names(rollup.merged.names)} FROM "{rollup.merged.name}"')
-
-
-def _as_merged(rollup: Rollup, source: str) -> str:
-    """Rows of single samples in the form of merged ones."""
-    columns = [f'"{n}"' for n in rollup.merged.key] + ["1::HUGEINT AS population"]
-    for c in rollup.samples:
-        value = f'"{c.name}"'
-        columns += [f'({value} IS NOT NULL)::HUGEINT AS "{c.name}_population"'] if c.nullable else []
-        columns += [f'coalesce({value}, 0)::HUGEINT AS "{c.name}_sum"',
-                    f'coalesce({value}::HUGEINT * {value}, 0) AS "{c.name}_sum_of_squares"',
-                    f'{value} AS "{c.name}_minimum"', f'{value} AS "{c.name}_maximum"']
-    written = len(rollup.merged.key) + 1 + sum(5 if c.nullable else 4 for c in rollup.samples)
-    columns += [f'"{f.name}"::{_TYPES[f.storage]} AS "{f.name}"' for f in rollup.merged.fields[written:]]
-    return f'SELECT {", ".join(columns)} FROM "{source}"'
