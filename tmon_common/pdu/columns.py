@@ -210,10 +210,12 @@ def encode(words, start, is_string, string_octets, blob, blob_start, local, max_
     used = np.empty(max_strings, np.int64)
     strings, table = np.int64(0), np.int64(0)
     rows = 0
-    block = _BLOCK
-    while block and start + rows < end:
+    most = _BLOCK  # rows to try at most; halved when they do not fit
+    left = max_octets
+    while most and start + rows < end:
         first = start + rows
-        last = min(end, first + block)
+        likely = left * rows // max(1, max_octets - left) if rows else most  # if the next ones take as much as those before
+        last = min(end, first + max(1, min(most, likely)))
         trial_strings, trial_table = strings, table
         for c in range(w):
             if is_string[c]:
@@ -235,13 +237,14 @@ def encode(words, start, is_string, string_octets, blob, blob_start, local, max_
             fits = total <= max_octets
         if fits:
             rows = last - start
+            left = max_octets - total
             strings, table = trial_strings, trial_table
             before[:] = known
             modes, trial_modes = trial_modes, modes
         else:
             _forget_strings(local, used, strings, min(trial_strings, max_strings))
             known[:] = before
-            block >>= 1
+            most = (last - first) >> 1
 
     at = _write(words, start, rows, modes, local, is_string, used[:strings], string_octets, blob, blob_start, out)
     _forget_strings(local, used, 0, strings)
