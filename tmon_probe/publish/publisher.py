@@ -33,6 +33,7 @@ from tmon_common.pdu.seal import CrcSeal, Seal
 from tmon_probe.publish.construction import Construction
 from tmon_probe.publish.held import HELD_OCTETS, Held
 from tmon_probe.publish.statistics import PublicationStatistics
+from tmon_probe.publish.window import Window
 
 MAX_BURST = 64  # datagrams handed out at once when no gap is asked for
 
@@ -54,6 +55,7 @@ class Publisher:
         self._seal = seal or CrcSeal()
         self._max_payload = parameters.max_pdu_octets - OBSERVATIONS_OCTETS - self._seal.octets
         self._max_timeout_ns = _timeout_after(parameters, parameters.max_retries)
+        self._window = Window(parameters.window)
         self._constructions: dict[int, Construction] = {}
         self._kind_names: dict[int, str] = {}
         self._held: dict[int, Held] = {}  # by id, ascending
@@ -152,6 +154,7 @@ class Publisher:
                 self.statistics.stray_acks += 1
             elif common.type == ACK:
                 self.statistics.acked += 1
+                self._window.acknowledged()
                 self._release(held)
             elif not held.refused:
                 self._set_aside(held, now_ns)
@@ -211,6 +214,8 @@ class Publisher:
                 self._give_up(held)
                 continue
             # Here the first PDU whose retries are exhausted (sendings > max_retries) will start the long retry mode.
+            if not held.refused:
+                self._window.timed_out(now_ns, self.parameters.initial_timeout_ns)
             held.waiting = True
             (self._resend_refused if held.refused else self._resend).append(held)
 
@@ -226,13 +231,13 @@ class Publisher:
 
     def _ready(self) -> bool:
         """Whether a PDU could be sent if there were a slot."""
-        window_open = self._in_flight < self.parameters.window
+        window_open = self._in_flight < self._window.size
         return bool(_first(self._resend) or _first(self._resend_refused)
                     or (window_open and (_first(self._unsent_permanent) or _first(self._unsent))))
 
     def _take_next(self) -> Held | None:
         """The most urgent PDU: definitions before what refers to them, retries before first sendings, refused ones last."""
-        window_open = self._in_flight < self.parameters.window
+        window_open = self._in_flight < self._window.size
         for queue in (self._unsent_permanent, self._resend, self._unsent, self._resend_refused):
             first_sending = queue is self._unsent_permanent or queue is self._unsent
             if _first(queue) and (window_open or not first_sending):
