@@ -66,8 +66,6 @@ def test_quick_and_careful_reading_agree(lines, good, ending):
     if quick is not None:
         assert not rejections
         assert rows == quick.rows()
-    else:
-        assert rejections or not rows or any(c in data for c in b" +\"\r")
 
 
 @settings(max_examples=200, deadline=None)
