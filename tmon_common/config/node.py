@@ -68,7 +68,8 @@ class Node:
     def resolve(self, text: str) -> Path:
         if not text.strip():
             raise ValueError("expected a path")
-        return self._document.path.absolute().parent / text
+        path = self._document.path.absolute().parent / text
+        return path.resolve() if ".." in path.parts else path
 
     def problem(self, message: str, attribute: str | None = None) -> None:
         self._problems.add(self._document.line(self.element, attribute), self.tag, message)
