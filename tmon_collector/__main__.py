@@ -24,7 +24,13 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    arguments = _arguments(argv)
+    try:
+        return _run(_arguments(argv))
+    except KeyboardInterrupt:  # before the collector has taken over the signals
+        return 130
+
+
+def _run(arguments: argparse.Namespace) -> int:
     from tmon_common.config.locate import locate
     from tmon_common.config.problems import ConfigurationError
     from tmon_common.config.read import read
@@ -48,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     try:
         diagnostics.set_up(configuration.diagnostics, "tmon_collector")
-        collector = Collector(configuration, parameters, SystemClock())
+        collector = Collector(configuration, parameters, SystemClock(), locations.next)
     except (ListenError, SpoolError, OSError, ValueError) as error:
         print(f"tmon_collector: {error}", file=sys.stderr)
         return 2

@@ -9,6 +9,7 @@ import signal
 import socket
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 
 from tmon_collector.decode import Decoding
 from tmon_collector.gathering import warm_up
@@ -25,9 +26,14 @@ LAST_ROUNDS = 64  # wake-ups spent on what has already arrived when told to stop
 
 
 class Collector:
-    """The collector `parameters` of a configuration. SpoolError or ListenError when it cannot start."""
+    """The collector `parameters` of a configuration. SpoolError or ListenError when it cannot start.
 
-    def __init__(self, configuration: Configuration, parameters: Parameters, clock: Clock) -> None:
+    next_configuration  where the version that follows will be put; the scheduled switch is still to come
+    """
+
+    def __init__(self, configuration: Configuration, parameters: Parameters, clock: Clock,
+                 next_configuration: Path | None = None) -> None:
+        self.next_configuration = next_configuration
         self._parameters = parameters
         self._clock = clock
         self.receiver = Receiver(parameters.address, parameters.port, parameters.receive_buffer_octets)

@@ -6,13 +6,13 @@ from numba import njit
 MAX_OCTETS = 10  # of a 64-bit number
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True)
 def zigzag(value):
     """int64 -> uint64: 0, -1, 1, -2, ... become 0, 1, 2, 3, ..."""
     return np.uint64((value << np.int64(1)) ^ (value >> np.int64(63)))
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True)
 def unzigzag(number):
     """uint64 -> int64, the inverse of `zigzag`."""
     return np.int64(number >> np.uint64(1)) ^ -np.int64(number & np.uint64(1))
