@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,7 +9,8 @@ import pcapy
 
 from tmon_probe.father.capture import bpf_machine as machine
 from tmon_probe.father.capture.batch import Batch, CaptureError
-from tmon_probe.father.capture.linktypes import NULL, RAW, RAW_BSD, RAW_OPENBSD, describe
+from tmon_probe.father.capture.bpf_loopback import Program, for_families_of
+from tmon_probe.father.capture.linktypes import LOOP, NULL, RAW, RAW_BSD, RAW_OPENBSD, describe
 
 SNAPLEN = 262_144
 NETMASK_UNKNOWN = 0xFFFFFFFF
@@ -23,17 +23,15 @@ _LOADS = {machine.LD: (machine.IMM, machine.ABS, machine.IND, machine.MEM, machi
 _SIZES = {False: (machine.WORD, machine.HALF, machine.OCTET), True: (machine.OCTET,)}
 _FROM_PACKET = (machine.ABS, machine.IND, machine.MSH)
 
-Program = tuple[tuple[int, int, int, int], ...]
-
 
 class UnfitError(Exception):
     """A filter cannot be run on packets of some link type: why, in libpcap's words or ours."""
 
 
-def compile_program(expression: str, link_type: int, swapped: bool = False) -> Program:
+def compile_program(expression: str, link_type: int, big: bool = False) -> Program:
     """Instructions (code, jump if true, jump if false, constant) for packets of a LINKTYPE_. Checked: safe for the machine.
 
-    swapped: the recording was made on a machine of the other byte order, which shows in the link header of LINKTYPE_NULL.
+    big: byte order of the machine that recorded, which shows in the link header of LINKTYPE_NULL.
     UnfitError if there is no such program.
     """
     dlt = DLT_RAW if link_type in (RAW, RAW_BSD, RAW_OPENBSD) else link_type
@@ -42,7 +40,7 @@ def compile_program(expression: str, link_type: int, swapped: bool = False) -> P
     except (pcapy.PcapError, ValueError) as error:
         raise UnfitError(str(error)) from None
     check_program(program)
-    return _with_family_swapped(program) if swapped and link_type == NULL else program
+    return for_families_of(program, link_type == NULL, big) if link_type in (NULL, LOOP) else program
 
 
 def check_program(program: Program) -> None:
@@ -104,7 +102,7 @@ class CaptureFilter:
 
     def choose(self, link_types: Sequence[int], big: bool) -> None:
         """From now on batches are of a (section of a) recording with these interfaces, in this byte order."""
-        programs = [self._program(link_type, big != (sys.byteorder == "big")) for link_type in link_types]
+        programs = [self._program(link_type, big) for link_type in link_types]
         lengths = [len(p) for p in programs]
         self._starts = np.cumsum([0, *lengths], dtype=np.int64)[: len(programs)]
         self._instructions = np.array([i for p in programs for i in p] or REJECT_ALL, np.int64)
@@ -119,39 +117,16 @@ class CaptureFilter:
         given, self._unfit = self._unfit, []
         return given
 
-    def _program(self, link_type: int, swapped: bool) -> Program:
-        key = link_type, swapped
+    def _program(self, link_type: int, big: bool) -> Program:
+        key = link_type, big
         if key not in self._compiled:
             try:
-                self._compiled[key] = compile_program(self._expression, link_type, swapped)
+                self._compiled[key] = compile_program(self._expression, link_type, big)
             except UnfitError as error:
                 self._compiled[key] = REJECT_ALL
                 self._unfit.append(f"interface {self._interface}: the BPF filter '{self._expression}' does not fit packets of link "
                                    f"type {describe({link_type})}, which are left out: {error}")
         return self._compiled[key]
-
-
-def _with_family_swapped(program: Program) -> Program:
-    """The program with the address family, which is compared as the first word of the packet, in the other byte order.
-
-    libpcap does so when it compiles for a file (gencode.c, `swapped`), and cannot know here that it is one. Jumps go forward, so
-    one pass tells at which instructions the accumulator holds that word.
-    """
-    holds_family = [False] * (len(program) + 1)
-    swapped = list(program)
-    for number, (code, if_true, if_false, k) in enumerate(program):
-        kind, after = code & machine.CLASS_BITS, number + 1
-        if kind == machine.JMP:
-            targets = [k] if code & machine.OPERATION_BITS == machine.JA else [if_true, if_false]
-            for target in targets:
-                holds_family[after + target] |= holds_family[number]
-            if holds_family[number] and code == machine.JMP | machine.JEQ:
-                swapped[number] = (code, if_true, if_false, int.from_bytes(k.to_bytes(4, "big"), "little"))
-        elif kind in (machine.LD, machine.ALU) or code == machine.MISC | machine.TXA:
-            holds_family[after] |= code == machine.LD | machine.WORD | machine.ABS and k == 0
-        elif kind != machine.RET:
-            holds_family[after] |= holds_family[number]
-    return tuple(swapped)
 
 
 def _no_octets() -> np.ndarray:
