@@ -6,10 +6,12 @@ trafMon could then run old code inside new. So the directory's name is a digest 
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import os
 import shutil
 import sys
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -23,11 +25,17 @@ def keep_kernels() -> None:
     """Tell Numba where to keep what it compiles, unless NUMBA_CACHE_DIR does already. Cheap; needs no Numba."""
     if os.environ.get("NUMBA_CACHE_DIR"):
         return
-    directory = _home() / _digest()
-    if not directory.exists():
-        _prune(directory.parent)
-        with suppress(OSError):
-            directory.mkdir(parents=True, mode=0o755)
+    try:
+        directory = _home() / _digest()
+        if not directory.exists():
+            _prune(directory.parent)
+            directory.mkdir(parents=True, exist_ok=True, mode=0o755)
+        usable = os.access(directory, os.W_OK)
+    except (OSError, RuntimeError):
+        usable = False
+    if not usable:  # a user without a home: compiled anew at every start
+        directory = Path(tempfile.mkdtemp(prefix="trafmon-kernels-"))
+        atexit.register(shutil.rmtree, directory, ignore_errors=True)
     os.environ["NUMBA_CACHE_DIR"] = str(directory)
     if "numba" in sys.modules:
         sys.modules["numba"].config.CACHE_DIR = str(directory)
