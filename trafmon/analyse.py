@@ -27,8 +27,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--probe", metavar="NAME", help="with --config: another probe than the first")
     parser.add_argument("--filter", metavar="BPF", type=_bpf, default="",
                         help="measure only packets that pass this filter (the language of tcpdump), such as 'tcp port 80'")
-    parser.add_argument("--interval", default="60s", metavar="TIME", help="length of the observation intervals, 1s to 1h (60s)")
+    parser.add_argument("--interval", default="60s", type=_interval, metavar="TIME",
+                        help="length of the observation intervals, 1s to 1h (60s)")
     parser.add_argument("--quiet", action="store_true", help="print no result, only warnings and errors")
+
+
+def _interval(text: str) -> str:
+    from tmon_common.config.classes import parse_interval
+
+    try:
+        parse_interval(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text}: {error}") from None
+    return text
 
 
 def run(options: argparse.Namespace) -> int:
@@ -39,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
     out = options.out or Path(f"trafmon-{options.captures[0].name.split('.')[0] or 'capture'}")
     try:
         for capture in options.captures:
-            if capture.is_file() or not capture.exists():  # a pipe can be looked at once only: the probe does it
+            if not (capture.is_fifo() or capture.is_char_device()):  # these can be read once only: the probe does it
                 window = open_window(capture)
                 try:
                     check_capture(window)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
 import select
 import signal
@@ -22,7 +23,7 @@ NOT_DELIVERED, INTERRUPTED = 1, 130
 READY_LIMIT_S = 180.0  # the first start of all compiles kernels
 STOP_LIMIT_S = 60.0
 POLL_S = 0.1
-CONFIGURATION, DATABASE, SPOOL = "trafmon.xml", "trafmon.duckdb", "spool"
+CONFIGURATION, DATABASE, SPOOL, LOCK = "trafmon.xml", "trafmon.duckdb", "spool", ".lock"
 _PR_SET_PDEATHSIG = 1
 
 
@@ -39,6 +40,7 @@ class Pipeline:
     def __init__(self, captures: Sequence[Path], out: Path, config: Path | None, probe: str | None, interval: str,
                  bpf: str = "") -> None:
         self.spool, self.database, self.configuration = out / SPOOL, out / DATABASE, out / CONFIGURATION
+        self._captures = captures
         declared = read(config) if config else None
         port = _free_port()
         if declared:
@@ -47,6 +49,7 @@ class Pipeline:
             text = analyse_configuration_xml(captures, self.spool, self.database, port, interval=interval, bpf=bpf)
         try:
             self.spool.mkdir(parents=True, exist_ok=True)
+            self._hold(out)
             self._clear()
             self.configuration.write_text(text, encoding="utf-8")
         except OSError as error:
@@ -64,9 +67,10 @@ class Pipeline:
         ready, ready_end = os.pipe()
         collector = probe = None
         try:
-            collector = _start("tmon_collector", "-c", self.configuration, "--ready-fd", str(ready_end), keep=ready_end)
+            collector = _start("tmon_collector", "-c", self.configuration, "--ready-fd", str(ready_end),
+                               keep=[ready_end, *_descriptors(self._captures)])
             os.close(ready_end)
-            probe = _start("tmon_probe", "-c", self.configuration)
+            probe = _start("tmon_probe", "-c", self.configuration, keep=_descriptors(self._captures), stdin=None)
             with show or nullcontext():
                 if show:
                     show.waiting("starting (the first time, kernels are compiled: up to two minutes)")
@@ -118,6 +122,14 @@ class Pipeline:
     def _on_interrupt(self, _number: int, _frame: object) -> None:
         self._interrupted = True
 
+    def _hold(self, out: Path) -> None:
+        """One analysis at a time in a directory; the lock goes with the process."""
+        self._lock = (out / LOCK).open("w")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise PipelineError(f"{out}: another analysis is at work there; wait for it, or choose another --out") from None
+
     def _clear(self) -> None:
         """Remove what an earlier analysis left here, and nothing else."""
         earlier = [self.database, self.database.with_name(self.database.name + ".wal")]
@@ -133,10 +145,15 @@ def _free_port() -> int:
         return probe.getsockname()[1]
 
 
-def _start(module: str, *arguments: object, keep: int | None = None) -> subprocess.Popen:
+def _descriptors(captures: Sequence[Path]) -> list[int]:
+    """Those that captures name: /dev/fd/63, as a shell's <(command) gives."""
+    return [int(c.name) for c in captures if str(c.parent) in ("/dev/fd", "/proc/self/fd") and c.name.isdecimal()]
+
+
+def _start(module: str, *arguments: object, keep: Sequence[int] = (), stdin: int | None = subprocess.DEVNULL) -> subprocess.Popen:
     """A program of ours, in a session of its own (Ctrl-C is ours to pass on), that ends when this process dies."""
-    return subprocess.Popen([sys.executable, "-m", module, *map(str, arguments)], stdin=subprocess.DEVNULL, start_new_session=True,
-                            pass_fds=() if keep is None else (keep,), preexec_fn=_end_with_parent)  # noqa: PLW1509 no threads here
+    return subprocess.Popen([sys.executable, "-m", module, *map(str, arguments)], stdin=stdin, pass_fds=keep,
+                            start_new_session=True, preexec_fn=_end_with_parent)  # noqa: PLW1509 no threads here
 
 
 def _end_with_parent() -> None:

@@ -124,7 +124,7 @@ def _analysis(node: Node, histograms: dict[str, Histogram], known: Mapping[str, 
             name = option.text("name")
             if name is not None and rule.options is not None and name not in rule.options:
                 option.problem(f'{kind} has no option "{name}"{nearest(name, sorted(rule.options))}', "name")
-    return Analysis(kind, node.value("interval", _interval), histogram,
+    return Analysis(kind, node.value("interval", parse_interval), histogram,
                     tuple((o.text("name") or "", o.text("value") or "") for o in options))
 
 
@@ -142,7 +142,7 @@ def _check_histogram(node: Node, kind: str, rule: AnalysisRule, name: str | None
         node.problem(f'histogram="{name}" is in {histograms[name].unit}; {kind} expects one in {rule.histogram_unit}', "histogram")
 
 
-def _interval(text: str) -> int:
+def parse_interval(text: str) -> int:
     interval = parse_duration(text, SECOND, HOUR)
     if MINUTE % interval and (interval % MINUTE or HOUR % interval):
         raise ValueError("minutes and hours could not be summed up from such intervals; expected one that divides the minute "

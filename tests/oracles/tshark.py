@@ -1,0 +1,136 @@
+"""What tshark reads in a capture: one dump of fields per capture, kept for the whole test session."""
+
+import shutil
+import subprocess
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import lru_cache
+from ipaddress import ip_address
+from pathlib import Path
+
+AVAILABLE = shutil.which("tshark") is not None
+WHY_NOT = "tshark is not installed (apt-get install tshark)"
+OPTIONS = ("ip.defragment:FALSE", "ipv6.defragment:FALSE", "tcp.desegment_tcp_streams:FALSE")
+FIELDS = (
+    "frame.number", "frame.time_epoch", "frame.len", "frame.cap_len", "frame.protocols",
+    "ip.version", "ip.src", "ip.dst", "ip.len", "ip.proto", "ip.frag_offset", "ip.flags.mf",
+    "ipv6.version", "ipv6.src", "ipv6.dst", "ipv6.plen", "ipv6.nxt", "ipv6.hopopts.nxt", "ipv6.dstopts.nxt", "ipv6.routing.nxt",
+    "ipv6.fraghdr.nxt", "ipv6.fraghdr.offset", "ipv6.fraghdr.more", "ah.next_header",
+    "tcp.srcport", "tcp.dstport", "tcp.len", "tcp.flags", "udp.srcport", "udp.dstport", "udp.length",
+    "sctp.srcport", "sctp.dstport", "dccp.srcport", "dccp.dstport",
+    "icmp.type", "icmp.code", "icmpv6.type", "icmpv6.code",
+)  # fmt: skip
+EXTENSION_PROTOCOLS = {"ipv6.hopopts": 0, "ipv6.routing": 43, "ipv6.fraghdr": 44, "ah": 51, "ipv6.dstopts": 60}
+PORTED = ("tcp", "udp", "sctp", "dccp")
+TRANSPORTS = {*PORTED, "icmp", "icmpv6"}
+
+
+@dataclass
+class Dump:
+    """frames: one dict per frame, only fields that tshark shows, the first occurrence of each. conversations: see `_table`."""
+
+    frames: list[dict[str, str]]
+    conversations: dict[tuple, int] = field(default_factory=dict)
+
+
+@lru_cache(maxsize=128)
+def dump(path: Path) -> Dump:
+    options = [word for option in OPTIONS for word in ("-o", option)]
+    fields = [word for name in FIELDS for word in ("-e", name)]
+    command = ["tshark", "-n", "-r", str(path), *options, "-T", "fields", "-E", "occurrence=f", "-E", "separator=/t", *fields,
+               "-z", "conv,tcp", "-z", "conv,udp"]
+    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    lines, _, tables = text.partition("=" * 80)
+    frames = [{n: v for n, v in zip(FIELDS, line.split("\t"), strict=True) if v} for line in lines.splitlines()]
+    return Dump(frames, _table(tables))
+
+
+def _table(text: str) -> dict[tuple, int]:
+    """{(protocol number, frozenset of (address, port)): frames of the conversation}."""
+    found, protocol = {}, None
+    for line in text.splitlines():
+        if line.endswith("Conversations"):
+            protocol = {"TCP": 6, "UDP": 17}[line.split()[0]]
+        elif "<->" in line:
+            left, _, right = line.partition("<->")
+            b, *numbers = right.split()
+            ends = [end.rpartition(":") for end in (left.strip(), b)]
+            key = (protocol, frozenset((int(ip_address(a)), int(port)) for a, _, port in ends))
+            found[key] = found.get(key, 0) + int(numbers[_total_column(numbers)])
+    return found
+
+
+def _total_column(numbers: list[str]) -> int:
+    """Frames and octets (with their unit) of one direction, of the other, then the total."""
+    return next(i for i in (6, 4) if len(numbers) > i + 2 and numbers[i].isdigit())
+
+
+@dataclass(frozen=True)
+class Outer:
+    """The outermost IP packet of a frame, as tshark sees it. transport: name of what it carries, "" if tshark did not look."""
+
+    number: int
+    version: int
+    src: int
+    dst: int
+    protocol: int
+    octets: int
+    transport: str
+    ports: tuple[int, int] | None
+    fields: dict[str, str] = field(compare=False, hash=False)
+
+    @property
+    def later_fragment(self) -> bool:
+        return int(self.fields.get("ip.frag_offset" if self.version == 4 else "ipv6.fraghdr.offset", "0"), 0) > 0
+
+    @property
+    def conversation(self) -> tuple:
+        """Bidirectional 5-tuple: (protocol, ends in order)."""
+        ports = self.ports or (None, None)
+        return conversation(self.src, self.dst, self.protocol, *ports)
+
+
+def conversation(src: int, dst: int, protocol: int, src_port: int | None, dst_port: int | None) -> tuple:
+    """The same for both directions. Addresses of 128 bits, IPv4 mapped."""
+    return protocol, *sorted([(src, -1 if src_port is None else src_port), (dst, -1 if dst_port is None else dst_port)])
+
+
+def outer(frame: dict[str, str]) -> Outer | None:
+    """The outermost IP packet of the frame, if there is one: by the order of frame.protocols."""
+    layers = frame["frame.protocols"].split(":")
+    at = next((i for i, name in enumerate(layers) if name in ("ip", "ipv6")), None)
+    if at is None:
+        return None
+    version = 4 if layers[at] == "ip" else 6
+    prefix = "ip" if version == 4 else "ipv6"
+    if f"{prefix}.dst" not in frame:
+        return None
+    src, dst = (_number(frame[f"{prefix}.{side}"]) for side in ("src", "dst"))
+    after = at + 1
+    if version == 4:
+        protocol, octets = int(frame["ip.proto"]), int(frame["ip.len"])
+    else:
+        protocol, octets = int(frame["ipv6.nxt"]), 40 + int(frame["ipv6.plen"])
+        while after < len(layers) and layers[after] in EXTENSION_PROTOCOLS and protocol in EXTENSION_PROTOCOLS.values():
+            name = "ah.next_header" if layers[after] == "ah" else f"{layers[after]}.nxt"
+            protocol = int(frame.get(name, protocol))
+            after += 1
+    transport = layers[after] if after < len(layers) and layers[after] in TRANSPORTS else ""
+    ports = None
+    if transport in PORTED and f"{transport}.dstport" in frame:
+        ports = int(frame[f"{transport}.srcport"]), int(frame[f"{transport}.dstport"])
+    return Outer(int(frame["frame.number"]), version, src, dst, protocol, octets, transport, ports, frame)
+
+
+def _number(address: str) -> int:
+    parsed = ip_address(address)
+    return int(parsed) + (0xFFFF << 32 if parsed.version == 4 else 0)
+
+
+def totals(packets: list[Outer]) -> dict[tuple, tuple[int, int]]:
+    """Conversation -> (packets, octets)."""
+    count, octets = Counter(), Counter()
+    for packet in packets:
+        count[packet.conversation] += 1
+        octets[packet.conversation] += packet.octets
+    return {key: (count[key], octets[key]) for key in count}
