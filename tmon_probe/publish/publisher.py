@@ -20,6 +20,7 @@ from tmon_common.pdu.codec import Payload
 from tmon_common.pdu.error import PduError
 from tmon_common.pdu.header import (
     ACK,
+    MAX_PDU_OCTETS,
     OBSERVATIONS_OCTETS,
     REFUSAL,
     Observations,
@@ -41,9 +42,9 @@ MAX_BURST = 64  # datagrams handed out at once when no gap is asked for
 class Publisher:
     """parameters: how to send; probe: its name; run: its start, ms since 1970-01-01 UTC.
 
-    lossless    the queue never gives anything up for want of room: the caller holds back while `accepts()` is False (replay at
-                full speed). Otherwise the least precious goes first: refused PDUs, unsent ones, those in flight, each oldest
-                first; permanent kinds only, newest first, when nothing else is left.
+    lossless    the queue gives up nothing for want of room but what the collector refuses: the caller holds back while
+                `accepts()` is False (replay at full speed). Otherwise the least precious goes first: refused PDUs, unsent ones,
+                those in flight, each oldest first; permanent kinds only, newest first, when nothing else is left.
     """
 
     def __init__(self, parameters: Parameters, probe: str, run: int, *, lossless: bool = False, seal: Seal | None = None) -> None:
@@ -53,13 +54,14 @@ class Publisher:
         self._run = run
         self._lossless = lossless
         self._seal = seal or CrcSeal()
-        self._max_payload = parameters.max_pdu_octets - OBSERVATIONS_OCTETS - self._seal.octets
+        self._max_payload = min(parameters.max_pdu_octets, MAX_PDU_OCTETS) - OBSERVATIONS_OCTETS - self._seal.octets
         self._max_timeout_ns = _timeout_after(parameters, parameters.max_retries)
         self._window = Window(parameters.window)
         self._constructions: dict[int, Construction] = {}
         self._kind_names: dict[int, str] = {}
         self._held: dict[int, Held] = {}  # by id, ascending
         self._held_octets = 0
+        self._refused_octets = 0
         self._perishable = 0  # held PDUs of kinds that are not permanent
         self._in_flight = 0
         self._next_pdu = 0
@@ -94,8 +96,8 @@ class Publisher:
         return self._held_octets + sum(c.octets for c in self._constructions.values())
 
     def accepts(self) -> bool:
-        """Whether more rows are welcome: less than half of the queue is taken."""
-        return self.backlog_octets * 2 < self.parameters.queue_octets
+        """Whether more rows are welcome: less than half of the queue is taken, by what the collector has not refused."""
+        return (self.backlog_octets - self._refused_octets) * 2 < self.parameters.queue_octets
 
     @property
     def idle(self) -> bool:
@@ -197,9 +199,8 @@ class Publisher:
         if construction.unfit:
             self.statistics.unfit[kind.name] += construction.unfit
             construction.unfit = 0
-        if not self._lossless:
-            while self._held and self.backlog_octets > self.parameters.queue_octets:
-                self._give_up(self._least_precious())
+        while self.backlog_octets > self.parameters.queue_octets and (self._refused if self._lossless else self._held):
+            self._give_up(self._least_precious())
 
     def _advance(self, now_ns: int) -> None:
         """Closes what is too old to stay under construction, gives up what is too old to be sent, starts retries."""
@@ -267,6 +268,7 @@ class Publisher:
         held.due_ns = now_ns + self._max_timeout_ns
         heappush(self._timers, (held.due_ns, held.pdu))
         self._refused.append(held)
+        self._refused_octets += len(held.payload) + HELD_OCTETS
 
     def _release(self, held: Held) -> None:
         del self._held[held.pdu]
@@ -275,6 +277,7 @@ class Publisher:
         self._perishable -= not held.permanent
         if held.refused:
             self._refused.remove(held)
+            self._refused_octets -= len(held.payload) + HELD_OCTETS
         elif held.sendings:
             self._in_flight -= 1
 
@@ -284,7 +287,10 @@ class Publisher:
 
     def _least_precious(self) -> Held:
         """Who goes first when there is no room. Some PDU must be held."""
-        victim = next((h for h in self._refused if not h.permanent), None) or _first(self._unsent)
+        victim = next((h for h in self._refused if not h.permanent), None)
+        if self._lossless:
+            return victim or self._refused[0]
+        victim = victim or _first(self._unsent)
         if victim is None and self._perishable:
             victim = next(h for h in self._held.values() if not h.permanent)
         return victim or self._held[next(reversed(self._held))]

@@ -6,7 +6,7 @@ import pytest
 
 from tests.unit.publish.playbook import MS, SECOND, Playbook, counters, definitions
 from tmon_common.pdu.ack import pack_acks
-from tmon_common.pdu.header import ACK, REFUSAL, parse_observations, probe_number
+from tmon_common.pdu.header import ACK, MAX_PDU_OCTETS, REFUSAL, parse_observations, probe_number
 from tmon_common.pdu.seal import CrcSeal
 
 
@@ -184,6 +184,20 @@ def test_lossless_holds_back_instead():
     assert not play.publisher.statistics.given_up
 
 
+def test_refused_pdus_do_not_stop_a_replay():
+    """They take no room from the others; beyond the bound they are given up even by a lossless queue."""
+    play = Playbook(lossless=True, queue_octets=20_000, min_gap_ns=0, window=100)
+    play.add(counters(0, 800))
+    assert not play.publisher.accepts()
+    play.answer(*play.step(), pdu_type=REFUSAL)
+    assert play.publisher.accepts()
+    play.add(counters(800, 400))
+    assert play.publisher.backlog_octets <= 20_000 + 400 * 9 * 8
+    assert play.publisher.statistics.given_up["ip_counters"] > 0
+    play.run_answering(SECOND // 2)
+    assert set(range(900, 1150)) < play.flows
+
+
 def test_refused_pdus_stand_aside():
     """They leave the window, are sent again at the maximum timeout, are no reason to wait at the end, and go first."""
     play = Playbook(min_gap_ns=0, window=1)
@@ -248,6 +262,14 @@ def test_a_row_too_long_for_the_configured_size_is_sent_alone():
     play.add(type(rows := definitions(0, 1))(rows.kind, rows.values, ["x" * 10_000]))
     play.publisher.flush(0)
     assert play.publisher.statistics.unfit == {"flow_definition": 1}
+
+
+def test_no_pdu_is_longer_than_the_protocol_allows():
+    """Whatever the configuration asks for."""
+    play = Playbook(max_pdu_octets=65_000, min_gap_ns=0)
+    play.add(counters(0, 1000))
+    assert play.step()
+    assert max(map(len, play.datagrams.values())) <= MAX_PDU_OCTETS
 
 
 def test_answers_that_make_no_sense():
