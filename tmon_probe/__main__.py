@@ -13,7 +13,7 @@ from tmon_common.config.problems import ConfigurationError
 from tmon_common.config.read import read
 from tmon_common.config.select import select_probe
 
-USAGE_ERROR = 2
+USAGE_ERROR, INTERRUPTED = 2, 130
 
 log = logging.getLogger("tmon_probe")
 
@@ -33,14 +33,14 @@ def main(arguments: list[str] | None = None) -> int:
     from tmon_probe.processes import ProbeProcesses
 
     try:
-        processes = ProbeProcesses(configuration, probe)
+        return ProbeProcesses(configuration, probe).run()
     except CaptureError as error:
         print(f"tmon_probe: {error}", file=sys.stderr)
-        return USAGE_ERROR
     except FileExistsError:
         print(f"tmon_probe: probe {probe.name} of {configuration.path} runs already on this host", file=sys.stderr)
-        return USAGE_ERROR
-    return processes.run()
+    except KeyboardInterrupt:  # while starting
+        return INTERRUPTED
+    return USAGE_ERROR
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -37,7 +37,7 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 class ProbeProcesses:
     """Everything a probe needs, made in the father before the child is forked, so that both have it compiled once.
 
-    CaptureError if an interface cannot be opened, FileExistsError if the probe runs already.
+    CaptureError if an interface cannot be opened.
     """
 
     def __init__(self, configuration: Configuration, probe: Probe) -> None:
@@ -45,38 +45,40 @@ class ProbeProcesses:
         self._stop_asked = 0
         self.run_ms = self._clock.wall_ns() // 1_000_000
         self._sources = [open_source(i) for i in probe.interfaces]
-        self._statistics: Statistics = health.create(configuration, probe.name)
-        self._ring = Ring(probe.ring_slots)
-        filters = [c.filter for c in configuration.classes_of(probe)]
-        sieve = compile_sieve(filters, {i.name: n for n, i in enumerate(probe.interfaces)})
-        self._father: Father | None = Father(self._sources, sieve, self._ring, self._statistics, self._clock, self._stopping)
 
     def run(self) -> int:
-        """Until the sources are finished or a signal asks to stop. Returns the exit status."""
+        """Until the sources are finished or a signal asks to stop. Returns the exit status.
+
+        FileExistsError if a probe of this name and configuration runs already.
+        """
         compile_dissection()
         self._chain(_nowhere).warm_up()
-        child = multiprocessing.get_context("fork").Process(target=self._run_child, name=f"{self._probe.name}-child")
-        self._child = child
-        signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)  # neither process is caught half made
-        child.start()
+        filters = [c.filter for c in self._configuration.classes_of(self._probe)]
+        sieve = compile_sieve(filters, {i.name: n for n, i in enumerate(self._probe.interfaces)})
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)  # from here on there is something to clean up
+        self._statistics: Statistics = health.create(self._configuration, self._probe.name)
+        self._ring = Ring(self._probe.ring_slots)
+        father = Father(self._sources, sieve, self._ring, self._statistics, self._clock, self._stopping)
+        self._child = multiprocessing.get_context("fork").Process(target=self._run_child, name=f"{self._probe.name}-child")
+        self._child.start()
         for number in STOP_SIGNALS:
             signal.signal(number, self._on_signal)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
         pin_father(self._probe.father_cpu)
         try:
-            self._father.run()
-            child.join()
+            father.run()
+            self._child.join()
         finally:
             self._ring.end()
-            self._end(child)
+            self._end(self._child)
             for source in self._sources:
                 source.close()
-            self._father = None  # it looks into the two segments that are closed now
+            del father  # it looks into the two segments that are closed now
             self._ring.close()
             self._statistics.close()
-        if child.exitcode in (DELIVERED, NOT_DELIVERED):
-            return child.exitcode
-        log.error("probe %s: its child process died (%s); the probe ends", self._probe.name, _how(child.exitcode))
+        if self._child.exitcode in (DELIVERED, NOT_DELIVERED):
+            return self._child.exitcode
+        log.error("probe %s: its child process died (%s); the probe ends", self._probe.name, _how(self._child.exitcode))
         return CHILD_LOST
 
     def _stopping(self) -> bool:

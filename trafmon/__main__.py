@@ -12,7 +12,8 @@ SUBCOMMANDS = ("analyse", "show", "check_config", "interfaces", "warmup")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `trafmon ... | head` ends quietly
+    for number in (signal.SIGPIPE, signal.SIGINT):  # `trafmon ... | head` and Ctrl-C end quietly
+        signal.signal(number, signal.SIG_DFL)
     parser = argparse.ArgumentParser("trafmon", description="Passive network performance monitor.")
     chosen = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name in SUBCOMMANDS:

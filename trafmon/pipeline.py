@@ -77,10 +77,10 @@ class Pipeline:
                 self._wait_ready(collector, ready)
                 status = self._wait(probe, collector, show)
         finally:
-            os.close(ready)
             for program in (probe, collector):
                 if program:
                     _stop(program)
+            os.close(ready)
             signal.signal(signal.SIGINT, previous)
             signal.signal(signal.SIGTERM, previous_term)
         return INTERRUPTED if self._interrupted else status
