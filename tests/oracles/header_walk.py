@@ -194,7 +194,7 @@ def _ipv6(packet: bytes, wire: int, fields: dict) -> tuple[bytes | None, int]:
     length, following, fields["ttl"] = header.number(2), header.number(1), header.number(1)
     _address(fields, "src", header.take(16))
     _address(fields, "dst", header.take(16))
-    if length == 0 and following in (0, 6, 17):
+    if length == 0 and (following in (6, 17) or (following == 0 and packet[42:43] == b"\xc2" and len(packet) >= 44)):
         length = max(wire - 40, 0)
     fields["tos"] = word >> 20 & 0xFF
     fields["ip_octets"] = 40 + length

@@ -13,21 +13,25 @@ WHY_NOT = "tshark is not installed (apt-get install tshark)"
 OPTIONS = ("ip.defragment:FALSE", "ipv6.defragment:FALSE", "tcp.desegment_tcp_streams:FALSE")
 FIELDS = (
     "frame.number", "frame.time_epoch", "frame.len", "frame.cap_len", "frame.protocols",
-    "ip.version", "ip.src", "ip.dst", "ip.len", "ip.proto", "ip.frag_offset", "ip.flags.mf",
+    "ip.version", "ip.src", "ip.dst", "ip.hdr_len", "ip.len", "ip.proto", "ip.frag_offset", "ip.flags.mf",
     "ipv6.version", "ipv6.src", "ipv6.dst", "ipv6.plen", "ipv6.nxt", "ipv6.hopopts.nxt", "ipv6.dstopts.nxt", "ipv6.routing.nxt",
     "ipv6.fraghdr.nxt", "ipv6.fraghdr.offset", "ipv6.fraghdr.more", "ah.next_header",
-    "tcp.srcport", "tcp.dstport", "tcp.len", "tcp.flags", "udp.srcport", "udp.dstport", "udp.length",
+    "tcp.srcport", "tcp.dstport", "tcp.len", "tcp.hdr_len", "tcp.flags", "udp.srcport", "udp.dstport", "udp.length",
     "sctp.srcport", "sctp.dstport", "dccp.srcport", "dccp.dstport",
     "icmp.type", "icmp.code", "icmpv6.type", "icmpv6.code",
 )  # fmt: skip
 EXTENSION_PROTOCOLS = {"ipv6.hopopts": 0, "ipv6.routing": 43, "ipv6.fraghdr": 44, "ah": 51, "ipv6.dstopts": 60}
+LINK_OCTETS = 14
 PORTED = ("tcp", "udp", "sctp", "dccp")
 TRANSPORTS = {*PORTED, "icmp", "icmpv6"}
 
 
 @dataclass
 class Dump:
-    """frames: one dict per frame, only fields that tshark shows, the first occurrence of each. conversations: see `_table`."""
+    """frames: one dict per frame, only fields that tshark shows, the first occurrence of each.
+
+    conversations: what -z conv shows, see `_table`.
+    """
 
     frames: list[dict[str, str]]
     conversations: dict[tuple, int] = field(default_factory=dict)
@@ -46,23 +50,17 @@ def dump(path: Path) -> Dump:
 
 
 def _table(text: str) -> dict[tuple, int]:
-    """{(protocol number, frozenset of (address, port)): frames of the conversation}."""
+    """{conversation (see `conversation`): frames}. A line: `a:port <-> b:port`, then thrice frames, octets and their unit."""
     found, protocol = {}, None
     for line in text.splitlines():
         if line.endswith("Conversations"):
             protocol = {"TCP": 6, "UDP": 17}[line.split()[0]]
         elif "<->" in line:
-            left, _, right = line.partition("<->")
-            b, *numbers = right.split()
-            ends = [end.rpartition(":") for end in (left.strip(), b)]
-            key = (protocol, frozenset((int(ip_address(a)), int(port)) for a, _, port in ends))
-            found[key] = found.get(key, 0) + int(numbers[_total_column(numbers)])
+            a, _, b, *numbers = line.split()
+            (src, _, src_port), (dst, _, dst_port) = a.rpartition(":"), b.rpartition(":")
+            key = conversation(_number(src), _number(dst), protocol, int(src_port), int(dst_port))
+            found[key] = found.get(key, 0) + int(numbers[6])
     return found
-
-
-def _total_column(numbers: list[str]) -> int:
-    """Frames and octets (with their unit) of one direction, of the other, then the total."""
-    return next(i for i in (6, 4) if len(numbers) > i + 2 and numbers[i].isdigit())
 
 
 @dataclass(frozen=True)
@@ -82,6 +80,21 @@ class Outer:
     @property
     def later_fragment(self) -> bool:
         return int(self.fields.get("ip.frag_offset" if self.version == 4 else "ipv6.fraghdr.offset", "0"), 0) > 0
+
+    @property
+    def fragment(self) -> bool:
+        more = self.fields.get("ip.flags.mf" if self.version == 4 else "ipv6.fraghdr.more", "0")
+        return self.later_fragment or more in ("1", "True")
+
+    @property
+    def transport_octets(self) -> int:
+        """From the transport header to the end of the packet, by the lengths in the IP header (IPv6: without extension headers)."""
+        return self.octets - int(self.fields["ip.hdr_len"] if self.version == 4 else 40)
+
+    @property
+    def beyond_frame(self) -> bool:
+        """The IP header tells of more octets than the frame had on the wire (tshark then believes the frame, we the header)."""
+        return self.octets > int(self.fields["frame.len"]) - LINK_OCTETS
 
     @property
     def conversation(self) -> tuple:
