@@ -97,8 +97,10 @@ def _ipv6(data, at, end, wire_end, record):
         return _CUT, NO_TRANSPORT, end
     payload = be16(data, at + 4)
     following = int(data[at + 6])
-    if payload == 0 and following in (0, TCP, UDP):  # jumbogram (RFC 2675), or left to the NIC by segmentation offload
-        payload = max(wire_end - at - 40, 0)
+    if payload == 0:  # a jumbogram (RFC 2675: its option comes first), or left to the NIC by segmentation offload
+        jumbo = following == 0 and at + 44 <= end and data[at + 42] == 0xC2
+        if jumbo or following in (TCP, UDP):
+            payload = max(wire_end - at - 40, 0)
     record.tos = ((data[at] & 0x0F) << 4) | (data[at + 1] >> 4)
     record.ttl = data[at + 7]
     record.ip_octets = 40 + payload
