@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tmon_common.observations import FLOW_DEFINITION, Kind
-from tmon_store.rollup import aggregate, is_one_interval, moved_to, sort_samples
+from tmon_store.rollup import aggregate, coarser, is_one_interval, moved_to, sort_samples
 from tmon_store.schema import FLOW_IDENTITY, Storage, Table, flow_table, has_flow, is_counted, record_table, rollups
 
 if TYPE_CHECKING:
@@ -30,8 +30,12 @@ def load_rows(store: Backend, kind: Kind, frame: pl.DataFrame) -> None:
         rows = aggregate(frame, levels[0])
         store.merge(levels[0], *rows)
         for finer, rollup in pairwise(levels):
-            # Most loads lie within one hour of one day: then the rows of the day are those of the hour.
-            rows = moved_to(rollup, *rows) if is_one_interval(frame, finer) else aggregate(frame, rollup)
+            if is_one_interval(frame, finer):  # most loads lie within one hour: the rows of the day are those of the hour
+                rows = moved_to(rollup, *rows)
+            elif rows[0].is_empty():
+                rows = rows[0], coarser(rows[1], rollup)
+            else:
+                rows = aggregate(frame, rollup)
             store.merge(rollup, *rows)
     else:
         table = record_table(kind)

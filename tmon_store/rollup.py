@@ -54,6 +54,22 @@ def moved_to(rollup: Rollup, single: pl.DataFrame, merged: pl.DataFrame) -> tupl
     return single.with_columns(start), merged.with_columns(start)
 
 
+def coarser(merged: pl.DataFrame, rollup: Rollup) -> pl.DataFrame:
+    """Rows of the merged table of a rollup from those that `aggregate` gave for a finer one, where that had no single rows."""
+    key = list(rollup.merged.key)
+    frame = moved_to(rollup, merged, merged)[1]
+    groups = frame.with_columns(_group=pl.struct(key).rle_id().set_sorted()).group_by("_group", maintain_order=True)
+    statistics = [_merge(frame, f.name, f.merge) for f in rollup.merged.fields if f.merge]
+    return groups.agg(*(pl.col(n).first() for n in key), *statistics).select(rollup.merged.names)
+
+
+def _merge(frame: pl.DataFrame, name: str, merge: str) -> pl.Expr:
+    value = pl.col(name)
+    if merge == "sum":
+        return value.sum() if frame.schema[name] == pl.Decimal else _sum(value, _largest(frame, name), frame.height).alias(name)
+    return value.min() if merge == "minimum" else value.max()
+
+
 def _with_time(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns((pl.col("start") // 1000).cast(pl.Datetime("us")))
 
@@ -72,13 +88,8 @@ def _statistics(frame: pl.DataFrame, rollup: Rollup) -> list[pl.Expr]:
                         _sum_of_squares(value, most, frame.height).alias(f"{name}_sum_of_squares"),
                         value.min().alias(f"{name}_minimum"), value.max().alias(f"{name}_maximum")]
     for field in rollup.merged.fields:
-        value = pl.col(field.name)
-        if field.name in derived or not field.merge:
-            continue
-        if field.merge == "sum":
-            expressions.append(_sum(value, _largest(frame, field.name), frame.height).alias(field.name))
-        else:
-            expressions.append(value.min() if field.merge == "minimum" else value.max())
+        if field.merge and field.name not in derived:
+            expressions.append(_merge(frame, field.name, field.merge))
     return expressions
 
 

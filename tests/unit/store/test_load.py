@@ -143,6 +143,18 @@ def test_largest_values_add_up_exactly(places):
     check(database, "ip_sizes", sizes)
 
 
+@pytest.mark.parametrize("value", [7, 1 << 20, 1 << 53])
+def test_every_interval_has_several_samples(places, value):
+    """Hours are then made from minutes and days from hours, in 64 or 128 bits."""
+    spool, database = places
+    seconds = [s + i for s in (0, 60, 3600, 7260, 90_000) for i in range(3)]
+    rows = [counter(f, s, packets=value - s, octets=-value) for f in (1, 2) for s in seconds]
+    write_file(spool, "ip_counters", rows)
+    loaded(spool, database)
+    check(database, "ip_counters", rows)
+    assert ask(database, "SELECT count(*) FROM ip_counters_1min_single") == [(0,)]
+
+
 def test_unknown_kinds_and_unfinished_files_stay(places):
     """What is not a complete file of a known kind is not touched."""
     spool, database = places
