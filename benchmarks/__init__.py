@@ -1,0 +1,1 @@
+"""Measurements of trafMon beside other programs: tables, never tests."""

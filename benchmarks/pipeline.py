@@ -1,0 +1,101 @@
+"""trafMon's own processes, measured apart: father, child, collector, loader; and `trafmon analyse`, everything at once."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.measure import Cost, RunError, run, wait
+
+ROOT = Path(__file__).resolve().parent.parent
+_PROBE = """
+import json, resource, sys, time
+from tmon_probe.__main__ import main
+began = time.perf_counter()
+status = main(sys.argv[2:])
+usage = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+with open(sys.argv[1], "w") as out:
+    json.dump([u.ru_utime + u.ru_stime for u in usage], out)
+sys.exit(status)
+"""
+"""tmon_probe as it is, but it writes down what it used: itself (the father), and its child, which it has waited for."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Costs of one run. wall_s of the father, child and collector is that of the probe: they work at the same time."""
+
+    father: Cost
+    child: Cost
+    collector: Cost
+    loader: Cost
+
+    @property
+    def pipeline(self) -> Cost:
+        """Father, child and collector."""
+        return Cost(self.father.cpu_s + self.child.cpu_s + self.collector.cpu_s, self.father.wall_s)
+
+
+def best_parts(repeat: int, capture: Path, out: Path) -> Parts:
+    """Of `repeat` runs the one whose pipeline used the least CPU time."""
+    return min((measure_parts(capture, out) for _ in range(repeat)), key=lambda parts: parts.pipeline.cpu_s)
+
+
+def measure_parts(capture: Path, out: Path) -> Parts:
+    """The configuration of `trafmon analyse`, run by hand. RunError if a program fails. Leaves spool and database in `out`."""
+    shutil.rmtree(out, ignore_errors=True)
+    spool, database, configuration = out / "spool", out / "trafmon.duckdb", out / "trafmon.xml"
+    spool.mkdir(parents=True)
+    _configure(capture, spool, database, configuration)
+    log = out / "messages"
+    ready, ready_end = os.pipe()
+    began = time.perf_counter()
+    with (out / "collector").open("wb") as messages:
+        collector = subprocess.Popen([sys.executable, "-m", "tmon_collector", "-c", configuration, "--ready-fd", str(ready_end)],
+                                     pass_fds=(ready_end,), stdin=subprocess.DEVNULL, stderr=messages, cwd=ROOT)
+    os.close(ready_end)
+    try:
+        if not os.read(ready, 16):
+            raise RunError(f"tmon_collector did not start: {(out / 'collector').read_text(errors='replace')}")
+        probe = run([sys.executable, "-c", _PROBE, out / "usage", "-c", configuration], log)
+    finally:
+        os.close(ready)
+        collector.send_signal(signal.SIGTERM)
+        collected = wait(collector, began, out / "collector")
+    father_s, child_s = json.loads((out / "usage").read_text())
+    loaded = run([sys.executable, ROOT / "scripts/trafmon_loader.py", "--spool", spool, "--database", database], log)
+    return Parts(Cost(father_s, probe.wall_s), Cost(child_s, probe.wall_s), Cost(collected.cpu_s, probe.wall_s), loaded)
+
+
+def measure_analyse(capture: Path, out: Path) -> Cost:
+    """`trafmon analyse`, loader and its own waiting included."""
+    shutil.rmtree(out, ignore_errors=True)
+    log = out.with_suffix(".messages")
+    return run([sys.executable, "-m", "trafmon", "analyse", capture, "--out", out, "--quiet"], log)
+
+
+def counted_packets(out: Path) -> int:
+    """Sum of the packets of both directions in the ip_counters files of a run."""
+    total = 0
+    for path in (out / "spool").glob("ip_counters.*.csv"):
+        with path.open(newline="") as lines:
+            total += sum(int(row["packets"]) + int(row["packets_rev"]) for row in csv.DictReader(lines))
+    return total
+
+
+def _configure(capture: Path, spool: Path, database: Path, configuration: Path) -> None:
+    from tmon_common.config.default import analyse_configuration_xml
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    configuration.write_text(analyse_configuration_xml([capture], spool, database, port), encoding="utf-8")

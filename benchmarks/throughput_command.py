@@ -1,0 +1,151 @@
+"""The command benchmarks/throughput: captures made, everything measured one after the other, tables printed."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import platform
+import shlex
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks import capture, pipeline
+from benchmarks.measure import RunError, best, run
+from benchmarks.recording import Recording, default_files, read_mix
+from benchmarks.table import Line, print_flows, print_throughput
+from benchmarks.tools import TOOLS, Tool, install_missing
+
+SEED = 1
+FLOWS = (1_000, 10_000, 100_000)
+CONVERSATIONS = 100
+IP_FILTER = "ip or ip6 or (vlan and (ip or ip6 or (vlan and (ip or ip6))))"
+
+
+def main() -> int:
+    options = _parser().parse_args()
+    _say(f"compiling kernels where needed; captures and results in {options.directory}")
+    install_missing()
+    subprocess.run([sys.executable, "-m", "trafmon", "warmup", "--quiet"], cwd=pipeline.ROOT, check=True)
+    options.directory.mkdir(parents=True, exist_ok=True)
+    files = options.capture or default_files(pipeline.ROOT)
+    try:
+        recording = read_mix(files)
+        empty = options.directory / "empty.pcap"
+        capture.write_empty(empty)
+        _throughput(recording, files, empty, options)
+        if options.flows != [0]:
+            _by_flows(recording, files, empty, options)
+    except (RunError, ValueError, OSError) as error:
+        print(f"throughput: {error}", file=sys.stderr)
+        return 1
+    finally:
+        if not options.keep:
+            for made in options.directory.glob("*.pcap"):
+                made.unlink()
+    return 0
+
+
+def _throughput(recording: Recording, files: list[Path], empty: Path, options: argparse.Namespace) -> None:
+    path = _cached(options.directory, "repeated", files, options.packets)
+    packets, ip_packets = capture.write_repeated(path, recording, options.packets)
+    work = options.directory / "work"
+    tools = [_measure_tool(tool, path, empty, work, options.repeat) for tool in TOOLS]
+    _say("trafMon")
+    start = pipeline.best_parts(options.repeat, empty, work)
+    parts = pipeline.best_parts(options.repeat, path, work)
+    counted = pipeline.counted_packets(work)
+    whole_start = best(options.repeat, lambda: pipeline.measure_analyse(empty, work))
+    whole = best(options.repeat, lambda: pipeline.measure_analyse(path, work))
+    ours = [Line(f"trafMon {name}", getattr(parts, part), getattr(start, part), note=note) for name, part, note in (
+        ("father", "father", "reading, dissection, sieve, ring"), ("child", "child", "flows, all counter analyses, publication"),
+        ("collector", "collector", "CSV spool"), ("pipeline", "pipeline", "father + child + collector"),
+        ("loader", "loader", "spool into DuckDB"))]
+    ours.append(Line("trafmon analyse", whole, whole_start, note="everything, as it is used"))
+    size = path.stat().st_size
+    print_throughput(tools + ours, packets, f"{packets:,} packets, {size / 1e6:,.0f} MB, {int(recording.flow.max()) + 1:,} "
+                                            f"conversations with ports a repetition; best of {options.repeat}, start-up taken off")
+    print("ratio: packets per CPU second, of those of the fastest other flow meter\n")
+    print(f"ip_counters count {counted:,} packets; the capture has {ip_packets:,} IP packets by its making, "
+          f"{_tcpdump_count(path)} by tcpdump\n")
+    _print_circumstances(files)
+
+
+def _by_flows(recording: Recording, files: list[Path], empty: Path, options: argparse.Namespace) -> None:
+    few = capture.conversations(recording, CONVERSATIONS)
+    work = options.directory / "work"
+    start = pipeline.best_parts(options.repeat, empty, work)
+    rows = []
+    for flows in options.flows or FLOWS:
+        _say(f"about {flows:,} flows")
+        path = _cached(options.directory, f"flows{flows}", files, options.packets)
+        packets, made = capture.write_flows(path, few, options.packets, flows, SEED)
+        parts = pipeline.best_parts(options.repeat, path, work)
+        names = ("father", "child", "collector", "loader")
+        rows.append((made, packets, {n: getattr(parts, n).without(getattr(start, n)).cpu_s for n in names}))
+        path.unlink()
+    print()
+    print_flows(rows)
+
+
+def _measure_tool(tool: Tool, path: Path, empty: Path, work: Path, repeat: int) -> Line:
+    if not tool.installed:
+        return Line(tool.name, note="not installed")
+    _say(tool.name)
+    work.mkdir(parents=True, exist_ok=True)
+    log = work / "messages"
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sink:
+        sink.bind(("127.0.0.1", 0))
+        port = sink.getsockname()[1]
+        with tempfile.TemporaryDirectory(dir=work) as directory:
+            try:
+                cost = best(repeat, lambda: run(tool.command(path, Path(directory), port), log))
+            except RunError as error:
+                return Line(tool.name, note=str(error)[:80])
+            start = best(repeat, lambda: run(tool.command(empty, Path(directory), port), log, accepted=range(-64, 256)))
+    return Line(tool.name, cost, start, tool.meter, tool.note)
+
+
+def _tcpdump_count(path: Path) -> str:
+    try:
+        asked = subprocess.run(["tcpdump", "--count", "-nr", path, IP_FILTER], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return "an unknown number"
+    return f"{int(asked.stdout.split()[0]):,}"
+
+
+def _print_circumstances(files: list[Path]) -> None:
+    cpus = Path("/proc/cpuinfo").read_text().splitlines()
+    model = [line.split(":", 1)[1].strip() for line in cpus if line.startswith("model name")]
+    print(f"{model[0] if model else platform.processor()}, {len(model)} CPUs; Linux {platform.release()}; Python "
+          f"{platform.python_version()}; load {Path('/proc/loadavg').read_text().split()[0]}")
+    print(f"recordings: {', '.join(f.name for f in files)}\n")
+    for tool in TOOLS:
+        if tool.installed:
+            command = shlex.join(str(word) for word in tool.command(Path("CAPTURE"), Path("DIR"), 9))
+            print(f"{tool.name:22} {tool.version():20} {command}".replace(sys.executable, "python"))
+
+
+def _cached(directory: Path, what: str, files: list[Path], packets: int) -> Path:
+    known = hashlib.sha256("\n".join(map(str, files)).encode()).hexdigest()[:8]
+    return directory / f"{what}-{packets}-{known}.pcap"
+
+
+def _say(text: str) -> None:
+    print(f"==> {text}", file=sys.stderr)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("benchmarks/throughput", description=__doc__)
+    parser.add_argument("--packets", type=int, default=1_000_000, metavar="N", help="packets of the capture at least (1000000)")
+    parser.add_argument("--capture", type=Path, action="append", metavar="FILE",
+                        help="recording to repeat instead; may be given often")
+    parser.add_argument("--flows", type=int, action="append", metavar="N",
+                        help="also per-packet cost at about N flows; may be given often (1000, 10000, 100000); 0: not at all")
+    parser.add_argument("--repeat", type=int, default=3, metavar="K", help="runs of each, the one with least CPU time counts (3)")
+    parser.add_argument("--keep", action="store_true", help="keep the captures that were made")
+    parser.add_argument("--directory", type=Path, default=Path(tempfile.gettempdir()) / "trafmon-throughput", metavar="DIR",
+                        help="where captures and results are put")
+    return parser

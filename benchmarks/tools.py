@@ -1,0 +1,88 @@
+"""The programs of others: where they come from, how they are run, their versions."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+_NFSTREAM = ("import sys, nfstream; print(sum(1 for _ in nfstream.NFStreamer(source=sys.argv[1], n_meters=1, n_dissections=0, "
+             "statistical_analysis=False)))")
+
+
+@dataclass(frozen=True)
+class Tool:
+    """command(capture, directory, port): what is run; `port` is a UDP port of this machine where datagrams are swallowed.
+
+    meter       it keeps flows, as trafMon does
+    package     Debian's, or pip's where `python` is set; installed if it is missing and we are root
+    """
+
+    name: str
+    package: str
+    command: Callable[[Path, Path, int], list[str | Path]]
+    meter: bool = True
+    python: bool = False
+    note: str = ""
+
+    @property
+    def installed(self) -> bool:
+        if self.python:
+            return importlib.util.find_spec(self.package) is not None
+        return shutil.which(self.command(Path(), Path(), 0)[0]) is not None
+
+    def version(self) -> str:
+        """Of the package, or '' if its manager does not know it."""
+        if self.python:
+            return importlib.metadata.version(self.package)
+        asked = subprocess.run(["dpkg-query", "-W", "-f", "${Version}", self.package], capture_output=True, text=True, check=False)
+        return asked.stdout.strip()
+
+
+def _softflowd(capture: Path, directory: Path, *options: str) -> list[str | Path]:
+    """With a control socket it would wait for commands at the end. It removes its pid file at the end: never name /dev/null."""
+    files = ["-p", directory / "softflowd.pid", "-c", "none"]
+    return ["softflowd", "-r", capture, "-m", "1000000", "-6", "-d", *files, *options]
+
+
+TOOLS = (
+    Tool("cat", "coreutils", lambda c, _d, _p: ["cat", c], meter=False, note="reading the file, nothing else"),
+    Tool("tcpdump -w", "tcpdump", lambda c, _d, _p: ["tcpdump", "-r", c, "-w", "-"], meter=False, note="libpcap, no headers"),
+    Tool("softflowd, no export", "softflowd", lambda c, d, _p: _softflowd(c, d), note="flows are kept, nobody gets them"),
+    Tool("softflowd", "softflowd", lambda c, d, p: _softflowd(c, d, "-n", f"127.0.0.1:{p}", "-v", "9"), note="NetFlow 9 over UDP"),
+    Tool("nfpcapd", "nfdump", lambda c, d, _p: ["nfpcapd", "-r", c, "-w", d], note="flow files on disk"),
+    Tool("argus", "argus-server", lambda c, _d, _p: ["argus", "-X", "-r", c, "-w", "-"], note="flow records thrown away"),
+    Tool("tcptrace", "tcptrace", lambda c, _d, _p: ["tcptrace", "-n", c], note="TCP only, a line a connection"),
+    Tool("NFStream", "nfstream", lambda c, _d, _p: [sys.executable, "-c", _NFSTREAM, c], python=True,
+         note="one meter, no dissection, no statistics; Python objects"),
+)
+"""Nothing is written to a path outside `directory`: some of them run as root and remove or change what they are told to write."""
+
+
+def install_missing() -> None:
+    """Install the packages that lack, when root; says what. What cannot be installed is left out of the table."""
+    missing = [t for t in TOOLS if not t.installed]
+    if not missing or os.geteuid() != 0:
+        return
+    debian = sorted({t.package for t in missing if not t.python})
+    python = sorted({t.package for t in missing if t.python})
+    if debian:
+        _say("installing Debian packages: " + " ".join(debian))
+        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        for command in (["apt-get", "update", "-qq"], ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *debian]):
+            subprocess.run(command, env=environment, stdout=sys.stderr, check=False)
+    if python:
+        _say("installing with pip: " + " ".join(python))
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *python]
+        subprocess.run(command, stdout=sys.stderr, check=False)
+        importlib.invalidate_caches()
+
+
+def _say(text: str) -> None:
+    print(f"==> {text}", file=sys.stderr)
