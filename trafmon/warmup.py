@@ -15,9 +15,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    from tmon_collector.gathering import warm_up
     from tmon_probe.warmup import STEPS
 
-    for what, step in STEPS:
+    for what, step in (*STEPS, ("CSV files", warm_up)):
         start = time.monotonic()
         step()
         if not options.quiet:
