@@ -43,6 +43,7 @@ class ProbeProcesses:
     def __init__(self, configuration: Configuration, probe: Probe) -> None:
         self._configuration, self._probe, self._clock = configuration, probe, SystemClock()
         self._stop_asked = 0
+        self._father_pid = os.getpid()
         self.run_ms = self._clock.wall_ns() // 1_000_000
         self._sources = [open_source(i) for i in probe.interfaces]
 
@@ -101,7 +102,8 @@ class ProbeProcesses:
         replay = all(not s.live for s in self._sources)
         publication = Publication(self._probe.publications, self._probe.name, self.run_ms, lossless=replay)
         patience_ns = REPLAY_PATIENCE_NS if replay else STOP_PATIENCE_NS
-        delivered = Child(self._ring, self._chain, publication, self._statistics, self._clock, patience_ns).run()
+        child = Child(self._ring, self._chain, publication, self._statistics, self._clock, patience_ns, self._father_pid)
+        delivered = child.run()
         publication.close()
         logging.shutdown()
         sys.stdout.flush()

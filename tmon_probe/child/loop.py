@@ -23,16 +23,17 @@ STATISTICS_EVERY_NS = 100_000_000
 class Child:
     """make_chain gets the function that takes finished rows. patience_ns: how long the last PDUs wait for acknowledgements.
 
+    father: process whose death ends the ring; by default the parent, which may have died before this is asked.
     The clock is asked for monotonic time: publication lives on wall time, analyses on packet time.
     """
 
     def __init__(self, ring: Ring, make_chain: Callable[[Callable[[Rows], None]], Chain], publication: Publication,
-                 statistics: Statistics, clock: Clock, patience_ns: int) -> None:
+                 statistics: Statistics, clock: Clock, patience_ns: int, father: int | None = None) -> None:
         self._ring, self._publication, self._clock, self._patience_ns = ring, publication, clock, patience_ns
         self._numbers, self._index = statistics.numbers, statistics.index
         self._rows = 0
         self._next_statistics_ns = 0
-        self._father = os.getppid()
+        self._father = father or os.getppid()
         self._chain = make_chain(self._take)
 
     def run(self) -> bool:

@@ -20,7 +20,7 @@ Program = tuple[tuple[int, int, int, int], ...]
 def for_families_of(program: Program, null: bool, big: bool) -> Program:
     """The program with every comparison of the family made for recordings of any system, in their byte order.
 
-    null: LINKTYPE_NULL, in the byte order of the file (`big`), while the program is in this machine's; else LINKTYPE_LOOP, always big.
+    null: LINKTYPE_NULL, in the byte order of the file (`big`), the program being in this machine's; else LINKTYPE_LOOP, always big.
     """
     compiled, wanted = (sys.byteorder, "big" if big else "little") if null else ("big", "big")
     values: dict[int, list[int]] = {}

@@ -13,6 +13,7 @@ from tmon_probe.father.capture.batch import BATCH_PACKETS, Batch, CaptureError
 from tmon_probe.father.capture.linktypes import SUPPORTED, describe
 
 READ_TIMEOUT_MS = 10
+_NO_SUCH_DEVICE, _NOT_UP, _NOT_PERMITTED = -5, -9, (-8, -11)  # PCAP_ERROR_..., pcap/pcap.h
 _META = np.dtype([("seconds", "=u4"), ("microseconds", "=u4"), ("offset", "=u4"), ("captured", "=u4")])
 
 
@@ -33,9 +34,11 @@ class LibpcapDevice:
             handle.set_promisc(interface.promiscuous)
             handle.set_timeout(READ_TIMEOUT_MS)
             handle.set_buffer_size(min(interface.buffer_octets, 2**31 - 1))
-            handle.activate()
+            status = handle.activate()
         except pcapy.PcapError as error:
-            raise CaptureError(_explain(interface, str(error))) from None
+            raise CaptureError(f"{_where(interface)} cannot be opened: {error}") from None
+        if status < 0:
+            raise CaptureError(_explain(interface, status))
         if interface.bpf:
             try:
                 handle.setfilter(interface.bpf)
@@ -84,16 +87,23 @@ class LibpcapDevice:
             self._handle.close()
 
 
-def _explain(interface: Interface, error: str) -> str:
-    """What is wrong with a device and what to do about it."""
-    where = f"interface {interface.name}: device {interface.device}"
-    text = error.lower()
-    if "permission" in text or "not permitted" in text:
+def _where(interface: Interface) -> str:
+    return f"interface {interface.name}: device {interface.device}"
+
+
+def _explain(interface: Interface, status: int) -> str:
+    """What is wrong with a device and what to do about it. status: of pcap_activate (pcapy does not turn it into an exception)."""
+    where = _where(interface)
+    if status in _NOT_PERMITTED:
         return (f"{where} may not be opened: capability CAP_NET_RAW is missing. Run as root, or grant it: "
                 f"setcap cap_net_raw+ep {sys.executable} (the file behind the link), or AmbientCapabilities=CAP_NET_RAW in the "
                 "systemd unit")
-    if "no such device" in text or "doesn't exist" in text:
+    if status == _NO_SUCH_DEVICE:
         return f"{where} does not exist; `trafmon interfaces` lists those of this machine"
-    if "not up" in text or "is down" in text:
+    if status == _NOT_UP:
         return f"{where} is down; bring it up: ip link set {interface.device} up"
-    return f"{where} cannot be opened: {error}"
+    try:
+        pcapy.open_live(interface.device, interface.snaplen, interface.promiscuous, READ_TIMEOUT_MS)
+    except pcapy.PcapError as error:  # the only way to libpcap's words
+        return f"{where} cannot be opened: {error}"
+    return f"{where} cannot be opened: libpcap's error {status}"
