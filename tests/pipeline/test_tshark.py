@@ -38,8 +38,8 @@ TCP_BY_HEADER = {
 """Capture -> segments (or how many) whose payload we count by the IP and TCP headers, where tcp.len is missing (first fragments) or
 cut down to a frame or PPPoE length below the IP length."""
 UDP_BY_HEADER = {
-    "malformed_fuzz_2006.pcap": {7, 21, 29, 126, 127, 140, 154, 190, 195, 213, 253, 269, 311, 328, 423, 448, 468, 480, 508, 522, 528,
-                                 530, 565, 603, 689},
+    "malformed_fuzz_2006.pcap": {7, 21, 29, 126, 127, 140, 154, 190, 195, 213, 253, 269, 311, 328, 423, 448, 468, 480, 508, 522,
+                                 528, 530, 565, 603, 689},
     "malformed_tcpdump_a.pcap": {412, 416, 418, 420, 436, 443, 451, 461, 469, 471, 487, 494, 502, 512, 1286, 1295, 1307, 1324, 1405,
                                  1406, 1412, 1418, 1450, 1464, 1465, 1525, 1526, 1629},
 }

@@ -75,6 +75,8 @@ class PcapngFormat:
         if window.start + length > window.end:
             return False
         block = bytes(window.data[window.start : window.start + length])
+        if block[-4:] != block[4:8]:
+            raise _corrupt(window, "the lengths before and after a block differ")
         if section:
             self.link_types, self._clocks = [], []
         else:
@@ -149,6 +151,8 @@ def recognise(window: Window) -> PcapFormat | PcapngFormat:
     """The format of a file from its first octets; steps over a pcap file header. CaptureError names file and reason."""
     path: Path = window.path
     start = bytes(window.data[: min(window.end, PCAP_HEADER_OCTETS)])
+    if not start and window.damage:
+        raise CaptureError(f"{path}: {window.damage}")
     if not start:
         raise CaptureError(f"{path}: the file is empty (0 octets); expected a pcap or pcapng capture")
     if start[:4] == PCAPNG_SECTION.to_bytes(4, "big"):

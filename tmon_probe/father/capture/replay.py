@@ -33,6 +33,7 @@ class Replay:
         self._done_octets = 0
         self._total_octets = 0
         self._window: Window | None = None
+        self._pipes: dict[Path, Window] = {}  # open since the check
         for path in files:
             self._check(path)
         self._batches = self._walk_all()
@@ -67,9 +68,11 @@ class Replay:
         return given
 
     def close(self) -> None:
-        if self._window:
-            self._window.close()
-            self._window = None
+        for window in (self._window, *self._pipes.values()):
+            if window:
+                window.close()
+        self._window = None
+        self._pipes.clear()
 
     def _check(self, path: Path) -> None:
         window = open_window(path)
@@ -82,11 +85,11 @@ class Replay:
             if path.is_file():
                 window.close()
             else:  # a pipe can be read once only
-                self._window = window
+                self._pipes[path] = window
 
     def _walk_all(self) -> Iterator[Batch]:
         for path in self._files:
-            window = self._window if self._window and self._window.path == path else open_window(path)
+            window = self._pipes.pop(path, None) or open_window(path)
             self._window = window
             shape = recognise(window)
             try:
@@ -94,7 +97,8 @@ class Replay:
             except (OSError, CaptureError) as error:
                 self._warnings.append(f"{error}; everything before was measured")
             if window.damage:
-                self._warnings.append(f"{path}: {window.damage}; everything before was measured")
+                self._warnings.append(f"{path}: {window.damage}, in the record at octet {window.offset + window.start} (unpacked); "
+                                      "everything before was measured")
             self._done_octets += window.file_octets
             window.close()
             self._window = None

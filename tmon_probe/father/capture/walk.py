@@ -66,6 +66,8 @@ def walk_pcapng(data, start, end, big, clocks, last_ns, offsets, captured, wire,
             return n, at, CORRUPT
         if at + length > end:
             return n, at, NEED_MORE
+        if u32(data, at + length - 4, big) != length:
+            return n, at, CORRUPT
         header = 28
         interface = 0
         if block == PCAPNG_ENHANCED and length >= 32:

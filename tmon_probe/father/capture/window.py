@@ -16,6 +16,7 @@ import numpy as np
 
 WINDOW_OCTETS = 1 << 20
 """Read at a time; a frame and its block header must fit."""
+PIECE_OCTETS = 1 << 18
 
 
 class Window:
@@ -31,7 +32,8 @@ class Window:
         self.path = path
         self.file_octets = path.stat().st_size if path.is_file() else 0
         self._raw = path.open("rb", buffering=0)
-        self._stream: io.RawIOBase = self._raw
+        self._stream: io.RawIOBase | gzip.GzipFile = self._raw
+        self._read_into = self._raw.readinto
         buffer = np.empty(WINDOW_OCTETS, np.uint8)
         self._view = memoryview(buffer)
         self.data = buffer.view()
@@ -42,6 +44,7 @@ class Window:
         self.refill()
         if self.end >= 2 and self.data[0] == 0x1F and self.data[1] == 0x8B:
             self._stream = gzip.GzipFile(fileobj=_Rewound(bytes(self.data[: self.end]), self._raw))
+            self._read_into = self._stream.readinto1  # one piece at a time: `readinto` drops what it has when the data break off
             self.start = self.end = 0
             self.at_end = False
             self.refill()
@@ -55,7 +58,7 @@ class Window:
             self.start, self.end = 0, left
         while self.end < len(self.data):
             try:
-                got = self._stream.readinto(self._view[self.end :])
+                got = self._read_into(self._view[self.end : self.end + PIECE_OCTETS])
             except (EOFError, zlib.error, gzip.BadGzipFile) as error:
                 self.damage = f"gzip data: {error}"
                 got = 0
