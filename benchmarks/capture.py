@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -30,11 +31,13 @@ def write_repeated(path: Path, recording: Recording, packets: int) -> tuple[int,
 def write_flows(path: Path, recording: Recording, packets: int, flows: int, seed: int) -> tuple[int, int]:
     """As before, but packets of about `flows` conversations follow each other at random, all through the capture.
 
-    recording: as `conversations` makes it. Returns (packets, flows).
+    recording: as `conversations` makes it. All repetitions together last as long as it does, so that rows are few beside packets.
+    Returns (packets, flows).
     """
     rounds = -(-packets // len(recording.starts))
     shifts = max(1, flows // (int(recording.flow.max()) + 1))
     random = np.random.default_rng(seed)
+    hasty = replace(recording, times_ns=recording.times_ns // rounds)
     used: set[int] = set()
 
     def shift(_: int) -> np.ndarray:
@@ -42,7 +45,7 @@ def write_flows(path: Path, recording: Recording, packets: int, flows: int, seed
         used.update(np.unique(recording.flow * shifts + chosen).tolist())
         return chosen
 
-    _write(path, _repetitions(recording, rounds, shift))
+    _write(path, _repetitions(hasty, rounds, shift, gap_ns=0))
     return rounds * len(recording.starts), len(used)
 
 
@@ -65,11 +68,11 @@ def conversations(recording: Recording, count: int, limit: int = 20_000) -> Reco
                             struct.unpack_from("<I", recording.octets, recording.starts[n] + 12)[0]) for n in kept])
 
 
-def _repetitions(recording: Recording, rounds: int, shift) -> Iterator[bytes]:
+def _repetitions(recording: Recording, rounds: int, shift, gap_ns: int = GAP_NS) -> Iterator[bytes]:
     """shift(round): int64 (packets,), by how much the addresses of each packet are moved."""
     first, second = _words(recording.octets, recording.words), _words(recording.octets, recording.partners)
     block = recording.octets.copy()
-    length_ns = int(recording.times_ns[-1]) + GAP_NS
+    length_ns = int(recording.times_ns[-1]) + gap_ns
     for number in range(rounds):
         moved = shift(number)[recording.packet_of_word]
         _put_words(block, recording.words, np.where(moved == 0, first, (first + moved) % _ONES))

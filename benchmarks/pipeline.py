@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from benchmarks.measure import Cost, RunError, run, wait
@@ -46,8 +46,11 @@ class Parts:
 
 
 def best_parts(repeat: int, capture: Path, out: Path) -> Parts:
-    """Of `repeat` runs the one whose pipeline used the least CPU time."""
-    return min((measure_parts(capture, out) for _ in range(repeat)), key=lambda parts: parts.pipeline.cpu_s)
+    """Of `repeat` runs the one whose pipeline used the least CPU time, with the least wall times of all."""
+    runs = [measure_parts(capture, out) for _ in range(repeat)]
+    least = min(runs, key=lambda parts: parts.pipeline.cpu_s)
+    walls = {f.name: min(getattr(r, f.name).wall_s for r in runs) for f in fields(Parts)}
+    return Parts(**{name: replace(getattr(least, name), wall_s=wall_s) for name, wall_s in walls.items()})
 
 
 def measure_parts(capture: Path, out: Path) -> Parts:

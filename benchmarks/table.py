@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.measure import Cost
 
-WIDTH = 132
+WIDTH = 160
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,11 @@ class Line:
 def print_throughput(lines: list[Line], packets: int, title: str) -> None:
     """ratio: packets per CPU second, of those of the fastest meter of other people."""
     console = Console(width=WIDTH, highlight=False)
-    table = Table(title=title, title_justify="left", pad_edge=False)
+    table = Table(title=title, title_justify="left", pad_edge=False, box=box.SIMPLE)
     table.add_column("program")
     for heading in ("packets / CPU s", "packets / s", "CPU s", "ns / packet", "start-up CPU s", "ratio"):
         table.add_column(heading, justify="right")
-    table.add_column("")
+    table.add_column("", no_wrap=True)
     fastest = min((line.net.cpu_s for line in lines if line.cost and line.meter), default=None)
     for line in lines:
         if line.cost is None:
@@ -46,14 +47,15 @@ def print_throughput(lines: list[Line], packets: int, title: str) -> None:
             continue
         net = line.net
         ratio = f"{fastest / net.cpu_s:.2f}" if fastest else ""
-        table.add_row(line.name, f"{packets / net.cpu_s:,.0f}", f"{packets / net.wall_s:,.0f}", f"{net.cpu_s:.3f}",
+        per_second = f"{packets / net.wall_s:,.0f}" if 8 * net.wall_s > net.cpu_s else "-"  # start-up that sleeps, as argus does
+        table.add_row(line.name, f"{packets / net.cpu_s:,.0f}", per_second, f"{net.cpu_s:.3f}",
                       f"{1e9 * net.cpu_s / packets:,.0f}", f"{line.start.cpu_s:.3f}", ratio, line.note)
     console.print(table)
 
 
 def print_flows(rows: list[tuple[int, int, dict[str, float]]]) -> None:
     """rows: flows, packets, CPU seconds of each process without start-up."""
-    table = Table(title="CPU ns per packet by number of flows", title_justify="left", pad_edge=False)
+    table = Table(title="CPU ns per packet by number of flows", title_justify="left", pad_edge=False, box=box.SIMPLE)
     for heading in ("flows", "packets", *rows[0][2]):
         table.add_column(heading, justify="right")
     for flows, packets, seconds in rows:
