@@ -24,7 +24,8 @@ from tmon_common.config.this_machine import is_this_machine
 
 MAX_CLASSES = 64
 """Classes of one probe: bits of the mask that the sieve gives."""
-MAX_INTERFACES = 1024
+MAX_INTERFACES = 256
+"""Interfaces of one probe: their number in a packet record is an octet."""
 LIVE_ONLY = ("device", "snaplen", "buffer", "promiscuous")
 """Attributes of an interface that say nothing of a replay."""
 MILLISECOND = SECOND // 1000

@@ -9,7 +9,7 @@ from tmon_common.config.model import Conjunction, Disjunction, Filter, Predicate
 from tmon_probe import records
 from tmon_probe.records import PACKET
 
-INTERFACES = {"eth0": 0, "eth1": 1, "tap": 2, "unused": 65535}
+INTERFACES = {"eth0": 0, "eth1": 1, "tap": 2, "unused": 255}
 V4 = 0xFFFF << 32
 Packet = dict[str, int | str]  # the fields that it has; interface by name
 WIDTHS = {
@@ -36,7 +36,7 @@ def _fill(record, packet):
     low64 = (1 << 64) - 1
     for side in ("src", "dst"):
         record[f"{side}_hi"], record[f"{side}_lo"] = packet[f"{side}_addr"] >> 64, packet[f"{side}_addr"] & low64
-    record["interface"] = INTERFACES[packet["interface"]]
+    record["interface"] = INTERFACES[packet["interface"]] | 3 << 8  # of the third interface within a pcapng file
     for field in ("vlan", "ip_version", "protocol", "src_port", "dst_port", "tos", "ttl", "icmp_type", "icmp_code"):
         if field in packet:
             record[field] = packet[field]
