@@ -1,0 +1,256 @@
+"""The probe on a real device: everything the kernel saw is measured or told as dropped."""
+
+import os
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+from collections import Counter
+from ipaddress import ip_address
+from pathlib import Path
+from types import SimpleNamespace
+
+import dpkt
+import pytest
+
+from tests.linkemu.netns import inside
+from tests.network.conftest import DEVICE, SENDER, WATCHER
+from tests.pipeline.probe_process import START_LIMIT_S, Probe, configure, rows, start_collector, until
+
+pytestmark = pytest.mark.network
+PORT = 9777  # of the collector, on loopback of a namespace
+ECHOES, PAYLOAD = 5, 1200
+DATAGRAMS, FILTERED = 2000, 700
+TAGGED, DOUBLY_TAGGED = 40, 9
+OBJECT_OCTETS = 3_000_000
+INTERFACES = f"""<interface name="all" device="{DEVICE}"/>
+      <interface name="some" device="{DEVICE}" filter="udp dst port 5002"/>
+      <interface name="tagged" device="{DEVICE}" filter="vlan 77 and udp"/>"""
+NOBODY = "65534"
+
+
+def send_datagrams(host, port: int, count: int) -> None:
+    """UDP to the watcher from inside the sender's namespace."""
+    with inside(host.name):
+        sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    with sender:
+        sender.bind((SENDER, port))
+        for number in range(count):
+            sender.sendto(number.to_bytes(4, "big") + bytes(PAYLOAD - 4), (WATCHER, port))
+
+
+def send_frames(host, frame: bytes, count: int) -> None:
+    with inside(host.name):
+        raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+    with raw:
+        raw.bind((DEVICE, 0))
+        for _ in range(count):
+            raw.send(frame)
+
+
+def udp_frame(*tags: int, port: int = 6000) -> bytes:
+    """Ethernet with VLAN tags (802.1ad outside, if there are two), IPv4, UDP with 20 octets."""
+    kinds = [0x88A8] * (len(tags) - 1) + [0x8100] if tags else []
+    shim = b"".join(struct.pack("!HH", kind, tag) for kind, tag in zip(kinds, tags, strict=True))
+    ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 48, 1, 0, 64, 17, 0, socket.inet_aton(SENDER), socket.inet_aton(WATCHER))
+    udp = struct.pack("!HHHH", port, port, 28, 0) + bytes(20)
+    return bytes.fromhex("020000000002 020000000001") + shim + b"\x08\x00" + ip + udp
+
+
+def kernel_packets(host) -> int:
+    """Frames that the device has received and sent since it was made."""
+    with inside(host.name):
+        line = next(x for x in Path("/proc/thread-self/net/dev").read_text().splitlines() if x.strip().startswith(DEVICE))
+    counts = line.partition(":")[2].split()
+    return int(counts[1]) + int(counts[9])
+
+
+@pytest.fixture(scope="module")
+def measured(cable, tmp_path_factory):
+    """All kinds of traffic over the cable, seen by the probe and by tcpdump; both ended, files complete."""
+    sender, watcher = cable
+    for program in ("tcpdump", "curl", "ping"):
+        if not shutil.which(program):
+            pytest.skip(f"the program {program} is not installed")
+    place = tmp_path_factory.mktemp("live")
+    (place / "object").write_bytes(os.urandom(OBJECT_OCTETS))
+    configuration = configure(place, INTERFACES, port=PORT)
+    web = watcher.start([sys.executable, "-u", "-m", "http.server", "8000", "--bind", WATCHER], cwd=place, stderr=subprocess.PIPE,
+                        stdout=subprocess.PIPE, text=True)
+    before = kernel_packets(watcher)
+    recorder = watcher.start(["tcpdump", "-Z", "root", "-B", "8192", "-U", "-w", str(place / "oracle.pcap"), "-i", DEVICE],
+                             stderr=subprocess.PIPE, text=True)
+    try:
+        assert "HTTP on" in web.stdout.readline()
+        assert "listening on" in recorder.stderr.readline()
+        with (start_collector(place, command=watcher.command) as collector,
+              Probe(place, configuration, command=watcher.command) as probe):
+            probe.until_capturing()
+            echoes = sender.run(["ping", "-n", "-c", str(ECHOES), "-i", "0.02", "-s", str(PAYLOAD), WATCHER], timeout=30)
+            send_datagrams(sender, 5001, DATAGRAMS)
+            send_datagrams(sender, 5002, FILTERED)
+            send_frames(sender, udp_frame(77), TAGGED)
+            send_frames(sender, udp_frame(88, 77), DOUBLY_TAGGED)
+            fetched = sender.run(["curl", "-sS", "-o", str(place / "fetched"), f"http://{WATCHER}:8000/object"], timeout=30)
+            passed = kernel_packets(watcher) - before
+            until(lambda: sum(probe.numbers()[n] for n in ("packets_seen", "kernel_drops")) >= passed + FILTERED + TAGGED,
+                  "the probe has seen everything or told what it dropped")
+            probe.process.terminate()
+            status = probe.wait()
+            until(probe.gone, "nothing is left of the probe", 2)
+            collector.process.terminate()
+            assert collector.wait() == 0
+            result = SimpleNamespace(place=place, status=status, numbers=probe.numbers(), messages=probe.messages, passed=passed,
+                                     echoes=echoes.stdout, fetched=fetched, watcher=watcher)
+        recorder.send_signal(signal.SIGINT)
+        result.recorder = recorder.communicate(timeout=20)[1]
+    finally:
+        for process in (web, recorder):
+            process.kill()
+            process.wait()
+    return result
+
+
+def packets_by_flow(place: Path, interface: str) -> Counter:
+    """(protocol, vlan, the two ends in order) -> [packets, octets], from the collector's files, both directions together."""
+    flows = {r["flow"]: r for r in rows(place, "flow_definition") if r["interface"] == interface}
+    found = Counter()
+    for r in rows(place, "ip_counters"):
+        if (f := flows.get(r["flow"])) is not None:
+            ends = sorted([(f["src_addr"], f["src_port"]), (f["dst_addr"], f["dst_port"])])
+            key = int(f["protocol"]), int(f["vlan"] or 0), *ends
+            found[key, "packets"] += int(r["packets"]) + int(r["packets_rev"])
+            found[key, "octets"] += int(r["octets"]) + int(r["octets_rev"])
+    return found
+
+
+def packets_of_tcpdump(path: Path) -> Counter:
+    """The same from a recording, by dpkt."""
+    found = Counter()
+    with path.open("rb") as file:
+        for _, octets in dpkt.pcap.Reader(file):
+            frame = dpkt.ethernet.Ethernet(octets)
+            ip = frame.data
+            if not isinstance(ip, dpkt.ip.IP):
+                continue
+            ports = [str(getattr(ip.data, name)) if ip.p in (6, 17) else "" for name in ("sport", "dport")]
+            ends = sorted(zip((str(ip_address(ip.src)), str(ip_address(ip.dst))), ports, strict=True))
+            tags = getattr(frame, "vlan_tags", [])
+            key = ip.p, tags[0].id if tags else 0, *ends
+            found[key, "packets"] += 1
+            found[key, "octets"] += ip.len
+    return found
+
+
+def test_everything_that_passed_was_seen_or_told_as_dropped(measured):
+    """Counted by the kernel on the device; three interfaces of the probe watch it, two of them through filters."""
+    assert measured.status == 0, measured.messages
+    numbers = measured.numbers
+    assert numbers["packets_seen"] + numbers["kernel_drops"] == measured.passed + FILTERED + TAGGED
+    assert numbers["packets_seen"] == sum(numbers[f"packets_{n}"] for n in ("relevant", "irrelevant", "malformed", "other"))
+    assert numbers["rows_given_up"] == numbers["pdus_waiting"] == 0
+    assert "Traceback" not in measured.messages
+
+
+def test_every_flow_has_the_packets_and_octets_of_tcpdump(measured):
+    """ICMP, UDP, TCP, tagged once and twice; exactly, where neither program lost a packet."""
+    if measured.numbers["kernel_drops"] or "\n0 packets dropped by kernel" not in measured.recorder:
+        pytest.skip(f"packets were lost on this machine: {measured.numbers['kernel_drops']}, {measured.recorder}")
+    ours = packets_by_flow(measured.place, "all")
+    assert packets_of_tcpdump(measured.place / "oracle.pcap") == ours
+    ends = (SENDER, "5001"), (WATCHER, "5001")
+    assert DATAGRAMS == ours[(17, 0, *ends), "packets"]
+    assert DATAGRAMS * (28 + PAYLOAD) == ours[(17, 0, *ends), "octets"]
+    ends = (SENDER, "6000"), (WATCHER, "6000")
+    assert (TAGGED, DOUBLY_TAGGED) == (ours[(17, 77, *ends), "packets"], ours[(17, 88, *ends), "packets"])
+    assert f"{ECHOES} received" in measured.echoes
+    assert ours[(1, 0, (SENDER, ""), (WATCHER, "")), "packets"] >= 2 * ECHOES
+    assert sum(n for (flow, what), n in ours.items() if flow[0] == 6 and what == "octets") > OBJECT_OCTETS
+    assert measured.fetched.returncode == 0
+
+
+def test_bpf_filters_work_in_the_kernel(measured):
+    """Each interface has its own; the tag that the device takes off a frame is there for the filter and in the flow."""
+    for interface, vlan, port, count in (("some", 0, "5002", FILTERED), ("tagged", 77, "6000", TAGGED)):
+        ours = packets_by_flow(measured.place, interface)
+        packets = {flow: n for (flow, what), n in ours.items() if what == "packets"}
+        assert {(17, vlan, (SENDER, port), (WATCHER, port)): count} == packets
+
+
+def test_no_socket_is_left_in_the_namespace(measured):
+    """Neither of the capture nor of UDP."""
+    with inside(measured.watcher.name):
+        for table in ("packet", "udp"):
+            assert len(Path("/proc/thread-self/net", table).read_text().splitlines()) == 1  # the heading
+
+
+def test_what_the_kernel_drops_is_told(cable, tmp_path):
+    """A probe that cannot keep up (it is stopped) with a small buffer: sent = seen + dropped."""
+    sender, watcher = cable
+    count = 4000
+    configuration = configure(tmp_path, f'<interface name="all" device="{DEVICE}" buffer="64k" snaplen="128"/>', port=PORT)
+    with (start_collector(tmp_path, command=watcher.command) as collector,
+          Probe(tmp_path, configuration, command=watcher.command) as probe):
+        probe.until_capturing()
+        os.kill(probe.process.pid, signal.SIGSTOP)
+        try:
+            send_frames(sender, udp_frame(port=6001), count)
+        finally:
+            os.kill(probe.process.pid, signal.SIGCONT)
+        until(lambda: sum(probe.numbers()[n] for n in ("packets_seen", "kernel_drops")) >= count, "all are seen or told as dropped")
+        probe.process.terminate()
+        assert probe.wait() == 0, probe.messages
+        numbers = probe.numbers()
+        collector.process.terminate()
+        assert collector.wait() == 0
+    assert numbers["packets_seen"] + numbers["kernel_drops"] == count
+    assert 0 < numbers["kernel_drops"] < count
+    assert sum(int(r["packets"]) for r in rows(tmp_path, "ip_counters")) == numbers["packets_relevant"]
+
+
+def test_without_a_collector_a_stopped_probe_gives_up(cable, tmp_path):
+    """After a few seconds, exit status 1, and it says what was not delivered and where to look."""
+    sender, watcher = cable
+    configuration = configure(tmp_path, f'<interface name="all" device="{DEVICE}"/>', port=PORT)
+    with Probe(tmp_path, configuration, command=watcher.command) as probe:
+        probe.until_capturing()
+        send_frames(sender, udp_frame(), 10)
+        until(lambda: probe.numbers()["packets_seen"] == 10, "all are seen")
+        probe.process.send_signal(signal.SIGINT)
+        assert probe.wait() == 1
+        until(probe.gone, "nothing is left of the probe", 2)
+        assert f"collector collector at 127.0.0.1 port {PORT}: " in probe.messages
+        assert "not acknowledged" in probe.messages
+        assert "is the collector running" in probe.messages
+
+
+def test_a_device_that_may_not_be_opened(cable, tmp_path):
+    """Without privileges: which one is missing and how to grant it. Exit status 2, one line."""
+    if not shutil.which("setpriv"):
+        pytest.skip("the program setpriv (package util-linux) is missing")
+    for directory in (tmp_path, *tmp_path.parents[:2]):
+        directory.chmod(0o755)
+    drop = ["env", "-u", "NUMBA_CACHE_DIR",  # a directory of ours that it may not use
+            "setpriv", "--reuid", NOBODY, "--regid", NOBODY, "--clear-groups", "--inh-caps=-all", "--bounding-set=-all"]
+    configuration = configure(tmp_path, f'<interface name="all" device="{DEVICE}"/>', port=PORT)
+    with Probe(tmp_path, configuration, command=lambda argv: cable[1].command([*drop, *argv])) as probe:
+        assert probe.wait(START_LIMIT_S) == 2, probe.messages
+        assert f"tmon_probe: interface all: device {DEVICE} may not be opened: capability CAP_NET_RAW is missing" in probe.messages
+        assert "setcap cap_net_raw" in probe.messages
+        assert probe.messages.count("\n") == 1
+
+
+@pytest.mark.parametrize(("device", "told"), [
+    ("off0", "device off0 is down; bring it up: ip link set off0 up"),
+    ("none0", "device none0 does not exist; `trafmon interfaces` lists those of this machine"),
+])
+def test_a_device_that_cannot_be_opened(cable, tmp_path, device, told):
+    """Exit status 2, one line."""
+    if device == "off0":
+        cable[1].ip("link add off0 type veth peer name off1")
+    with Probe(tmp_path, configure(tmp_path, f'<interface name="all" device="{device}"/>'), command=cable[1].command) as probe:
+        assert probe.wait(START_LIMIT_S) == 2, probe.messages
+        assert told in probe.messages
+        assert probe.messages.count("\n") == 1

@@ -1,0 +1,159 @@
+"""The probe's two processes: how they start, stop, die, and that nothing of them stays behind."""
+
+import os
+import signal
+import socket
+from pathlib import Path
+
+import pytest
+
+from tests.pipeline.probe_process import START_LIMIT_S, Probe, Program, configure, recording, rows, start_collector, totals, until
+
+PACKETS, FLOWS = 3000, 7
+OCTETS = sum(28 + n % 50 for n in range(PACKETS))
+INTERFACE = '<interface name="lan" capture="replay" pace="own"><file path="waiting.pcap"/></interface>'
+
+
+@pytest.fixture
+def directory(tmp_path):
+    """With a recording that is read at once but for its last packet, an hour later."""
+    recording(tmp_path / "waiting.pcap", PACKETS, FLOWS)
+    return tmp_path
+
+
+@pytest.fixture
+def configuration(directory):
+    return configure(directory, INTERFACE, attributes='father_cpu="4000"')
+
+
+def all_seen(probe: Probe) -> Probe:
+    probe.until_capturing()
+    until(lambda: probe.numbers()["packets_seen"] == PACKETS, "all packets of the first instant are seen")
+    return probe
+
+
+@pytest.mark.parametrize(("number", "group"), [(signal.SIGTERM, False), (signal.SIGTERM, True), (signal.SIGINT, True)])
+def test_a_signal_stops_both_programs_with_everything_flushed(directory, configuration, number, group):
+    """To the father alone (systemd's main process, kill) or to all (Ctrl-C). What was seen is in the files; nothing is left."""
+    with start_collector(directory) as collector, Probe(directory, configuration) as probe:
+        all_seen(probe)
+        assert_ring_has_no_name(probe)
+        (os.killpg if group else os.kill)(probe.process.pid, number)
+        assert probe.wait() == 0, probe.messages
+        numbers = probe.numbers()
+        until(probe.gone, "nothing is left of the probe", 2)
+        os.kill(collector.process.pid, number)
+        assert collector.wait() == 0, collector.messages
+        assert not collector.relatives()
+    assert totals(directory) == (PACKETS, OCTETS)
+    assert len(rows(directory, "flow_definition")) == FLOWS
+    assert numbers["packets_seen"] == numbers["packets_relevant"] == PACKETS
+    assert numbers["pdus_waiting"] == numbers["rows_given_up"] == 0
+    assert "father_cpu 4000: this machine has CPUs 0 to" in probe.messages
+    assert "Traceback" not in probe.messages + collector.messages
+    assert "leaked" not in probe.messages
+    assert list((directory / "spool").glob("*.part")) == []
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as port:  # nobody holds it any more
+        port.bind(("127.0.0.1", configuration.collectors[0].port))
+
+
+def assert_ring_has_no_name(probe: Probe) -> None:
+    """Only the statistics have a name in /dev/shm while the probe runs: the ring cannot be left behind."""
+    maps = Path(f"/proc/{probe.process.pid}/maps").read_text().splitlines()
+    mapped = {line.split(maxsplit=5)[5] for line in maps if "/dev/shm/" in line}
+    assert {str(probe.segment)} == {name for name in mapped if not name.endswith("(deleted)")}
+
+
+def test_a_killed_child_ends_the_probe(directory, configuration):
+    """Exit status 3, one line that says how it died, nothing left."""
+    with start_collector(directory), Probe(directory, configuration) as probe:
+        all_seen(probe)
+        os.kill(probe.children()[0], signal.SIGKILL)
+        assert probe.wait() == 3
+        until(probe.gone, "nothing is left of the probe", 2)
+        assert "probe probe: its child process died (killed by SIGKILL); the probe ends" in probe.messages
+        assert "Traceback" not in probe.messages
+
+
+def test_a_killed_father_leaves_a_child_that_finishes_its_work(directory, configuration):
+    """The child reads what is in the ring, flushes, delivers, ends; nothing is left."""
+    with start_collector(directory) as collector, Probe(directory, configuration) as probe:
+        all_seen(probe)
+        os.kill(probe.process.pid, signal.SIGKILL)
+        assert probe.wait() == -signal.SIGKILL
+        until(probe.gone, "the child ends and nothing is left of the probe")
+        collector.process.terminate()
+        assert collector.wait() == 0
+        assert "Traceback" not in probe.messages
+    assert totals(directory) == (PACKETS, OCTETS)
+
+
+def test_one_probe_of_a_name_and_what_a_dead_one_left_is_no_obstacle(directory, configuration):
+    """While it runs another is refused with exit status 2; if all its processes were killed at once, the next starts."""
+    with Probe(directory, configuration) as probe:
+        all_seen(probe)
+        with Probe(directory, configuration, name="second") as second:
+            assert second.wait() == 2
+            assert "tmon_probe: probe probe of tmon.xml runs already on this host" in second.messages
+            assert probe.capturing()
+    with Probe(directory, configuration, name="killed") as killed:
+        all_seen(killed)
+        os.killpg(killed.process.pid, signal.SIGKILL)
+        killed.wait()
+        until(lambda: not killed.relatives(), "all its processes are dead")
+        assert killed.segment.exists()
+        with start_collector(directory), Probe(directory, configuration, name="next") as after:
+            all_seen(after).process.terminate()
+            assert after.wait() == 0, after.messages
+            until(after.gone, "nothing is left of the probe", 2)
+
+
+def test_a_second_signal_ends_it_at_once(directory, configuration):
+    """Without a collector the first one waits for acknowledgements; the second does not."""
+    with Probe(directory, configuration) as probe:
+        all_seen(probe).process.terminate()
+        until(lambda: probe.numbers()["pdus_retried"] > 0, "the child tries to deliver")
+        probe.process.terminate()
+        assert probe.wait(3) == 3
+        until(probe.gone, "nothing is left of the probe", 2)
+
+
+@pytest.mark.parametrize(("arguments", "told"), [
+    (["--nonsense"], "unrecognized arguments: --nonsense"),
+    (["-l", "one", "two"], "unrecognized arguments: two"),
+    (["-l", "elsewhere"], "probe"),
+    (["-c", "absent.xml"], "absent.xml"),
+])
+def test_wrong_arguments(directory, configuration, arguments, told):
+    with Probe(directory, configuration, *arguments) as probe:
+        assert probe.wait(START_LIMIT_S) == 2
+        assert told in probe.messages
+        assert "Traceback" not in probe.messages
+        assert probe.gone()
+
+
+@pytest.mark.parametrize(("interface", "told"), [
+    ('<interface name="lan" device="no-such-device"/>', "interface lan: device no-such-device does not exist"),
+    ('<interface name="lan"><file path="waiting.pcap"/></interface><interface name="cut"><file path="zero.pcap"/></interface>',
+     "zero.pcap: the file is empty (0 octets)"),
+    ('<interface name="lan" filter="inbound"><file path="waiting.pcap"/></interface>', "interface lan: the BPF filter 'inbound'"),
+])
+def test_an_interface_that_cannot_be_opened(directory, interface, told):
+    """Exit status 2 and one line; no segment is left by what was opened before."""
+    (directory / "zero.pcap").touch()
+    with Probe(directory, configure(directory, interface)) as probe:
+        assert probe.wait(START_LIMIT_S) == 2
+        assert told in probe.messages
+        assert probe.messages.startswith("tmon_probe: ")
+        assert probe.messages.count("\n") == 1
+        assert probe.gone()
+
+
+def test_analyse_with_a_filter(directory):
+    """Only what passes is measured, and the filter is in the configuration that is left."""
+    out = directory / "out"
+    arguments = ("analyse", "waiting.pcap", "--out", "out", "--quiet", "--filter", "udp src port 1025")
+    with Program("trafmon", directory, *arguments) as analyse:
+        assert analyse.wait(START_LIMIT_S) == 0, analyse.messages
+    assert totals(out)[0] == len(range(1, PACKETS + 1, FLOWS))
+    assert 'filter="udp src port 1025"' in (out / "trafmon.xml").read_text()
