@@ -2,7 +2,7 @@
 
 A kernel takes the address as a plain int64, so it is compiled once, cached on disk, and never again when filters change:
 
-    @njit(cache=True)
+    @njit(cache=True, nogil=True)
     def dissect(..., sieve_address, ring, head, ...):
         record = ring[slot]
         record.src_port = ...                               # every field that filters may name, and `flags`
@@ -65,7 +65,7 @@ def _python_function(address):
     return ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_void_p)(address)
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def sieve_records(sieve_address, records, masks):
     """Writes the class mask of each record (1-d, PACKET) into `masks` (uint64, as long)."""
     for i in range(len(records)):
