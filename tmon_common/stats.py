@@ -9,9 +9,11 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from multiprocessing import resource_tracker, shared_memory
+from pathlib import Path
 
 import numpy as np
 
+SEGMENTS = Path("/dev/shm")  # noqa: S108 it is where Linux keeps them
 MAX_COUNTERS = 256
 NAME_OCTETS = 48
 _HEADER_OCTETS = 64  # int64 words: magic, number of counters, writer's pid
@@ -40,22 +42,26 @@ class Statistics:
             _remove(segment)
             memory = shared_memory.SharedMemory(segment, create=True, size=size)
         header = np.frombuffer(memory.buf, np.int64, 3)
-        header[:] = (_MAGIC, len(names), os.getpid())
+        header[1:] = (len(names), os.getpid())
         texts = np.frombuffer(memory.buf, f"S{NAME_OCTETS}", MAX_COUNTERS, _HEADER_OCTETS)
         texts[: len(names)] = [n.encode() for n in names]
+        header[0] = _MAGIC  # last: from now on others may read
         return cls(memory, names, owner=True)
 
     @classmethod
     def attach(cls, segment: str) -> Statistics:
-        """Read the statistics of another process. FileNotFoundError if there is none of this name."""
-        memory = shared_memory.SharedMemory(segment)
+        """Read the statistics of another process. FileNotFoundError if there is none of this name, or it is only being made."""
+        try:
+            memory = shared_memory.SharedMemory(segment)
+        except ValueError:  # it has no size yet
+            raise FileNotFoundError(f"{segment}: no trafMon statistics") from None
         # Only the writer removes the segment; Python 3.11 would have every reader do it.
         resource_tracker.unregister(memory._name, "shared_memory")
-        header = np.frombuffer(memory.buf, np.int64, 3)
-        if header[0] != _MAGIC:
+        magic, count, _ = np.frombuffer(memory.buf, np.int64, 3).tolist()
+        if magic != _MAGIC:
             memory.close()
             raise FileNotFoundError(f"{segment}: no trafMon statistics")
-        texts = np.frombuffer(memory.buf, f"S{NAME_OCTETS}", int(header[1]), _HEADER_OCTETS)
+        texts = np.frombuffer(memory.buf, f"S{NAME_OCTETS}", count, _HEADER_OCTETS)
         return cls(memory, tuple(bytes(t).decode() for t in texts), owner=False)
 
     def snapshot(self) -> dict[str, int]:
@@ -74,7 +80,7 @@ class Statistics:
 def _writer_lives(segment: str) -> bool:
     try:
         other = shared_memory.SharedMemory(segment)
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):  # ValueError: its writer was killed before it had a size
         return False
     resource_tracker.unregister(other._name, "shared_memory")
     try:
@@ -95,6 +101,4 @@ def _writer_lives(segment: str) -> bool:
 
 def _remove(segment: str) -> None:
     with suppress(FileNotFoundError):
-        other = shared_memory.SharedMemory(segment)
-        other.close()
-        other.unlink()
+        (SEGMENTS / segment).unlink()

@@ -162,7 +162,11 @@ class Probe(Program):
     def capturing(self) -> bool:
         """The sources are open and the child works."""
         assert self.process.poll() is None, f"ended with {self.process.returncode}: {self.messages}"
-        return self.segment.exists() and len(self.children()) == 1
+        try:
+            self.numbers()
+        except FileNotFoundError:
+            return False
+        return len(self.children()) == 1
 
     def until_capturing(self) -> Self:
         until(self.capturing, "the probe captures", START_LIMIT_S)
