@@ -25,6 +25,7 @@ DIFFERENCES_WITH_DPKT = {
         1325: "dpkt gives up a whole IPv6 packet for a cut extension header",
         1326: LENGTH,
         1333: "dpkt reads an IPv6 fragment header that lies beyond the packet's own length (0)",
+        1335: "dpkt goes on after a payload length of 0, though there is no Jumbo Payload option",
     },
     "malformed_fuzz_2006.pcap": dict.fromkeys((45, 55, 78, 318, 551), VERSION),
 }

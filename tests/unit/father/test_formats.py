@@ -13,7 +13,7 @@ from tmon_probe.father.capture.batch import CaptureError
 from tmon_probe.father.capture.replay import Replay
 
 ETHERNET, SLL = 1, 113
-RESOLUTIONS = (0, 3, 6, 9, 10, 12, 18, 0x80, 0x8A, 0x94, 0xA0, 0xA1, 0xBE)  # 10^-n; 2^-n with the high bit
+RESOLUTIONS = (0, 3, 6, 9, 10, 12, 18, 0x80, 0x8A, 0x94, 0x9F, 0xA0, 0xA1, 0xA8, 0xBE)  # 10^-n; 2^-n with the high bit
 
 
 def replayed(tmp_path, file: bytes, name: str = "capture") -> tuple[list[Frame], list[str]]:
@@ -35,7 +35,7 @@ def some_packets(fractions: int) -> list[tuple[int, int, bytes, int]]:
             (3, 3, b"longer than it was", 4)]
 
 
-@pytest.mark.parametrize(("order", "magic"), itertools.product("<>", (MICRO, NANO)))
+@pytest.mark.parametrize(("order", "magic"), list(itertools.product("<>", (MICRO, NANO))))
 def test_pcap(tmp_path, order, magic):
     """Both byte orders, microseconds and nanoseconds."""
     file = write_pcap(some_packets(10**6 if magic == MICRO else 10**9), order, magic, SLL)
@@ -48,7 +48,7 @@ def test_pcap(tmp_path, order, magic):
     assert by_dpkt == [(round(f.time_ns / 1000), f.octets) for f in frames]
 
 
-@pytest.mark.parametrize(("order", "resolution", "offset"), itertools.product("<>", RESOLUTIONS, (None, 0, 1_000_000, -5)))
+@pytest.mark.parametrize(("order", "resolution", "offset"), list(itertools.product("<>", RESOLUTIONS, (None, 0, 1_000_000, -5))))
 def test_pcapng_clocks(tmp_path, order, resolution, offset):
     """if_tsresol, decimal and binary, and if_tsoffset, of several interfaces at once: exact to the nanosecond, rounded down."""
     writer = PcapngWriter(order)
@@ -65,7 +65,7 @@ def test_pcapng_clocks(tmp_path, order, resolution, offset):
     assert [] == warnings
 
 
-@pytest.mark.parametrize(("first", "second"), itertools.product("<>", "<>"))
+@pytest.mark.parametrize(("first", "second"), list(itertools.product("<>", "<>")))
 def test_pcapng_sections_and_blocks(tmp_path, first, second):
     """Several sections, each with interfaces and byte order of its own; simple, obsolete and unknown blocks."""
     writer = PcapngWriter(first)

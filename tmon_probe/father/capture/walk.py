@@ -119,8 +119,9 @@ def clock_ns(high, low, clocks, interface):
         shift = clocks[interface, 1]
         seconds = ticks >> shift
         rest = ticks & ((1 << shift) - 1)
-        if shift > 32:
-            rest >>= shift - 32
-            shift = 32
-        fraction = (rest * SECOND) >> shift
+        if shift <= 31:
+            fraction = (rest * SECOND) >> shift
+        else:  # in two parts: the product would not fit
+            below = shift - 31
+            fraction = ((rest >> below) * SECOND + (((rest & ((1 << below) - 1)) * SECOND) >> below)) >> 31
     return seconds * SECOND + fraction + clocks[interface, 2]
