@@ -73,9 +73,10 @@ class Ring:
         record["class_mask"], record["flags"] = 0, 0
         store_release(self._words, HEAD, int(self._words[HEAD]) + 1)
 
-    def wait_for_space(self) -> None:
-        """Sleep until the consumer has freed something (or a tenth of a second has gone)."""
-        self._wait(PRODUCER_WAITS, self._space, lambda: load_acquire(self._words, TAIL) + self.slots > self._words[HEAD], ())
+    def wait_for_space(self, count: int = 1) -> None:
+        """Sleep until `count` slots are free (or a tenth of a second has gone)."""
+        enough = self._words[HEAD] + count - self.slots
+        self._wait(PRODUCER_WAITS, self._space, lambda: load_acquire(self._words, TAIL) >= enough, ())
 
     def end(self) -> None:
         """Nothing more will be published."""

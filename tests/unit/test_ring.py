@@ -29,7 +29,7 @@ def produce(ring: Ring, total: int, seed: int) -> None:
             if free.count and free.start + free.count == ring.slots:
                 ring.pad()
             else:
-                ring.wait_for_space()
+                ring.wait_for_space(RECORDS_PER_PACKET)
             continue
         count = min(free.count, int(sizes[turn % len(sizes)]), total - sent)
         turn += 1
@@ -111,6 +111,21 @@ def test_wake_the_producer():
     ring.release(3)
     waited.join(10)
     assert not waited.is_alive()
+    ring.close()
+
+
+def test_too_little_space_is_waited_for(monkeypatch):
+    """A producer that needs two slots sleeps while one is free (the usual state of a full ring), instead of asking in a loop."""
+    ring, slept = Ring(8), []
+    monkeypatch.setattr("tmon_probe.ring.select.select", lambda *arguments: slept.append(arguments[0]))
+    ring.publish(7, 0)
+    ring.wait_for_space(1)
+    assert slept == []
+    ring.wait_for_space(2)
+    assert len(slept) == 1
+    ring.release(1)
+    ring.wait_for_space(2)
+    assert len(slept) == 1
     ring.close()
 
 

@@ -82,7 +82,7 @@ class Father:
                     self._ring.pad()
                     continue
                 self._numbers[self._at["ring_full_waits"]] += 1
-                self._ring.wait_for_space()
+                self._ring.wait_for_space(RECORDS_PER_PACKET)
                 if self._stopping():
                     return
                 continue
