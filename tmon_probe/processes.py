@@ -43,6 +43,7 @@ class ProbeProcesses:
     def __init__(self, configuration: Configuration, probe: Probe) -> None:
         self._configuration, self._probe, self._clock = configuration, probe, SystemClock()
         self._stop_asked = 0
+        self._child_changed = False  # asking the system for every batch would cost more than the batch
         self._father_pid = os.getpid()
         self.run_ms = self._clock.wall_ns() // 1_000_000
         self._sources = [open_source(i) for i in probe.interfaces]
@@ -56,7 +57,7 @@ class ProbeProcesses:
         self._chain(_nowhere).warm_up()
         filters = [c.filter for c in self._configuration.classes_of(self._probe)]
         sieve = compile_sieve(filters, {i.name: n for n, i in enumerate(self._probe.interfaces)})
-        signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)  # from here on there is something to clean up
+        signal.pthread_sigmask(signal.SIG_BLOCK, (*STOP_SIGNALS, signal.SIGCHLD))  # from here on there is something to clean up
         self._statistics: Statistics = health.create(self._configuration, self._probe.name)
         self._ring = Ring(self._probe.ring_slots)
         father = Father(self._sources, sieve, self._ring, self._statistics, self._clock, self._stopping)
@@ -64,7 +65,8 @@ class ProbeProcesses:
         self._child.start()
         for number in STOP_SIGNALS:
             signal.signal(number, self._on_signal)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+        signal.signal(signal.SIGCHLD, self._on_child)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, (*STOP_SIGNALS, signal.SIGCHLD))
         pin_father(self._probe.father_cpu)
         try:
             father.run()
@@ -83,12 +85,15 @@ class ProbeProcesses:
         return CHILD_LOST
 
     def _stopping(self) -> bool:
-        return self._stop_asked > 0 or not self._child.is_alive()
+        return self._stop_asked > 0 or (self._child_changed and not self._child.is_alive())
 
     def _on_signal(self, _number: int, _frame: object) -> None:
         self._stop_asked += 1
         if self._stop_asked > 1:  # the second time: at once
             self._child.kill()
+
+    def _on_child(self, _number: int, _frame: object) -> None:
+        self._child_changed = True
 
     def _chain(self, emit: Callable) -> Chain:
         return Chain(self._configuration, self._probe, BUILT_IN, emit)
@@ -97,7 +102,7 @@ class ProbeProcesses:
         """In the child process. It stops when the ring ends, not by signals: those meant for both reach the father."""
         for number in STOP_SIGNALS:
             signal.signal(number, signal.SIG_IGN)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, (*STOP_SIGNALS, signal.SIGCHLD))
         pin_child(self._probe.child_cpus, self._probe.father_cpu)
         replay = all(not s.live for s in self._sources)
         publication = Publication(self._probe.publications, self._probe.name, self.run_ms, lossless=replay)

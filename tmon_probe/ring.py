@@ -21,6 +21,7 @@ from tmon_probe.records import PACKET
 LINE = 8  # int64 words in a cache line
 HEAD, TAIL, PRODUCER_WAITS, CONSUMER_WAITS, ENDED, WATERMARK = (i * LINE for i in range(6))
 CONTROL_OCTETS = 4096
+WORTH_WAKING = 4  # a waiting producer is woken when a quarter of the slots is free
 MAX_WAIT_S = 0.1  # even if a wake-up were lost, nobody sleeps longer
 
 
@@ -96,7 +97,7 @@ class Ring:
         """The oldest `count` records have been read and their slots may be written again."""
         store_release(self._words, TAIL, int(self._words[TAIL]) + count)
         full_fence()
-        if load_acquire(self._words, PRODUCER_WAITS):
+        if load_acquire(self._words, PRODUCER_WAITS) and self.slots - self.fill >= self.slots // WORTH_WAKING:
             _ring_bell(self._space)
 
     def wait_for_data(self, timeout_s: float, filenos: tuple[int, ...] = ()) -> None:

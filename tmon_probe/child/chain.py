@@ -54,9 +54,14 @@ class Chain:
         """Compile, or load from the cache, every kernel, with nothing to do."""
         records = np.zeros(0, PACKET)
         self.registry.assign(records, 0, self._flow, self._direction)
+        none = np.zeros(0, np.int32)
+        self.registry.definitions(none)
+        self.registry.forget(self.registry.obsolete(0))
         batch = FlowBatch(records, 0, 0, self._flow, self._direction, self.registry.numbers)
         for analyser in self._analysers:
             analyser.process(batch)
+            analyser.flush(0)
+            analyser.retire(none)
 
     def flush(self, now_ns: int) -> None:
         """Packet time has reached now_ns: close intervals, forget obsolete flows."""
@@ -65,8 +70,9 @@ class Chain:
         if now_ns // AGEING_NS != self._aged_in:
             self._aged_in = now_ns // AGEING_NS
             obsolete = self.registry.obsolete(now_ns)
-            self._retire(obsolete)
-            self.registry.forget(obsolete)
+            if len(obsolete):
+                self._retire(obsolete)
+                self.registry.forget(obsolete)
 
     def finish(self) -> None:
         for analyser in self._analysers:

@@ -1,7 +1,9 @@
 """Kernels of the flow table: open addressing over exact keys, any number of granular flow definitions in one pass."""
 
+import numpy as np
 from numba import int64, njit, uint8, uint64
 
+from tmon_common.observations import ABSENT, FLOW_DEFINITION
 from tmon_probe import records as r
 
 KEY_WORDS = 6
@@ -9,6 +11,11 @@ KEY_WORDS = 6
 
 _HAS_PORTS = r.HAS_PORTS
 PORTS_HELD = 1 << 40  # in the last word: the packet had ports
+FREE = np.iinfo(np.int64).min
+"""`last_ns` of an entry that is no flow."""
+_ABSENT = ABSENT
+_FLOW, _CLASS, _INTERFACE, _SRC, _DST, _PROTOCOL, _SRC_PORT, _DST_PORT, _BIDIRECTIONAL, _VLAN, _DSCP, _FIRST_SEEN = (
+    FLOW_DEFINITION.word_of(c.name) for c in FLOW_DEFINITION.expanded)
 _SPEC_SHIFT = uint64(48)  # in the last word: number of the granular flow definition
 _MULTIPLIER = uint64(0x9E3779B97F4A7C15)
 
@@ -99,13 +106,77 @@ def _hash(seed, a, b, c, d, e, f):
 
 
 @njit(cache=True, nogil=True)
-def rebuild_slots(slots, hashes, live):
-    """Enter the flows where `live` (uint8) is 1 into emptied `slots` (int32, power of two)."""
+def enter_flows(slots, hashes, last_ns):
+    """Enter every flow (last_ns is not FREE) into emptied `slots` (int32, power of two)."""
     slots[:] = 0
     wrap = len(slots) - 1
-    for flow in range(len(live)):
-        if live[flow]:
+    for flow in range(len(last_ns)):
+        if last_ns[flow] != FREE:
             at = int64(hashes[flow]) & wrap
             while slots[at] != 0:
                 at = (at + 1) & wrap
             slots[at] = flow + 1
+
+
+@njit(cache=True, nogil=True)
+def remove_flows(entries, slots, hashes, last_ns):
+    """Take flows (int32 entries) out of `slots`, moving up what had to be entered behind them; they become FREE."""
+    wrap = len(slots) - 1
+    for flow in entries:
+        last_ns[flow] = FREE
+        hole = int64(hashes[flow]) & wrap
+        while slots[hole] != flow + 1:
+            hole = (hole + 1) & wrap
+        at = (hole + 1) & wrap
+        while slots[at] != 0:
+            home = int64(hashes[slots[at] - 1]) & wrap
+            if (at - home) & wrap >= (at - hole) & wrap:
+                slots[hole] = slots[at]
+                hole = at
+            at = (at + 1) & wrap
+        slots[hole] = 0
+
+
+@njit(cache=True, nogil=True)
+def find_obsolete(keys, last_ns, obsolescence_ns, now_ns, found):
+    """Entries of flows silent for longer than their definition allows (int64 per definition), into `found` (int32); how many."""
+    count = 0
+    for flow in range(len(last_ns)):
+        if last_ns[flow] != FREE and now_ns - last_ns[flow] > obsolescence_ns[int64(keys[flow, 5] >> _SPEC_SHIFT)]:
+            found[count] = flow
+            count += 1
+    return count
+
+
+@njit(cache=True, nogil=True)
+def describe_flows(entries, keys, swapped, first_ns, numbers, spec_class, spec_bidirectional, spec_held, rows):
+    """flow_definition rows (int64 (n, words)) of the entries; the class is spec_class's number, the interface the record's.
+
+    spec_held   uint8 (definitions, words): whether a word of the row is filled; the others become ABSENT
+    """
+    for i in range(len(entries)):
+        flow = entries[i]
+        spec = int64(keys[flow, 5] >> _SPEC_SHIFT)
+        first = 2 if swapped[flow] else 0
+        ports = keys[flow, 4]
+        low = int64((ports >> uint64(32)) & uint64(0xFFFF))
+        high = int64(ports >> uint64(48))
+        rows[i, _FLOW] = numbers[flow]
+        rows[i, _CLASS] = spec_class[spec]
+        rows[i, _INTERFACE] = int64((ports >> uint64(16)) & uint64(0xFFFF))
+        for half in range(2):
+            rows[i, _SRC + half] = int64(keys[flow, first + half])
+            rows[i, _DST + half] = int64(keys[flow, 2 - first + half])
+        rows[i, _PROTOCOL] = int64((keys[flow, 5] >> uint64(8)) & uint64(0xFF))
+        rows[i, _SRC_PORT] = low if first else high
+        rows[i, _DST_PORT] = high if first else low
+        rows[i, _BIDIRECTIONAL] = spec_bidirectional[spec]
+        rows[i, _VLAN] = int64(ports & uint64(0xFFFF))
+        rows[i, _DSCP] = int64(keys[flow, 5] & uint64(0x3F))
+        rows[i, _FIRST_SEEN] = first_ns[flow]
+        for word in range(rows.shape[1]):
+            if not spec_held[spec, word]:
+                rows[i, word] = _ABSENT
+        if not keys[flow, 5] & uint64(PORTS_HELD):
+            rows[i, _SRC_PORT] = _ABSENT
+            rows[i, _DST_PORT] = _ABSENT

@@ -7,9 +7,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tmon_common.config.fields import FLOW_FIELDS
 from tmon_common.config.model import FlowClass, GranularFlow
-from tmon_common.observations import ABSENT, FLOW_DEFINITION, Rows
-from tmon_probe.child.flow_kernels import KEY_WORDS, PORTS_HELD, assign_flows, rebuild_slots
+from tmon_common.observations import FLOW_DEFINITION, Rows
+from tmon_probe.child.flow_kernels import (
+    FREE,
+    KEY_WORDS,
+    PORTS_HELD,
+    assign_flows,
+    describe_flows,
+    enter_flows,
+    find_obsolete,
+    remove_flows,
+)
 
 FIRST_SLOTS = 1 << 12
 EVICTED_SHARE = 8
@@ -56,6 +66,8 @@ class FlowRegistry:
         self._spec_masks = np.array([_masks(s.granular) for s in self.specs], np.uint64).reshape(-1, KEY_WORDS)
         self._spec_bidirectional = np.array([s.granular.bidirectional for s in self.specs], np.uint8)
         self._obsolescence_ns = np.array([s.granular.obsolescence_ns for s in self.specs], np.int64)
+        self._spec_name = np.array([self._classes.index(s.flow_class) for s in self.specs], np.int64)
+        self._spec_held = np.array([_held(s.granular) for s in self.specs], np.uint8).reshape(-1, FLOW_DEFINITION.words)
         self._seed = np.uint64(secrets.randbits(64))
         self._slots = np.zeros(FIRST_SLOTS, np.int32)
         self.capacity = 0
@@ -93,87 +105,56 @@ class FlowRegistry:
         if self.capacity < self.max_flows:
             self._grow(min(self.capacity * 2, self.max_flows))
             return np.zeros(0, np.int32)
-        live = self._live()
-        entries = np.flatnonzero(live)
+        entries = np.flatnonzero(self.last_ns != FREE)
         count = max(len(entries) // EVICTED_SHARE, len(self.specs))
         oldest = entries[np.argpartition(self.last_ns[entries], count - 1)[:count]].astype(np.int32)
         self.evicted += len(oldest)
-        self._forget(oldest, live)
+        self._forget(oldest)
         return oldest
 
     def obsolete(self, now_ns: int) -> np.ndarray:
         """Entries (int32) of the flows that were silent for longer than their class allows, at packet time now_ns."""
-        live = self._live()
-        entries = np.flatnonzero(live)
-        if not len(entries):
-            return entries.astype(np.int32)
-        idle = now_ns - self.last_ns[entries]
-        return entries[idle > self._obsolescence_ns[self._spec_of(entries)]].astype(np.int32)
+        count = find_obsolete(self._keys, self.last_ns, self._obsolescence_ns, now_ns, self._found)
+        return self._found[:count].copy()
 
     def forget(self, entries: np.ndarray) -> None:
         """Free the entries; what analysers hold of them has been published."""
-        if len(entries):
-            self.expired += len(entries)
-            self._forget(entries, self._live())
+        self.expired += len(entries)
+        self._forget(entries)
 
     def definitions(self, entries: np.ndarray) -> Rows:
         """flow_definition rows of the entries. Source and destination are those of the first packet seen."""
-        n = len(entries)
-        values = np.zeros(n, FLOW_DEFINITION.dtype)
-        keys, spec = self._keys[entries], self._spec_of(entries)
-        turned = self._swapped[entries].astype(bool)
-        sides = (keys[:, 0:2].view(np.int64), keys[:, 2:4].view(np.int64))
-        ports = [((keys[:, 4] >> np.uint64(shift)) & np.uint64(0xFFFF)).astype(np.int64) for shift in (48, 32)]
-        values["flow"] = self.numbers[entries]
-        values["src_addr"] = np.where(turned[:, None], sides[1], sides[0])
-        values["dst_addr"] = np.where(turned[:, None], sides[0], sides[1])
-        has_ports = (keys[:, 5] & np.uint64(PORTS_HELD)) != 0
-        values["src_port"] = np.where(has_ports, np.where(turned, ports[1], ports[0]), ABSENT)
-        values["dst_port"] = np.where(has_ports, np.where(turned, ports[0], ports[1]), ABSENT)
-        values["protocol"] = ((keys[:, 5] >> np.uint64(8)) & np.uint64(0xFF)).astype(np.int64)
-        values["dscp"] = (keys[:, 5] & np.uint64(0x3F)).astype(np.int64)
-        values["vlan"] = (keys[:, 4] & np.uint64(0xFFFF)).astype(np.int64)
-        values["bidirectional"] = self._spec_bidirectional[spec]
-        values["first_seen"] = self._first_ns[entries]
-        interfaces = (keys[:, 4] >> np.uint64(16)) & np.uint64(0xFFFF)
-        strings = list(self._classes)
-        class_index = np.array([strings.index(s.flow_class) for s in self.specs])
-        values["flow_class"] = class_index[spec]
-        seen, inverse = np.unique(interfaces, return_inverse=True)
-        values["interface"] = inverse + len(strings)
-        strings += [self._interface_name(int(i)) for i in seen]
-        for name in ("interface", "src_addr", "dst_addr", "protocol", "src_port", "dst_port", "vlan", "dscp"):
-            lacking = np.array([name not in s.granular.fields for s in self.specs])[spec]
-            values[name][lacking] = ABSENT
-        return Rows(FLOW_DEFINITION, values, strings)
+        words = np.empty((len(entries), FLOW_DEFINITION.words), np.int64)
+        describe_flows(entries, self._keys, self._swapped, self._first_ns, self.numbers, self._spec_name, self._spec_bidirectional,
+                       self._spec_held, words)
+        rows = Rows.from_words(FLOW_DEFINITION, words, [*self._classes, *self._interface_names])
+        numbers = rows.values["interface"]
+        if numbers.max(initial=0) < len(self._interface_names):
+            numbers[numbers >= 0] += len(self._classes)
+        else:  # interfaces within a pcapng file
+            seen, inverse = np.unique(numbers, return_inverse=True)
+            rows.strings = [*self._classes, *(self._interface_name(int(i)) for i in seen)]
+            numbers[:] = np.where(numbers >= 0, inverse + len(self._classes), numbers)
+        return rows
 
     def _interface_name(self, number: int) -> str:
         """Name of an interface; those of one pcapng file beyond its first have `#` and their number."""
         name = self._interface_names[number & 0xFF] if (number & 0xFF) < len(self._interface_names) else str(number & 0xFF)
         return f"{name}#{number >> 8}" if number >> 8 else name
 
-    def _spec_of(self, entries: np.ndarray) -> np.ndarray:
-        return (self._keys[entries, 5] >> np.uint64(48)).astype(np.int64)
-
-    def _live(self) -> np.ndarray:
-        """uint8 (capacity,): 1 where the entry is a flow."""
-        live = np.ones(self.capacity, np.uint8)
-        live[self._free[: int(self._counters[0])]] = 0
-        return live
-
-    def _forget(self, entries: np.ndarray, live: np.ndarray) -> None:
+    def _forget(self, entries: np.ndarray) -> None:
         height = int(self._counters[0])
         self._free[height : height + len(entries)] = entries
         self._counters[0] = height + len(entries)
-        live[entries] = 0
-        rebuild_slots(self._slots, self._hashes, live)
+        remove_flows(entries, self._slots, self._hashes, self.last_ns)
 
     def _grow(self, capacity: int) -> None:
-        live = self._live()
         added = capacity - self.capacity
         for name in ("_keys", "_hashes", "_swapped", "_first_ns", "last_ns", "numbers"):
             old = getattr(self, name)
             setattr(self, name, np.concatenate([old, np.zeros((added, *old.shape[1:]), old.dtype)]))
+        self.last_ns[self.capacity :] = FREE
+        self._found = np.zeros(capacity, np.int32)
         height = int(self._counters[0])
         fresh = np.arange(capacity - 1, self.capacity - 1, -1, dtype=np.int32)  # lowest on top
         self._free = np.concatenate([self._free[:height], fresh, np.zeros(capacity - height - added, np.int32)])
@@ -181,7 +162,7 @@ class FlowRegistry:
         self.capacity = capacity
         if 2 * capacity > len(self._slots):
             self._slots = np.zeros(1 << (2 * capacity - 1).bit_length(), np.int32)
-            rebuild_slots(self._slots, self._hashes, np.concatenate([live, np.zeros(added, np.uint8)]))
+            enter_flows(self._slots, self._hashes, self.last_ns)
 
 
 def _masks(granular: GranularFlow) -> list[int]:
@@ -190,3 +171,9 @@ def _masks(granular: GranularFlow) -> list[int]:
         for word, bits in _FIELD_MASKS[field]:
             masks[word] |= bits
     return masks
+
+
+def _held(granular: GranularFlow) -> list[int]:
+    """1 for each word of a flow_definition row that such a flow fills."""
+    absent = set(FLOW_FIELDS) - granular.fields
+    return [int(c.name not in absent) for c in FLOW_DEFINITION.expanded for _ in range(c.type.words)]

@@ -56,32 +56,61 @@ class OpenRows:
         if interval == self._interval_seen:  # packet time may also go backwards, from one recording to the next
             return self.rows[:0].copy()
         self._interval_seen = interval
-        return self._close(self.rows[: int(self.counts[0]), END] <= now_ns)
+        return self._close(now_ns)
 
     def close_flows(self, entries: np.ndarray) -> np.ndarray:
-        """Open rows of these flow entries, whatever their interval."""
-        known = entries[entries < len(self.row_of_flow)]
-        rows = self.row_of_flow[known]
-        chosen = np.zeros(int(self.counts[0]), bool)
-        chosen[rows[rows >= 0]] = True
-        return self._close(chosen)
+        """Open rows of these flow entries (int32), whatever their interval."""
+        closed = np.empty((min(len(entries), int(self.counts[0])), self.kind.words), np.int64)
+        count = _close_flows(entries, self.rows, self.flow_of_row, self.row_of_flow, self.counts, closed)
+        return closed[:count]
 
     def close_all(self) -> np.ndarray:
-        return self._close(np.ones(int(self.counts[0]), bool))
+        return self._close(np.iinfo(np.int64).max)
 
-    def _close(self, chosen: np.ndarray) -> np.ndarray:
-        """Take out the chosen (bool, open rows) and move the others together."""
-        if not chosen.any():
-            return self.rows[:0].copy()
-        count = int(self.counts[0])
-        closed = self.rows[:count][chosen]
-        self.row_of_flow[self.flow_of_row[:count][chosen]] = -1
-        kept = np.flatnonzero(~chosen)
-        self.rows[: len(kept)] = self.rows[kept]
-        self.flow_of_row[: len(kept)] = self.flow_of_row[kept]
-        self.row_of_flow[self.flow_of_row[: len(kept)]] = np.arange(len(kept), dtype=np.int32)
-        self.counts[0] = len(kept)
-        return closed
+    def _close(self, now_ns: int) -> np.ndarray:
+        closed = np.empty((int(self.counts[0]), self.kind.words), np.int64)
+        return closed[: _close_ended(now_ns, self.rows, self.flow_of_row, self.row_of_flow, self.counts, closed)]
+
+
+@njit(cache=True, nogil=True)
+def _close_ended(now_ns, rows, flow_of_row, row_of_flow, counts, closed):
+    """Move the rows that ended at or before now_ns into `closed`; how many. The last open row takes the place of each."""
+    count = 0
+    row = counts[0] - 1
+    while row >= 0:
+        if rows[row, END] <= now_ns:
+            for word in range(rows.shape[1]):
+                closed[count, word] = rows[row, word]
+            count += 1
+            _take_out(row, rows, flow_of_row, row_of_flow, counts)
+        row -= 1
+    return count
+
+
+@njit(cache=True, nogil=True)
+def _close_flows(entries, rows, flow_of_row, row_of_flow, counts, closed):
+    """As `_close_ended`, of these flows."""
+    count = 0
+    for flow in entries:
+        if flow < len(row_of_flow) and row_of_flow[flow] >= 0:
+            row = int64(row_of_flow[flow])
+            for word in range(rows.shape[1]):
+                closed[count, word] = rows[row, word]
+            count += 1
+            _take_out(row, rows, flow_of_row, row_of_flow, counts)
+    return count
+
+
+@njit(cache=True, nogil=True)
+def _take_out(row, rows, flow_of_row, row_of_flow, counts):
+    last = counts[0] - 1
+    counts[0] = last
+    row_of_flow[flow_of_row[row]] = -1
+    if row != last:
+        for word in range(rows.shape[1]):
+            rows[row, word] = rows[last, word]
+        flow_of_row[row] = flow_of_row[last]
+        row_of_flow[flow_of_row[row]] = row
 
 
 @njit(cache=True, nogil=True)
