@@ -75,8 +75,11 @@ class Ring:
         store_release(self._words, HEAD, int(self._words[HEAD]) + 1)
 
     def wait_for_space(self, count: int = 1) -> None:
-        """Sleep until `count` slots are free (or a tenth of a second has gone)."""
-        enough = self._words[HEAD] + count - self.slots
+        """Sleep until `count` slots are free, and a good part of the ring with them: waking for less is not worth it.
+
+        Returns after a tenth of a second at the latest.
+        """
+        enough = self._words[HEAD] + max(count, self.slots // WORTH_WAKING) - self.slots
         self._wait(PRODUCER_WAITS, self._space, lambda: load_acquire(self._words, TAIL) >= enough, ())
 
     def end(self) -> None:

@@ -29,7 +29,7 @@ def octets_of(number):
                     + (number >= np.uint64(1 << 56)) + (number >= np.uint64(1 << 63)))
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def write(out, at, number):
     """Writes a uint64 into out (uint8) from `at`, where the caller has seen to `octets_of(number)` octets. Returns the end."""
     while number >= np.uint64(128):

@@ -47,6 +47,11 @@ class Encoder:
         self._out = np.empty(MAX_PDU_OCTETS, np.uint8)
         self.offer([])
 
+    @property
+    def offered(self) -> int:
+        """Strings in the table."""
+        return len(self._local)
+
     def offer(self, strings: list[str]) -> None:
         """Sets the table that string columns of the next rows refer to."""
         encoded = [s.encode("utf-8", "replace") for s in strings]

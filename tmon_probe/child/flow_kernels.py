@@ -149,11 +149,14 @@ def find_obsolete(keys, last_ns, obsolescence_ns, now_ns, found):
 
 
 @njit(cache=True, nogil=True)
-def describe_flows(entries, keys, swapped, first_ns, numbers, spec_class, spec_bidirectional, spec_held, rows):
-    """flow_definition rows (int64 (n, words)) of the entries; the class is spec_class's number, the interface the record's.
+def describe_flows(entries, keys, swapped, first_ns, numbers, spec_class, spec_bidirectional, spec_held, interface_offset, rows):
+    """flow_definition rows (int64 (n, words)) of the entries.
 
+    The class is the number in spec_class, the interface that of the record, from interface_offset on.
     spec_held   uint8 (definitions, words): whether a word of the row is filled; the others become ABSENT
+    Returns the highest interface number seen, -1 if there is none.
     """
+    highest = -1
     for i in range(len(entries)):
         flow = entries[i]
         spec = int64(keys[flow, 5] >> _SPEC_SHIFT)
@@ -163,7 +166,9 @@ def describe_flows(entries, keys, swapped, first_ns, numbers, spec_class, spec_b
         high = int64(ports >> uint64(48))
         rows[i, _FLOW] = numbers[flow]
         rows[i, _CLASS] = spec_class[spec]
-        rows[i, _INTERFACE] = int64((ports >> uint64(16)) & uint64(0xFFFF))
+        interface = int64((ports >> uint64(16)) & uint64(0xFFFF))
+        highest = max(highest, interface)
+        rows[i, _INTERFACE] = interface_offset + interface
         for half in range(2):
             rows[i, _SRC + half] = int64(keys[flow, first + half])
             rows[i, _DST + half] = int64(keys[flow, 2 - first + half])
@@ -180,3 +185,4 @@ def describe_flows(entries, keys, swapped, first_ns, numbers, spec_class, spec_b
         if not keys[flow, 5] & uint64(PORTS_HELD):
             rows[i, _SRC_PORT] = _ABSENT
             rows[i, _DST_PORT] = _ABSENT
+    return highest

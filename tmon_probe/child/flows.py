@@ -124,17 +124,15 @@ class FlowRegistry:
 
     def definitions(self, entries: np.ndarray) -> Rows:
         """flow_definition rows of the entries. Source and destination are those of the first packet seen."""
-        words = np.empty((len(entries), FLOW_DEFINITION.words), np.int64)
-        describe_flows(entries, self._keys, self._swapped, self._first_ns, self.numbers, self._spec_name, self._spec_bidirectional,
-                       self._spec_held, words)
+        words, classes = np.empty((len(entries), FLOW_DEFINITION.words), np.int64), len(self._classes)
+        highest = describe_flows(entries, self._keys, self._swapped, self._first_ns, self.numbers, self._spec_name,
+                                 self._spec_bidirectional, self._spec_held, classes, words)
         rows = Rows.from_words(FLOW_DEFINITION, words, [*self._classes, *self._interface_names])
-        numbers = rows.values["interface"]
-        if numbers.max(initial=0) < len(self._interface_names):
-            numbers[numbers >= 0] += len(self._classes)
-        else:  # interfaces within a pcapng file
+        if highest >= len(self._interface_names):  # interfaces within a pcapng file
+            numbers = rows.values["interface"]
             seen, inverse = np.unique(numbers, return_inverse=True)
-            rows.strings = [*self._classes, *(self._interface_name(int(i)) for i in seen)]
-            numbers[:] = np.where(numbers >= 0, inverse + len(self._classes), numbers)
+            rows.strings = [*self._classes, *(self._interface_name(int(i) - classes) for i in seen)]
+            numbers[:] = np.where(numbers >= 0, inverse + classes, numbers)
         return rows
 
     def _interface_name(self, number: int) -> str:

@@ -38,11 +38,12 @@ class OpenRows:
             self.row_of_flow = np.concatenate([self.row_of_flow, more])
         needed = int(self.counts[0]) + packets
         if len(self.rows) < needed:
-            size = max(needed, 2 * len(self.rows))
-            self.rows = np.concatenate([self.rows, np.zeros((size - len(self.rows), self.kind.words), np.int64)])
-            self.flow_of_row = np.concatenate([self.flow_of_row, np.zeros(size - len(self.flow_of_row), np.int32)])
+            size, opened = max(needed, 2 * len(self.rows)), int(self.counts[0])
+            rows, flow_of_row = np.empty((size, self.kind.words), np.int64), np.empty(size, np.int32)
+            rows[:opened], flow_of_row[:opened] = self.rows[:opened], self.flow_of_row[:opened]
+            self.rows, self.flow_of_row = rows, flow_of_row
         if len(self.finished) < packets:
-            self.finished = np.zeros((packets, self.kind.words), np.int64)
+            self.finished = np.empty((packets, self.kind.words), np.int64)
         self.counts[1] = 0
         return self.rows, self.flow_of_row, self.row_of_flow, self.finished, self.counts, self.template
 

@@ -10,6 +10,10 @@ from tmon_common.observations import ABSENT, Kind, Rows
 from tmon_common.pdu.codec import Encoder, Payload
 from tmon_common.pdu.header import MAX_PDU_OCTETS, OBSERVATIONS_OCTETS
 
+FIRST_ROWS = 256
+MAX_STRINGS_KEPT = 1024
+"""Strings remembered from rows that are gone."""
+
 
 class Construction:
     """Rows of one kind on their way into payloads of at most `max_octets`.
@@ -28,7 +32,7 @@ class Construction:
         self._utmost_octets = MAX_PDU_OCTETS - OBSERVATIONS_OCTETS - seal_octets
         self._encoder = Encoder(kind)
         self._string_words = np.flatnonzero(self._encoder.mask)
-        self._waiting: list[np.ndarray] = []
+        self._buffer = np.empty((FIRST_ROWS, kind.words), np.int64)
         self._rows = 0
         self._worth_trying = 0  # rows below which a payload is surely not full, as far as the last ones tell
         self._strings: dict[str, int] = {}
@@ -42,11 +46,9 @@ class Construction:
         """Takes rows (copied) and yields the payloads that have become full. ValueError for a string index out of range."""
         if not len(rows):
             return
-        words = self._intern(rows)
+        self._append(rows)
         if self.since_ns is None:
             self.since_ns = now_ns
-        self._waiting.append(words)
-        self._rows += len(words)
         if self._rows >= self._worth_trying:
             yield from self._payloads(now_ns, everything=False)
 
@@ -56,11 +58,9 @@ class Construction:
             yield from self._payloads(now_ns, everything=True)
 
     def _payloads(self, now_ns: int, *, everything: bool) -> Iterator[Payload]:
-        words = self._waiting[0] if len(self._waiting) == 1 else np.concatenate(self._waiting)
-        strings = list(self._strings)
-        self._encoder.offer(strings)
-        start, total = 0, len(words)
-        while start < total:
+        words = self._buffer[: self._rows]
+        start, total = 0, self._rows
+        while start < total and (everything or total - start >= self._worth_trying):
             payload = self._encoder.encode(words, start, self._max_octets)
             if payload.rows == 0:
                 payload = self._encoder.encode(words[:start + 1], start, self._utmost_octets)
@@ -74,33 +74,48 @@ class Construction:
                 self._worth_trying = max(payload.rows + 1, payload.rows * self._max_octets // len(payload.octets) * 7 // 8)
                 break
             start += payload.rows
+            if not everything:
+                self._worth_trying = payload.rows * 7 // 8
             yield payload
-        self._keep(words[start:], strings, now_ns if start else self.since_ns)
+        self._take_out(start, now_ns)
 
-    def _keep(self, words: np.ndarray, strings: list[str], since_ns: int | None) -> None:
-        """Makes `words`, whose strings are in `strings`, all that waits."""
-        self._strings = {}
-        self._rows = len(words)
-        self._waiting = []
-        self.since_ns = since_ns if self._rows else None
-        if self._rows:
-            used = Rows.from_words(self.kind, words, strings)
-            self._waiting.append(self._intern(used))
+    def _append(self, rows: Rows) -> None:
+        """Copies the rows behind those that wait, string columns pointing into the table of this construction."""
+        end = self._rows + len(rows)
+        if end > len(self._buffer):
+            larger = np.empty((max(end, 2 * len(self._buffer)), self.kind.words), np.int64)
+            larger[: self._rows] = self._buffer[: self._rows]
+            self._buffer = larger
+        words = self._buffer[self._rows : end]
+        words[:] = rows.words
+        if len(self._string_words):
+            table = [self._strings.setdefault(s, len(self._strings)) for s in rows.strings]
+            same = table == list(range(len(self._strings)))  # most kinds use the same few strings in the same order
+            self._renumber(words, np.array(table, np.int64), same)
+            if len(self._strings) != self._encoder.offered:
+                self._encoder.offer(list(self._strings))
+        self._rows = end
 
-    def _intern(self, rows: Rows) -> np.ndarray:
-        """A copy of the rows' words, string columns pointing into the table of this construction."""
-        words = np.array(rows.words, np.int64, order="C")
-        table = np.empty(len(rows.strings), np.int64)
+    def _renumber(self, words: np.ndarray, table: np.ndarray, same: bool) -> None:
+        """Makes string columns point into the table of this construction; `same`: they do already, if they are sound."""
         for column in self._string_words:
             indexes = words[:, column]
-            present = indexes != ABSENT
-            used = np.unique(indexes[present])
-            if not len(used):
+            if same and indexes.min() >= 0 and indexes.max() < len(table):
                 continue
-            if used[0] < 0 or used[-1] >= len(table):
+            present = indexes != ABSENT
+            used = indexes[present]
+            if len(used) and (used.min() < 0 or used.max() >= len(table)):
                 msg = f"{self.kind.name}: a string column points outside the string table"
                 raise ValueError(msg)
-            for index in used.tolist():
-                table[index] = self._strings.setdefault(rows.strings[index], len(self._strings))
-            indexes[present] = table[indexes[present]]
-        return words
+            indexes[present] = table[used]
+
+    def _take_out(self, count: int, now_ns: int) -> None:
+        """The first `count` rows wait no more."""
+        left = self._rows - count
+        if count:
+            self._buffer[:left] = self._buffer[count : self._rows]
+            self.since_ns = now_ns if left else None
+        self._rows = left
+        if not left and len(self._strings) > MAX_STRINGS_KEPT:
+            self._strings = {}
+            self._encoder.offer([])
