@@ -16,7 +16,7 @@ _MAPPED = 0xFFFF
 _MINUS, _ZERO, _POINT, _COLON, _COMMA, _NEWLINE = 45, 48, 46, 58, 44, 10
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _write_number(out, at, number):
     """Decimal digits of a uint64. Returns the end."""
     ten = np.uint64(10)
@@ -33,7 +33,7 @@ def _write_number(out, at, number):
     return at + digits
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _write_signed(out, at, value, seconds):
     """An int64, or with `seconds` that many ns as seconds with nine decimals. Returns the end."""
     if value < 0:
@@ -106,7 +106,7 @@ def _write_address(out, at, high, low):
     return at
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _copy(out, at, blob, start, octets):
     """Copies blob[start:start + octets]. Returns the end."""
     for i in range(octets):
