@@ -44,20 +44,6 @@ def _learn(words, start, end, c, local, is_string, known):
     present, zeros, plain, delta = known[_PRESENT], known[_ZEROS], known[_PLAIN], known[_DELTA]
     last, same, nonzero, nonzero_same = known[_LAST], known[_SAME], known[_NONZERO], known[_NONZERO_SAME]
     octets = octets_of(zigzag(last))
-    if present or start + 1 < end:  # a stretch of one value, as most columns are, is learned in one go
-        value = words[start, c]
-        change = np.int64(0)
-        for r in range(start + 1, end):
-            change |= words[r, c] ^ value
-        if change == 0 and value == _ABSENT:
-            return
-        if change == 0 and present and not is_string and value == last:
-            count = end - start
-            known[_PRESENT] = present + count
-            known[_ZEROS] = zeros + count * (value == 0)
-            known[_PLAIN] = plain + count * octets
-            known[_DELTA] = delta + count
-            return
     for r in range(start, end):
         value = words[r, c]
         if value == _ABSENT:
