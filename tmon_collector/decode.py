@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 from tmon_collector.gathering import Gathering
-from tmon_collector.probes import Probes, Run
+from tmon_collector.probes import MAX_AHEAD, Probes, Run
 from tmon_collector.statistics import CollectorStatistics
 from tmon_common.observations import KINDS_BY_NUMBER, Kind
 from tmon_common.pdu.ack import pack_acks
@@ -18,7 +18,6 @@ from tmon_common.pdu.header import (
     OBSERVATIONS_OCTETS,
     REFUSAL,
     Observations,
-    expand,
     parse_common,
     parse_heartbeat,
     parse_observations,
@@ -61,6 +60,7 @@ class Decoding:
                 self.statistics.rejected[error.reason] += 1
         for number in self._pending:
             self._write(number)
+        self.probes.forget_candidates()
         return self._pack_answers()
 
     def _take(self, datagram: bytes, address: Address, now_ns: int) -> None:
@@ -69,19 +69,28 @@ class Decoding:
             raise PduError("unknown_probe")
         self._seal.check(datagram)
         if common.type == OBSERVATIONS:
-            self._take_observations(datagram, self.probes.heard(common.probe, common.run, now_ns), address)
+            self.probes.heard(common.probe, now_ns)
+            self._take_observations(datagram, self.probes.run_of(common.probe, common.run), address)
         elif common.type == HEARTBEAT:
-            self.statistics.heartbeats += 1
-            written = self.probes.heard(common.probe, common.run, now_ns).written
-            low, behind = parse_heartbeat(datagram)
-            written.forget_below((low if written.highest < 0 else expand(low, written.highest)) - behind)
+            self.probes.heard(common.probe, now_ns)
+            self._take_heartbeat(datagram, self.probes.known(common.probe, common.run))
         else:
             raise PduError("type")
+
+    def _take_heartbeat(self, datagram: bytes, run: Run | None) -> None:
+        """Makes no run, and no id count as written."""
+        if run is not None:
+            low, behind = parse_heartbeat(datagram)
+            next_pdu = run.written.identify(low)
+            if next_pdu > run.written.highest + 1 + MAX_AHEAD:
+                raise PduError("implausible", f"next id {next_pdu} after {run.written.highest}")
+            run.written.may_forget_below(next_pdu - behind)
+        self.statistics.heartbeats += 1
 
     def _take_observations(self, datagram: bytes, run: Run, address: Address) -> None:
         header = parse_observations(datagram)
         pdu = run.written.identify(header.pdu)
-        run.written.forget_below(pdu - header.behind)
+        run.written.may_forget_below(pdu - header.behind)
         key = (run.number, run.run, pdu)
         if pdu in run.written:
             self.statistics.duplicates += 1
@@ -90,7 +99,7 @@ class Decoding:
         if key in self._pending_ids:
             self.statistics.duplicates += 1
             return
-        if run.written.full:
+        if not run.written.make_room():
             raise PduError("no_memory")
         gathering = self._gathering(header)
         try:
@@ -127,6 +136,7 @@ class Decoding:
             self.statistics.rows += gathering.rows
             for run, pdu, address in pdus:
                 run.written.add(pdu)
+                self.probes.remember(run)
                 self._answer(ACK, run, pdu, address)
         else:
             self.statistics.unwritten += len(pdus)

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 class CollectorStatistics:
     """Counts since the start of the collector.
 
-    rejected    datagrams that changed nothing, by reason: those of pdu.error.REASONS, unknown_probe, no_memory (too many holes)
+    rejected    datagrams that changed nothing, by reason: those of pdu.error.REASONS, unknown_probe, no_memory (too many
+                holes between written ids)
     refused     PDUs answered by a refusal, by "kind N of PROBE"
     unwritten   PDUs not acknowledged because their rows could not be written
     """

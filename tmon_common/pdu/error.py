@@ -18,5 +18,6 @@ REASONS = (
     "version",  # of a version that is not spoken here
     "type",  # of an unknown type
     "corrupt",  # the seal does not match
+    "implausible",  # a heartbeat that tells of more PDUs given up than any probe would
     "payload",  # sealed well, but the payload breaks the rules of the codec
 )

@@ -6,6 +6,7 @@ import pytest
 from tests.unit.collector.make import RUN, SEAL, pdu_of
 from tmon_collector.decode import Decoding
 from tmon_collector.gathering import CAPACITY
+from tmon_collector.probes import MAX_AHEAD, MAX_RANGES, MAX_RUNS
 from tmon_common.observations import FLOW_DEFINITION, IP_COUNTERS, UDP_COUNTERS
 from tmon_common.pdu.ack import parse_acks
 from tmon_common.pdu.header import ACK, REFUSAL, pack_heartbeat, parse_common, probe_number
@@ -121,15 +122,86 @@ def test_what_is_no_pdu_of_a_declared_probe(decoding, paper, reason, datagram):
     assert not decoding.probes.heard_ns
 
 
+def heartbeat(next_pdu, behind=0, run=RUN):
+    return SEAL.close(pack_heartbeat(probe_number("probe"), run, next_pdu, behind))
+
+
 def test_heartbeats_are_not_answered(decoding):
-    """They show that the probe lives, and what it will not send again."""
-    heartbeat = SEAL.close(pack_heartbeat(probe_number("probe"), RUN, 10, 2))
-    assert answers(decoding, heartbeat) == []
+    """They show that the probe lives."""
+    assert answers(decoding, heartbeat(10, 2)) == []
     assert decoding.probes.heard_ns == {"probe": 0}
-    assert answers(decoding, pdu_of(7, [1])) == [(ACK, [7])]
+    assert decoding.statistics.heartbeats == 1
+
+
+@pytest.mark.parametrize("next_pdu", [1, 3, 100, MAX_AHEAD, 2**31, 2**32 - 1])
+@pytest.mark.parametrize("heard_before", [False, True])
+def test_a_heartbeat_makes_no_id_count_as_written(decoding, paper, next_pdu, heard_before):
+    """Whatever ids it names, forged or not: what comes afterwards is written, and only what was written is a duplicate."""
+    if heard_before:
+        answers(decoding, pdu_of(0, [0]))
+    assert answers(decoding, heartbeat(next_pdu)) == []
+    assert answers(decoding, pdu_of(0, [0]), pdu_of(1, [1]), pdu_of(2, [2])) == [(ACK, [0, 1, 2])]
+    assert paper.flows() == [0, 1, 2]
+    assert decoding.statistics.duplicates == heard_before
+
+
+def test_implausible_heartbeats_are_counted(decoding):
+    """A probe may have given many PDUs up that never came here, but not any number."""
+    answers(decoding, pdu_of(0, [0]), heartbeat(5))
+    assert not decoding.statistics.rejected
+    answers(decoding, heartbeat(1 + MAX_AHEAD))
+    assert not decoding.statistics.rejected
+    answers(decoding, heartbeat(2 + MAX_AHEAD))
+    assert decoding.statistics.rejected == {"implausible": 1}
+    assert decoding.statistics.heartbeats == 2
+
+
+def test_what_comes_late_is_written(decoding, paper):
+    """The probe gave PDU 3 up while the network still had it."""
+    assert answers(decoding, pdu_of(7, [7])) == [(ACK, [7])]
+    assert answers(decoding, pdu_of(3, [3])) == [(ACK, [3])]
+    assert paper.flows() == [7, 3]
+
+
+def test_more_holes_than_are_remembered(decoding, paper):
+    """New PDUs wait while the probe holds the old ones; what it no longer holds is forgotten first."""
+    for pdu in range(0, 2 * MAX_RANGES, 2):
+        answers(decoding, pdu_of(pdu, [pdu], behind=pdu))
+    assert answers(decoding, pdu_of(10_000, [1], behind=10_000)) == []
+    assert decoding.statistics.rejected == {"no_memory": 1}
+    assert answers(decoding, pdu_of(10_000, [1], behind=9000)) == [(ACK, [10_000])]
+    assert answers(decoding, pdu_of(2, [1], behind=0)) == [(ACK, [2])]
     assert decoding.statistics.duplicates == 1
-    assert answers(decoding, pdu_of(8, [1])) == [(ACK, [8])]
-    assert decoding.statistics.rows == 1
+
+
+def test_heartbeats_of_other_runs_displace_none(decoding, paper):
+    """A PDU whose ack was lost is a duplicate, however many runs are heard of meanwhile."""
+    answers(decoding, pdu_of(0, [1]))
+    for run in range(MAX_RUNS):
+        answers(decoding, heartbeat(5, run=run))
+    assert answers(decoding, pdu_of(0, [1])) == [(ACK, [0])]
+    assert paper.flows() == [1]
+
+
+def test_only_what_is_written_makes_runs(decoding, paper):
+    """Neither refused PDUs nor those that a full disk cannot take displace a run."""
+    answers(decoding, pdu_of(0, [1]))
+    paper.full.add("udp_counters")
+    for run in range(MAX_RUNS):
+        answers(decoding, pdu_of(0, [1], number=0x7777, run=run), pdu_of(1, [1], UDP_COUNTERS, run=run))
+    assert answers(decoding, pdu_of(0, [1])) == [(ACK, [0])]
+    assert paper.flows() == [1]
+
+
+def test_the_run_silent_for_longest_goes(decoding, paper):
+    """A heartbeat is a sign of life, too."""
+    for run in range(MAX_RUNS):
+        answers(decoding, pdu_of(0, [run], run=run))
+    answers(decoding, heartbeat(1, run=0), pdu_of(0, [MAX_RUNS], run=MAX_RUNS))
+    answers(decoding, pdu_of(0, [0], run=0))
+    assert decoding.statistics.duplicates == 1
+    answers(decoding, pdu_of(0, [1], run=1))
+    assert decoding.statistics.duplicates == 1
 
 
 def test_a_collector_started_in_the_middle_of_a_run(decoding, paper):

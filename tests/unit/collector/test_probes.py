@@ -8,17 +8,17 @@ from tmon_collector.probes import MAX_RANGES, MAX_RUNS, Probes, WrittenPdus
 from tmon_common.pdu.header import probe_number
 
 
-@given(st.lists(st.one_of(st.tuples(st.just("add"), st.integers(0, 40)), st.tuples(st.just("forget"), st.integers(0, 40)))))
+@given(st.lists(st.one_of(st.tuples(st.just("add"), st.integers(0, 40)), st.tuples(st.just("told"), st.integers(0, 40)))))
 def test_written_pdus_behave_as_a_set(steps):
-    """Ranges and floor say the same as a plain set."""
+    """Ranges say the same as a plain set of what was written, whatever the probe is said to hold."""
     written, reference = WrittenPdus(), set()
     for what, pdu in steps:
         if what == "add":
             written.add(pdu)
             reference.add(pdu)
         else:
-            written.forget_below(pdu)
-            reference.update(range(pdu))
+            written.may_forget_below(pdu)
+            assert written.make_room()
         assert [pdu in reference for pdu in range(45)] == [pdu in written for pdu in range(45)]
 
 
@@ -26,39 +26,72 @@ def test_memory_is_that_of_the_holes():
     written = WrittenPdus()
     for pdu in range(1, 2 * MAX_RANGES, 2):
         written.add(pdu)
-    assert written.full
+    assert not written.make_room()
     for pdu in range(0, 2 * MAX_RANGES, 2):
         written.add(pdu)
-    assert not written.full
-    assert written.floor == 2 * MAX_RANGES
+    assert written.make_room()
+    assert 2 * MAX_RANGES - 1 in written
+
+
+def test_room_is_made_of_what_the_probe_no_longer_holds():
+    """The lowest range goes, only when there is no room, and only below what the probe holds."""
+    written = WrittenPdus()
+    for pdu in range(0, 2 * MAX_RANGES, 2):
+        written.add(pdu)
+    written.may_forget_below(2)
+    assert 0 in written
+    assert written.make_room()
+    assert 0 not in written
+    written.add(2 * MAX_RANGES)
+    assert not written.make_room()
+    assert 2 in written
+    written.may_forget_below(10**9)
+    assert written.make_room()
+    assert 2 not in written
+    assert 4 in written
 
 
 def test_ids_wrap():
     """Only 32 bits travel."""
     written = WrittenPdus()
-    assert written.identify(2**32 - 1) == 2**32 - 1
-    assert written.identify(3) == 2**32 + 3
-    assert written.identify(2**32 - 2) == 2**32 - 2
+    for _ in range(2):
+        assert written.identify(2**32 - 1) == 2**32 - 1
+        assert written.identify(3) == 2**32 + 3
+        assert written.identify(2**32 - 2) == 2**32 - 2
+        written.add(2**32 + 3)
 
 
 def test_runs_of_a_probe():
-    """Each run has its own ids; the run heard least lately is forgotten."""
+    """Each run has its own ids; the run silent for longest is forgotten."""
     probes = Probes(["a", "b"])
     number = probe_number("a")
-    first = probes.heard(number, 1, 10)
+    first = probes.run_of(number, 1)
     first.written.add(0)
-    assert probes.heard(number, 1, 11) is first
-    assert 0 not in probes.heard(number, 2, 12).written
-    assert probes.heard_ns == {"a": 12}
-    for run in range(3, 2 + MAX_RUNS):
-        probes.heard(number, 1, 13)
-        probes.heard(number, run, 13)
-    assert probes.heard(number, 1, 14) is first
+    probes.remember(first)
+    probes.forget_candidates()
+    assert probes.run_of(number, 1) is first
+    assert 0 not in probes.run_of(number, 2).written
+    for run in range(2, 2 + MAX_RUNS):
+        assert probes.known(number, 1) is first
+        probes.remember(probes.run_of(number, run))
+    assert probes.known(number, 1) is first
+    assert probes.known(number, 2) is None
     assert probes.name_of(12345) is None
 
 
+def test_candidates_leave_no_trace():
+    """A run of which nothing is written is one object while datagrams are handled, and nothing afterwards."""
+    probes = Probes(["a"])
+    number = probe_number("a")
+    candidate = probes.run_of(number, 1)
+    assert probes.run_of(number, 1) is candidate
+    assert probes.known(number, 1) is None
+    probes.forget_candidates()
+    assert probes.run_of(number, 1) is not candidate
+
+
 def test_source_begins_the_lines():
-    assert Probes(["a, b"]).heard(probe_number("a, b"), 5, 0).source == b'"a, b",5,'
+    assert Probes(["a, b"]).run_of(probe_number("a, b"), 5).source == b'"a, b",5,'
 
 
 def test_names_of_one_number_are_refused(monkeypatch):

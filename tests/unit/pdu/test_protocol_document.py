@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from tests.unit.pdu import twin
+from tmon_collector.probes import MAX_AHEAD, MAX_RANGES, MAX_RUNS
 from tmon_common.observations import HISTOGRAM_DEFINITION, IP_COUNTERS
 from tmon_common.pdu.ack import pack_acks
 from tmon_common.pdu.codec import Encoder
@@ -62,6 +63,10 @@ def test_strings():
 def test_limits_and_modes():
     assert f"at most {MAX_PDU_OCTETS:,} octets" in TEXT
     assert f"1 to {MAX_ROWS:,} |" in TEXT
+    assert f"more than {MAX_AHEAD:,} it is `implausible`" in TEXT
+    assert f"At {MAX_RANGES:,} ranges" in TEXT
+    assert MAX_RUNS == 8
+    assert "The last eight runs" in TEXT
     assert MODES == 10
     for number, name in enumerate(twin.PREFERENCE):
         words = name.lower().split("_")
