@@ -6,6 +6,7 @@ start. A reader sees numbers that are each exact, though not all of the same ins
 
 from __future__ import annotations
 
+import fcntl
 import os
 from contextlib import suppress
 from multiprocessing import resource_tracker, shared_memory
@@ -16,15 +17,15 @@ import numpy as np
 SEGMENTS = Path("/dev/shm")  # noqa: S108 it is where Linux keeps them
 MAX_COUNTERS = 256
 NAME_OCTETS = 48
-_HEADER_OCTETS = 64  # int64 words: magic, number of counters, writer's pid
+_HEADER_OCTETS = 64  # int64 words: magic, number of counters
 _MAGIC = 0x7472666D53544154
 
 
 class Statistics:
     """`numbers`: int64 array (len(names),) in place. Writers index it by position (`index`), readers take `snapshot()`."""
 
-    def __init__(self, memory: shared_memory.SharedMemory, names: tuple[str, ...], owner: bool) -> None:
-        self._memory, self._owner, self.names = memory, owner, names
+    def __init__(self, memory: shared_memory.SharedMemory, names: tuple[str, ...], lock: int | None) -> None:
+        self._memory, self._lock, self.names = memory, lock, names
         self.index = {name: i for i, name in enumerate(names)}
         self.numbers = np.frombuffer(memory.buf, np.int64, len(names), _HEADER_OCTETS + MAX_COUNTERS * NAME_OCTETS)
 
@@ -41,12 +42,13 @@ class Statistics:
                 raise
             _remove(segment)
             memory = shared_memory.SharedMemory(segment, create=True, size=size)
-        header = np.frombuffer(memory.buf, np.int64, 3)
-        header[1:] = (len(names), os.getpid())
+        lock = _hold(segment)
+        header = np.frombuffer(memory.buf, np.int64, 2)
+        header[1] = len(names)
         texts = np.frombuffer(memory.buf, f"S{NAME_OCTETS}", MAX_COUNTERS, _HEADER_OCTETS)
         texts[: len(names)] = [n.encode() for n in names]
         header[0] = _MAGIC  # last: from now on others may read
-        return cls(memory, names, owner=True)
+        return cls(memory, names, lock)
 
     @classmethod
     def attach(cls, segment: str) -> Statistics:
@@ -57,12 +59,12 @@ class Statistics:
             raise FileNotFoundError(f"{segment}: no trafMon statistics") from None
         # Only the writer removes the segment; Python 3.11 would have every reader do it.
         resource_tracker.unregister(memory._name, "shared_memory")
-        magic, count, _ = np.frombuffer(memory.buf, np.int64, 3).tolist()
+        magic, count = np.frombuffer(memory.buf, np.int64, 2).tolist()
         if magic != _MAGIC:
             memory.close()
             raise FileNotFoundError(f"{segment}: no trafMon statistics")
         texts = np.frombuffer(memory.buf, f"S{NAME_OCTETS}", count, _HEADER_OCTETS)
-        return cls(memory, tuple(bytes(t).decode() for t in texts), owner=False)
+        return cls(memory, tuple(bytes(t).decode() for t in texts), None)
 
     def snapshot(self) -> dict[str, int]:
         return dict(zip(self.names, self.numbers.tolist(), strict=True))
@@ -72,31 +74,41 @@ class Statistics:
         self.numbers = None
         with suppress(BufferError):
             self._memory.close()
-        if self._owner:
+        if self._lock is not None:
             with suppress(FileNotFoundError):
                 self._memory.unlink()
+            os.close(self._lock)
+            self._lock = None
+
+
+def _hold(segment: str) -> int:
+    """Lock the segment for this process and those it forks; the descriptor. FileExistsError if another process has replaced it."""
+    descriptor = os.open(SEGMENTS / segment, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.fstat(descriptor).st_ino != (SEGMENTS / segment).stat().st_ino:
+            raise BlockingIOError
+    except (BlockingIOError, FileNotFoundError):
+        os.close(descriptor)
+        raise FileExistsError(f"{segment}: another process has just made it") from None
+    return descriptor
 
 
 def _writer_lives(segment: str) -> bool:
+    """Whether some process holds the lock: it goes with the process, however that dies."""
     try:
-        other = shared_memory.SharedMemory(segment)
-    except (FileNotFoundError, ValueError):  # ValueError: its writer was killed before it had a size
+        descriptor = os.open(SEGMENTS / segment, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
         return False
-    resource_tracker.unregister(other._name, "shared_memory")
-    try:
-        magic, _, pid = np.frombuffer(other.buf, np.int64, 3).tolist()
-    finally:
-        with suppress(BufferError):
-            other.close()
-    if magic != _MAGIC or pid <= 0:
-        return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
+    except OSError:  # another user's
         return True
-    return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
 
 
 def _remove(segment: str) -> None:

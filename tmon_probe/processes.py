@@ -29,7 +29,6 @@ log = logging.getLogger(__name__)
 
 DELIVERED, NOT_DELIVERED, CHILD_LOST = 0, 1, 3
 """Exit statuses: everything acknowledged; something was not; the child died."""
-REPLAY_PATIENCE_NS = 15 * SECOND
 STOP_PATIENCE_NS = 5 * SECOND
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -89,6 +88,7 @@ class ProbeProcesses:
 
     def _on_signal(self, _number: int, _frame: object) -> None:
         self._stop_asked += 1
+        self._ring.hurry()
         if self._stop_asked > 1:  # the second time: at once
             self._child.kill()
 
@@ -104,10 +104,10 @@ class ProbeProcesses:
             signal.signal(number, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, (*STOP_SIGNALS, signal.SIGCHLD))
         pin_child(self._probe.child_cpus, self._probe.father_cpu)
-        replay = all(not s.live for s in self._sources)
-        publication = Publication(self._probe.publications, self._probe.name, self.run_ms, lossless=replay)
-        patience_ns = REPLAY_PATIENCE_NS if replay else STOP_PATIENCE_NS
-        child = Child(self._ring, self._chain, publication, self._statistics, self._clock, patience_ns, self._father_pid)
+        lossless = all(not s.live for s in self._sources)
+        publication = Publication(self._probe.publications, self._probe.name, self.run_ms, lossless=lossless)
+        child = Child(self._ring, self._chain, publication, self._statistics, self._clock, lossless=lossless,
+                      hurry_ns=STOP_PATIENCE_NS, father=self._father_pid)
         delivered = child.run()
         publication.close()
         logging.shutdown()

@@ -19,7 +19,7 @@ from tmon_common.kernels.fences import full_fence, load_acquire, store_release, 
 from tmon_probe.records import PACKET
 
 LINE = 8  # int64 words in a cache line
-HEAD, TAIL, PRODUCER_WAITS, CONSUMER_WAITS, ENDED, WATERMARK = (i * LINE for i in range(6))
+HEAD, TAIL, PRODUCER_WAITS, CONSUMER_WAITS, ENDED, WATERMARK, HURRIED = (i * LINE for i in range(7))
 CONTROL_OCTETS = 4096
 WORTH_WAKING = 4  # a waiting producer is woken when a quarter of the slots is free
 MAX_WAIT_S = 0.1  # even if a wake-up were lost, nobody sleeps longer
@@ -62,8 +62,8 @@ class Ring:
 
     def publish(self, count: int, watermark_ns: int) -> None:
         """The next `count` records are complete; no later record will be older than watermark_ns (per source, about)."""
-        self._words[WATERMARK] = watermark_ns
         store_release(self._words, HEAD, int(self._words[HEAD]) + count)
+        store_release(self._words, WATERMARK, watermark_ns)  # after the records: who sees it sees them
         full_fence()
         if load_acquire(self._words, CONSUMER_WAITS):
             _ring_bell(self._data)
@@ -85,6 +85,11 @@ class Ring:
     def end(self) -> None:
         """Nothing more will be published."""
         store_release(self._words, ENDED, 1)
+        _ring_bell(self._data)
+
+    def hurry(self) -> None:
+        """Somebody waits for the end: the consumer is to be patient with nobody."""
+        store_release(self._words, HURRIED, 1)
         _ring_bell(self._data)
 
     # consumer
@@ -113,8 +118,13 @@ class Ring:
         return bool(load_acquire(self._words, ENDED))
 
     @property
+    def hurried(self) -> bool:
+        """The end is waited for."""
+        return bool(load_acquire(self._words, HURRIED))
+
+    @property
     def watermark_ns(self) -> int:
-        """Packet time that the producer has reached."""
+        """Packet time that the producer has reached. What it published before is seen by whoever looks at `fill` after this."""
         return load_acquire(self._words, WATERMARK)
 
     @property

@@ -84,7 +84,7 @@ def _load(pipeline: Pipeline, quiet: bool) -> int:
 
             summarise(pipeline.database, {"CSV files": pipeline.spool, "database": pipeline.database,
                                           "configuration": pipeline.configuration})
-    except StoreError as error:
+    except (StoreError, OSError) as error:  # OSError: nowhere to print, a full disk
         print(f"trafmon analyse: {error}", file=sys.stderr)
         return LOAD_FAILED
     return 0

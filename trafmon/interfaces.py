@@ -9,6 +9,9 @@ import argparse
 import sys
 from pathlib import Path
 
+NOT_PERMITTED = (-8, -11)
+"""PCAP_ERROR_PERM_DENIED, PCAP_ERROR_PROMISC_PERM_DENIED."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """There are none."""
@@ -49,9 +52,10 @@ def _may_open(device: str) -> str:
     try:
         handle = pcapy.create(device)
         handle.set_timeout(1)
-        handle.activate()
+        status = handle.activate()
     except pcapy.PcapError as error:
-        text = str(error).lower()
-        return "needs CAP_NET_RAW (or root)" if "permi" in text else str(error)
+        return str(error)
+    if status < 0:
+        return "needs CAP_NET_RAW, or root" if status in NOT_PERMITTED else f"no (libpcap's error {status})"
     handle.close()
     return "yes"

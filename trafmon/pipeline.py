@@ -23,7 +23,9 @@ NOT_DELIVERED, INTERRUPTED = 1, 130
 READY_LIMIT_S = 180.0  # the first start of all compiles kernels
 STOP_LIMIT_S = 60.0
 POLL_S = 0.1
-CONFIGURATION, DATABASE, SPOOL, LOCK = "trafmon.xml", "trafmon.duckdb", "spool", ".lock"
+CONFIGURATION, DATABASE, SPOOL = "trafmon.xml", "trafmon.duckdb", "spool"
+MARKER = ".trafmon-analyse"
+"""In a directory of results: says whose they are; locked while an analysis writes there."""
 _PR_SET_PDEATHSIG = 1
 
 
@@ -49,13 +51,12 @@ class Pipeline:
             text = analyse_configuration_xml(captures, self.spool, self.database, port, interval=interval, bpf=bpf)
         try:
             self.spool.mkdir(parents=True, exist_ok=True)
-            self._hold(out)
-            self._clear()
+            self._clear(out, config)
             self.configuration.write_text(text, encoding="utf-8")
         except OSError as error:
             raise PipelineError(f"{error.filename}: cannot be written: {error.strerror}; choose another place with --out") from None
         self._read = read(self.configuration)
-        self._interrupted = False
+        self._interrupted = 0
 
     def run(self, show=None) -> int:
         """Both programs from start to end. `show`: a progress.ProgressBar, or None. Returns the probe's exit status.
@@ -99,13 +100,13 @@ class Pipeline:
         from tmon_probe import health
 
         statistics = None
-        asked = False
+        asked = 0  # how often the probe was told to stop
         while probe.poll() is None:
-            if self._interrupted and not asked:
-                asked = True
+            if self._interrupted > asked:
+                asked += 1
                 probe.terminate()
             if collector.poll() is not None and not asked:
-                asked = True
+                asked += 1
                 print("trafmon analyse: the collector ended early; the results are not complete", file=sys.stderr)
                 probe.terminate()
             if show and statistics is None:
@@ -120,22 +121,24 @@ class Pipeline:
         return probe.returncode if probe.returncode >= 0 else NOT_DELIVERED
 
     def _on_interrupt(self, _number: int, _frame: object) -> None:
-        self._interrupted = True
+        self._interrupted += 1  # the probe ends at once the second time
 
-    def _hold(self, out: Path) -> None:
-        """One analysis at a time in a directory; the lock goes with the process."""
-        self._lock = (out / LOCK).open("w")
+    def _clear(self, out: Path, config: Path | None) -> None:
+        """Mark the directory as ours, lock it, and remove what an earlier analysis left there, and nothing else."""
+        if config and config.resolve() == self.configuration.resolve():
+            raise PipelineError(f"{config} would be written over by these results; choose another --out")
+        marker = out / MARKER
+        ours = marker.exists()
+        results = [p for p in (self.database, self.configuration, *self.spool.glob("*.csv")) if p.exists()]
+        if results and not ours:
+            raise PipelineError(f"{results[0]} was not made by this command and would be replaced; choose another --out")
+        self._lock = os.fdopen(os.open(marker, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644), "w")
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise PipelineError(f"{out}: another analysis is at work there; wait for it, or choose another --out") from None
-
-    def _clear(self) -> None:
-        """Remove what an earlier analysis left here, and nothing else."""
-        earlier = [self.database, self.database.with_name(self.database.name + ".wal")]
-        if self.configuration.exists():
-            earlier += [p for p in self.spool.iterdir() if p.suffix in (".csv", ".part", ".reject")]
-        for path in earlier:
+        for path in (self.database, self.database.with_name(self.database.name + ".wal"), *self.spool.glob("*.csv"),
+                     *self.spool.glob("*.part")):
             path.unlink(missing_ok=True)
 
 

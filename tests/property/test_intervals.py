@@ -14,20 +14,19 @@ PACKETS = IP_COUNTERS.word_of("packets")
 
 
 @njit(cache=True, nogil=True)
-def count_all(rows, flow_of_row, row_of_flow, finished, counts, template, flows, times, interval_ns):
+def count_all(rows, links, row_of_flow, opened, template, flows, times, interval_ns):
     for i in range(len(flows)):
         flow, time_ns = flows[i], times[i]
         row = int64(row_of_flow[flow])
         if row < 0 or not rows[row, START] <= time_ns < rows[row, END]:
-            row = begin_row(rows, flow_of_row, row_of_flow, finished, counts, template, flow, flow + 1000, time_ns, interval_ns)
+            row = begin_row(rows, links, row_of_flow, opened, template, flow, flow + 1000, time_ns, interval_ns)
         rows[row, PACKETS] += 1
 
 
-def feed(opened: OpenRows, packets: list[tuple[int, int]]) -> np.ndarray:
-    """packets: (flow, time in ns). Returns the rows that were finished."""
+def feed(opened: OpenRows, packets: list[tuple[int, int]]) -> None:
+    """packets: (flow, time in ns)."""
     flows, times = (np.array(column, np.int64) for column in zip(*packets, strict=True))
     count_all(*opened.prepare(len(packets), int(flows.max()) + 1), flows, times, opened.interval_ns)
-    return opened.take_finished()
 
 
 def sums(rows: np.ndarray) -> dict[tuple[int, int, int], int]:
@@ -57,11 +56,11 @@ packets = st.lists(st.tuples(st.integers(0, 40), st.integers(-5 * SECOND, 100 * 
 @given(st.lists(st.tuples(packets, st.sampled_from(("", "until", "flows")), st.integers(0, 100 * SECOND)), max_size=6),
        st.sampled_from((1, 7, 60, 3600)))
 def test_every_packet_is_in_one_row_of_its_interval(steps, seconds):
-    """Rows finished, closed by time, closed by flow and closed at the end add up to what was fed in."""
+    """Rows closed by time, by flow and at the end add up to what was fed in; an interval has one open row a flow."""
     opened, rows, fed = new_rows(seconds * SECOND), [], []
     for batch, action, now_ns in steps:
         fed += batch
-        rows.append(feed(opened, batch))
+        feed(opened, batch)
         if action == "until":
             closed = opened.close_until(now_ns)
             assert (closed[:, END] <= now_ns).all()
@@ -70,14 +69,16 @@ def test_every_packet_is_in_one_row_of_its_interval(steps, seconds):
             chosen = np.array(sorted({flow for flow, _ in batch[::2]}), np.int32)
             closed = opened.close_flows(chosen)
             assert set(closed[:, FLOW] - 1000) == set(chosen.tolist())
-            assert not set(opened.rows[: opened.counts[0], FLOW] - 1000) & set(chosen.tolist())
+            assert not set(opened.rows[: opened.count[0], FLOW] - 1000) & set(chosen.tolist())
             rows.append(closed)
-        live = opened.rows[: opened.counts[0]]
-        assert len(live) == len(set(live[:, FLOW].tolist()))  # one open row a flow
-        for i, row in enumerate(live):
-            assert i == opened.row_of_flow[row[FLOW] - 1000]
+        live = opened.rows[: opened.count[0]]
+        assert len(live) == len({(row[FLOW], row[START]) for row in live.tolist()})
+        for flow in set(live[:, FLOW].tolist()):
+            newest = live[opened.row_of_flow[flow - 1000]]
+            assert flow == newest[FLOW]
+            assert live[live[:, FLOW] == flow, START].max() == newest[START]
     rows.append(opened.close_all())
-    assert opened.counts[0] == 0
+    assert opened.count[0] == 0
     assert (opened.row_of_flow == -1).all()
     assert expected_sums(fed, opened.interval_ns) == sums(np.concatenate(rows))
 
@@ -93,9 +94,18 @@ def test_close_until_closes_what_has_ended():
 @pytest.mark.parametrize("count", [1023, 1024, 1025, 5000])
 def test_rows_grow(count):
     opened = new_rows(SECOND)
-    assert len(feed(opened, [(i, 0) for i in range(count)])) == 0
-    assert len(feed(opened, [(i, SECOND) for i in range(count)])) == count
+    feed(opened, [(i, 0) for i in range(count)])
+    feed(opened, [(i, SECOND) for i in range(count)])
+    assert len(opened.close_until(SECOND)) == count
     assert len(opened.close_all()) == count
+
+
+def test_packets_out_of_order_share_the_row_of_their_interval():
+    """However intervals alternate, each has one row as long as time has not passed it."""
+    opened = new_rows(SECOND)
+    feed(opened, [(0, t * SECOND) for t in (5, 4, 5, 3, 4, 6, 5, 3)])
+    rows = opened.close_all()
+    assert [(3, 2), (4, 2), (5, 3), (6, 1)] == sorted((row[START] // SECOND, row[PACKETS]) for row in rows.tolist())
 
 
 def test_unknown_flows_close_nothing():

@@ -76,7 +76,6 @@ class IntervalAnalyser:
             arrays = opened.prepare(batch.count - batch.first, len(batch.numbers))
             self.kernel(batch.records, batch.first, batch.count, batch.flow[task.number], batch.direction[task.number],
                         batch.numbers, opened.interval_ns, *arrays, *parameters)
-            self._publish(opened.take_finished())
 
     def flush(self, now_ns: int) -> None:
         for opened in self._open:

@@ -1,7 +1,8 @@
-"""Rows under construction: one open row per flow that had something to count in its current interval.
+"""Rows under construction: an open row per flow and interval, until packet time has passed the interval.
 
-The rows lie densely, in the form they are published in; an entry per flow points to its row. So memory follows the flows
-that are active, a finished row is one copy, and closing an interval touches nothing but open rows.
+The rows lie densely, in the form they are published in; an entry per flow points to its newest row, and rows of one flow are linked
+from newer to older. So memory follows the flows that are active, closing touches nothing but open rows, and packets that come late
+(out of order, or from another interface) still find the row of their interval: a flow has one row for it, one sample.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from tmon_common.observations import Kind
 FLOW, START, END = 0, 1, 2
 """Words of the first columns of every kind counted per flow and interval (observations.counters.FLOW_INTERVAL)."""
 _FIRST_ROWS = 1024
+_OWNER, _NEWER, _OLDER = 0, 1, 2
+"""What `links` tells of a row: its flow, and the flow's next newer and next older open row, -1 if there is none."""
 
 
 class OpenRows:
@@ -24,32 +27,24 @@ class OpenRows:
 
     def __init__(self, kind: Kind, interval_ns: int, template: np.ndarray) -> None:
         self.kind, self.interval_ns, self.template = kind, interval_ns, template
-        self.rows = np.zeros((_FIRST_ROWS, kind.words), np.int64)
-        self.flow_of_row = np.zeros(_FIRST_ROWS, np.int32)
+        self.rows = np.empty((_FIRST_ROWS, kind.words), np.int64)
+        self.links = np.empty((_FIRST_ROWS, 3), np.int32)
         self.row_of_flow = np.zeros(0, np.int32)
-        self.finished = np.zeros((_FIRST_ROWS, kind.words), np.int64)
-        self.counts = np.zeros(2, np.int64)  # open rows, finished rows
+        self.count = np.zeros(1, np.int64)  # open rows
         self._interval_seen = -1
 
     def prepare(self, packets: int, entries: int) -> tuple[np.ndarray, ...]:
-        """Make room for `packets` more rows and `entries` flows; then the arrays, in the order that `row_for` takes them."""
+        """Make room for `packets` more rows and `entries` flows; then the arrays, in the order that `begin_row` takes them."""
         if len(self.row_of_flow) < entries:
             more = np.full(entries - len(self.row_of_flow), -1, np.int32)
             self.row_of_flow = np.concatenate([self.row_of_flow, more])
-        needed = int(self.counts[0]) + packets
-        if len(self.rows) < needed:
-            size, opened = max(needed, 2 * len(self.rows)), int(self.counts[0])
-            rows, flow_of_row = np.empty((size, self.kind.words), np.int64), np.empty(size, np.int32)
-            rows[:opened], flow_of_row[:opened] = self.rows[:opened], self.flow_of_row[:opened]
-            self.rows, self.flow_of_row = rows, flow_of_row
-        if len(self.finished) < packets:
-            self.finished = np.empty((packets, self.kind.words), np.int64)
-        self.counts[1] = 0
-        return self.rows, self.flow_of_row, self.row_of_flow, self.finished, self.counts, self.template
-
-    def take_finished(self) -> np.ndarray:
-        """Rows (n, words) finished by the last kernel call, a copy."""
-        return self.finished[: int(self.counts[1])].copy()
+        opened = int(self.count[0])
+        if len(self.rows) < opened + packets:
+            size = max(opened + packets, 2 * len(self.rows))
+            rows, links = np.empty((size, self.kind.words), np.int64), np.empty((size, 3), np.int32)
+            rows[:opened], links[:opened] = self.rows[:opened], self.links[:opened]
+            self.rows, self.links = rows, links
+        return self.rows, self.links, self.row_of_flow, self.count, self.template
 
     def close_until(self, now_ns: int) -> np.ndarray:
         """Rows whose interval ended at or before packet time now_ns; they are open no more."""
@@ -61,82 +56,98 @@ class OpenRows:
 
     def close_flows(self, entries: np.ndarray) -> np.ndarray:
         """Open rows of these flow entries (int32), whatever their interval."""
-        closed = np.empty((min(len(entries), int(self.counts[0])), self.kind.words), np.int64)
-        count = _close_flows(entries, self.rows, self.flow_of_row, self.row_of_flow, self.counts, closed)
-        return closed[:count]
+        closed = np.empty((int(self.count[0]), self.kind.words), np.int64)
+        return closed[: _close_flows(entries, self.rows, self.links, self.row_of_flow, self.count, closed)]
 
     def close_all(self) -> np.ndarray:
         return self._close(np.iinfo(np.int64).max)
 
     def _close(self, now_ns: int) -> np.ndarray:
-        closed = np.empty((int(self.counts[0]), self.kind.words), np.int64)
-        return closed[: _close_ended(now_ns, self.rows, self.flow_of_row, self.row_of_flow, self.counts, closed)]
+        closed = np.empty((int(self.count[0]), self.kind.words), np.int64)
+        return closed[: _close_ended(now_ns, self.rows, self.links, self.row_of_flow, self.count, closed)]
 
 
 @njit(cache=True, nogil=True)
-def _close_ended(now_ns, rows, flow_of_row, row_of_flow, counts, closed):
-    """Move the rows that ended at or before now_ns into `closed`; how many. The last open row takes the place of each."""
-    count = 0
-    row = counts[0] - 1
-    while row >= 0:
-        if rows[row, END] <= now_ns:
-            for word in range(rows.shape[1]):
-                closed[count, word] = rows[row, word]
-            count += 1
-            _take_out(row, rows, flow_of_row, row_of_flow, counts)
-        row -= 1
-    return count
+def begin_row(rows, links, row_of_flow, count, template, flow, number, time_ns, interval_ns):
+    """Position in `rows` of the row of `flow` for the interval that holds time_ns: an older open one, or one from the template.
+
+    All arrays as `OpenRows.prepare` gives them. Kernels look for themselves whether the flow's newest row will do: handing arrays
+    to a function for every packet would cost more than the rest.
+    """
+    start = time_ns - time_ns % interval_ns
+    newer = int64(-1)
+    row = int64(row_of_flow[flow])
+    while row >= 0 and rows[row, START] > start:
+        newer = row
+        row = int64(links[row, _OLDER])
+    if row >= 0 and rows[row, START] == start:
+        return row
+    new = count[0]
+    count[0] += 1
+    for word in range(rows.shape[1]):
+        rows[new, word] = template[word]
+    rows[new, FLOW] = number
+    rows[new, START] = start
+    rows[new, END] = start + interval_ns
+    links[new, _OWNER] = flow
+    links[new, _NEWER] = newer
+    links[new, _OLDER] = row
+    _point_to(new, links, row_of_flow)
+    return new
 
 
 @njit(cache=True, nogil=True)
-def _close_flows(entries, rows, flow_of_row, row_of_flow, counts, closed):
-    """As `_close_ended`, of these flows."""
-    count = 0
-    for flow in entries:
-        if flow < len(row_of_flow) and row_of_flow[flow] >= 0:
-            row = int64(row_of_flow[flow])
-            for word in range(rows.shape[1]):
-                closed[count, word] = rows[row, word]
-            count += 1
-            _take_out(row, rows, flow_of_row, row_of_flow, counts)
-    return count
+def _point_to(row, links, row_of_flow):
+    """Make the neighbours of a row, or its flow, point to it."""
+    if links[row, _NEWER] < 0:
+        row_of_flow[links[row, _OWNER]] = row
+    else:
+        links[links[row, _NEWER], _OLDER] = row
+    if links[row, _OLDER] >= 0:
+        links[links[row, _OLDER], _NEWER] = row
 
 
 @njit(cache=True, nogil=True)
-def _take_out(row, rows, flow_of_row, row_of_flow, counts):
-    last = counts[0] - 1
-    counts[0] = last
-    row_of_flow[flow_of_row[row]] = -1
+def _take_out(row, rows, links, row_of_flow, count, closed, place):
+    """Copy a row to closed[place] and end it; the last open row takes its place."""
+    for word in range(rows.shape[1]):
+        closed[place, word] = rows[row, word]
+    newer, older = links[row, _NEWER], links[row, _OLDER]
+    if newer < 0:
+        row_of_flow[links[row, _OWNER]] = older
+    else:
+        links[newer, _OLDER] = older
+    if older >= 0:
+        links[older, _NEWER] = newer
+    last = count[0] - 1
+    count[0] = last
     if row != last:
         for word in range(rows.shape[1]):
             rows[row, word] = rows[last, word]
-        flow_of_row[row] = flow_of_row[last]
-        row_of_flow[flow_of_row[row]] = row
+        for link in range(3):
+            links[row, link] = links[last, link]
+        _point_to(row, links, row_of_flow)
 
 
 @njit(cache=True, nogil=True)
-def begin_row(rows, flow_of_row, row_of_flow, finished, counts, template, flow, number, time_ns, interval_ns):
-    """Position in `rows` of a row of `flow`, fresh from the template, for the interval that holds time_ns.
+def _close_ended(now_ns, rows, links, row_of_flow, count, closed):
+    """Move the rows that ended at or before now_ns into `closed`; how many."""
+    done = 0
+    row = count[0] - 1
+    while row >= 0:  # from the end: the row that moves into a gap has been looked at
+        if rows[row, END] <= now_ns:
+            _take_out(row, rows, links, row_of_flow, count, closed, done)
+            done += 1
+        row -= 1
+    return done
 
-    An open row of the flow, of another interval then, is finished first. All arrays as `OpenRows.prepare` gives them. Kernels
-    look for themselves whether the open row will do: handing arrays to a function for every packet would cost more than the rest.
-    """
-    row = int64(row_of_flow[flow])
-    words = rows.shape[1]
-    if row >= 0:
-        done = counts[1]
-        for word in range(words):
-            finished[done, word] = rows[row, word]
-        counts[1] += 1
-    else:
-        row = counts[0]
-        counts[0] += 1
-        row_of_flow[flow] = row
-        flow_of_row[row] = flow
-    for word in range(words):
-        rows[row, word] = template[word]
-    start = time_ns - time_ns % interval_ns
-    rows[row, FLOW] = number
-    rows[row, START] = start
-    rows[row, END] = start + interval_ns
-    return row
+
+@njit(cache=True, nogil=True)
+def _close_flows(entries, rows, links, row_of_flow, count, closed):
+    """Move every open row of these flows into `closed`; how many."""
+    done = 0
+    for flow in entries:
+        while flow < len(row_of_flow) and row_of_flow[flow] >= 0:
+            _take_out(int64(row_of_flow[flow]), rows, links, row_of_flow, count, closed, done)
+            done += 1
+    return done

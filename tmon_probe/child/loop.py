@@ -8,57 +8,75 @@ import select
 from collections.abc import Callable
 
 from tmon_common.clock import Clock
+from tmon_common.increase import Increase
 from tmon_common.observations import Rows
 from tmon_common.stats import Statistics
 from tmon_probe.child.chain import MAX_BATCH, Chain
 from tmon_probe.health import CHILD
 from tmon_probe.publish.publication import Publication
+from tmon_probe.publish.publisher import Publisher
 from tmon_probe.ring import MAX_WAIT_S, Ring
 
 log = logging.getLogger(__name__)
 
 STATISTICS_EVERY_NS = 100_000_000
+LATE_NS = 1_000_000_000
+"""Packets that come so much out of order still count in the interval they belong to."""
+SILENCE_NS = 5_000_000_000
+"""A wait for acknowledgements that is worth telling."""
 
 
 class Child:
-    """make_chain gets the function that takes finished rows. patience_ns: how long the last PDUs wait for acknowledgements.
+    """make_chain gets the function that takes finished rows.
 
-    father: process whose death ends the ring; by default the parent, which may have died before this is asked.
+    lossless    a replay: hold back while the queues are half full; else (live) the queues give up their least precious rows
+    hurry_ns    how long acknowledgements are waited for once somebody waits for the end; before that, `final_timeout` counts
+    father      process whose death ends the ring; by default the parent, which may have died before this is asked.
     The clock is asked for monotonic time: publication lives on wall time, analyses on packet time.
     """
 
     def __init__(self, ring: Ring, make_chain: Callable[[Callable[[Rows], None]], Chain], publication: Publication,
-                 statistics: Statistics, clock: Clock, patience_ns: int, father: int | None = None) -> None:
-        self._ring, self._publication, self._clock, self._patience_ns = ring, publication, clock, patience_ns
+                 statistics: Statistics, clock: Clock, *, lossless: bool, hurry_ns: int, father: int | None = None) -> None:
+        self._ring, self._publication, self._clock, self._hurry_ns = ring, publication, clock, hurry_ns
+        self._lossless = lossless
         self._numbers, self._index = statistics.numbers, statistics.index
         self._rows = 0
         self._next_statistics_ns = 0
+        self._acknowledged, self._acknowledged_ns = -1, clock.monotonic_ns()
+        self._silence = Increase(clock)
+        self._given_up = Increase(clock)
         self._father = father or os.getppid()
         self._chain = make_chain(self._take)
 
     def run(self) -> bool:
         """Until the ring has ended and everything is delivered. False if something could not be."""
         while True:
-            ended = self._ring.ended or os.getppid() != self._father
+            ended = self._ring.ended or self._orphaned()
             watermark_ns = self._ring.watermark_ns
-            span = self._ring.filled()
-            if span.count and self._publication.accepts():
+            waiting, span = self._ring.fill, self._ring.filled()
+            if span.count and (not self._lossless or self._publication.accepts()):
                 count = min(span.count, MAX_BATCH)
                 records = self._ring.records[span.start : span.start + count]
                 self._chain.process(records)
-                reached_ns = min(watermark_ns, int(records["time_ns"][-1])) if count < span.count else watermark_ns
+                reached_ns = watermark_ns if count == waiting else min(watermark_ns, int(records["time_ns"][-1]))
                 self._ring.release(count)
-                self._chain.flush(reached_ns)
+                self._chain.flush(reached_ns - LATE_NS)
             elif span.count:
+                if self._out_of_patience():
+                    log.error("%d packets in the ring are given up: the collectors take nothing", waiting)
+                    break
                 self._wait_for_acknowledgements()
             elif ended:
                 break
             else:
-                self._chain.flush(watermark_ns)
+                self._chain.flush(watermark_ns - LATE_NS)
                 self._ring.wait_for_data(self._until_timer_s(), tuple(self._publication.filenos()))
             self._poll()
         self._chain.finish()
         return self._deliver()
+
+    def _orphaned(self) -> bool:
+        return os.getppid() != self._father
 
     def _take(self, rows: Rows) -> None:
         self._rows += len(rows)
@@ -72,29 +90,36 @@ class Child:
             self._update_statistics()
 
     def _deliver(self) -> bool:
-        """Send what is left. Gives up when nothing was acknowledged for `patience_ns`."""
+        """Send what is left, until it is acknowledged or out of patience."""
         self._publication.flush(self._clock.monotonic_ns())
-        acknowledged, since_ns = -1, self._clock.monotonic_ns()
-        while not self._publication.idle:
-            self._publication.poll(self._clock.monotonic_ns())
-            now_ns = self._clock.monotonic_ns()
-            total = sum(p.statistics.acked for p in self._publication.publishers)
-            if total != acknowledged:
-                acknowledged, since_ns = total, now_ns
-            elif now_ns - since_ns > self._patience_ns:
-                break
+        while not self._publication.idle and not self._out_of_patience():
+            self._poll()
             self._wait_for_acknowledgements()
-            self._update_statistics()
         self._update_statistics()
         delivered = True
         for publisher in self._publication.publishers:
-            lost = publisher.statistics.given_up.total() + publisher.statistics.unfit.total()
+            lost = _given_up(publisher)
             if publisher.waiting or lost:
                 delivered = False
                 p = publisher.parameters
                 log.error("collector %s at %s port %d: %d PDUs not acknowledged and %d rows given up; is the collector running and "
                           "its spool writable?", p.collector, p.address, p.port, publisher.waiting, lost)
         return delivered
+
+    def _out_of_patience(self) -> bool:
+        """Nothing has been acknowledged for too long: the final timeout, or less when the end is waited for."""
+        now_ns = self._clock.monotonic_ns()
+        total = sum(p.statistics.acked for p in self._publication.publishers)
+        if total != self._acknowledged:
+            self._acknowledged, self._acknowledged_ns = total, now_ns
+        silent_ns = now_ns - self._acknowledged_ns
+        if silent_ns > SILENCE_NS and self._silence.told(silent_ns):
+            names = ", ".join(f"{p.parameters.collector} at {p.parameters.address} port {p.parameters.port}"
+                              for p in self._publication.publishers if not p.idle)
+            log.warning("nothing is acknowledged by collector %s; is it running and its spool writable? Still trying", names)
+        hurried = self._ring.hurried or self._orphaned()
+        patience_ns = self._hurry_ns if hurried else max(p.parameters.final_timeout_ns for p in self._publication.publishers)
+        return silent_ns > patience_ns
 
     def _wait_for_acknowledgements(self) -> None:
         filenos = self._publication.filenos()
@@ -109,10 +134,18 @@ class Child:
     def _update_statistics(self) -> None:
         registry = self._chain.registry
         publishers = self._publication.publishers
+        given_up = sum(map(_given_up, publishers))
+        if rows := self._given_up.told(given_up):
+            log.warning("%d rows given up: the queues to the collectors are full or their time is over", rows)
         values = (
             len(registry), registry.created, registry.expired, registry.evicted, self._rows,
             sum(p.statistics.pdus_sent for p in publishers), sum(p.statistics.retries for p in publishers),
             sum(p.statistics.acked for p in publishers), sum(p.waiting for p in publishers),
-            sum(p.statistics.given_up.total() + p.statistics.unfit.total() for p in publishers), self._ring.watermark_ns)
+            given_up, self._ring.watermark_ns)
         for name, value in zip(CHILD, values, strict=True):
             self._numbers[self._index[name]] = value
+
+
+def _given_up(publisher: Publisher) -> int:
+    """Rows that will never reach the collector."""
+    return publisher.statistics.given_up.total() + publisher.statistics.unfit.total()

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from tmon_common.clock import Clock
+from tmon_common.increase import Increase
 from tmon_common.stats import Statistics
 from tmon_probe.father import counts
 from tmon_probe.father.capture.batch import Batch, Source
@@ -39,6 +40,7 @@ class Father:
         self._numbers[self._at["ring_slots"]] = ring.slots
         self._reached_ns = [0] * len(sources)  # packet time of each source
         self._next_statistics_ns = 0
+        self._drops = Increase(clock)
 
     def run(self) -> None:
         unfinished = list(range(len(self._sources)))
@@ -57,6 +59,8 @@ class Father:
             if now_ns >= self._next_statistics_ns:
                 self._next_statistics_ns = now_ns + STATISTICS_EVERY_NS
                 self._update_statistics()
+                for source in self._sources:
+                    self._collect_warnings(source)
             if not progressed and unfinished:
                 self._ring.publish(0, self._watermark(unfinished))
                 self._wait(unfinished)
@@ -66,9 +70,11 @@ class Father:
         self._ring.end()
 
     def _turn(self, unfinished: list[int]) -> list[int]:
-        """Which sources are read next: every live one; of recordings the one that is behind in packet time."""
+        """Which sources are read next: every live or paced one; of other recordings the one behind in packet time."""
         live = [n for n in unfinished if self._sources[n].live]
         recorded = [n for n in unfinished if not self._sources[n].live]
+        if any(self._sources[n].paced for n in recorded):
+            return live + recorded
         if recorded:
             live.append(min(recorded, key=self._reached_ns.__getitem__))
         return live
@@ -104,13 +110,16 @@ class Father:
 
     def _wait(self, unfinished: list[int]) -> None:
         filenos = [f for n in unfinished if (f := self._sources[n].fileno()) >= 0]
-        paced = any(not self._sources[n].live for n in unfinished)
+        paced = any(self._sources[n].paced for n in unfinished)
         select.select(filenos, [], [], PACED_WAIT_S if paced else IDLE_WAIT_S)
 
     def _update_statistics(self) -> None:
         progress = [s.progress() for s in self._sources]
+        drops = sum(s.dropped() for s in self._sources)
+        if lost := self._drops.told(drops):
+            log.warning("%d packets dropped by the kernel: more came than this probe could read", lost)
         filled = self._ring.fill
-        for name, value in (("kernel_drops", sum(s.dropped() for s in self._sources)),
+        for name, value in (("kernel_drops", drops),
                             ("read_octets", sum(p[0] for p in progress)), ("total_octets", sum(p[1] for p in progress)),
                             ("ring_filled", filled),
                             ("ring_high_water", max(filled, int(self._numbers[self._at["ring_high_water"]])))):

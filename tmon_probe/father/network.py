@@ -10,6 +10,8 @@ from tmon_probe.father.link import ETHERTYPE_IPV4, IP_BY_VERSION
 GOOD = 0
 NO_TRANSPORT = -1  # where `dissect_ip` found no transport header
 MAX_EXTENSION_HEADERS = 16
+MAX_OFFLOADED = 1 << 20
+"""Octets that a packet without a length of its own may have (left out by segmentation offload, or a jumbogram)."""
 TCP, UDP, ICMP, ICMPV6, SCTP, DCCP, UDP_LITE = 6, 17, 1, 58, 132, 33, 136
 
 _HAS_PORTS, _HAS_ICMP, _HAS_TCP, _HAS_UDP = r.HAS_PORTS, r.HAS_ICMP, r.HAS_TCP, r.HAS_UDP
@@ -61,7 +63,7 @@ def _ipv4(data, at, end, wire_end, record):
     total = be16(data, at + 2)
     if total == 0:  # left to the NIC by segmentation offload
         total = wire_end - at
-    if header < 20 or total < header:
+    if header < 20 or total < header or total > MAX_OFFLOADED:
         return _LENGTH, NO_TRANSPORT, end
     word = be16(data, at + 6)
     flags = 0
@@ -101,6 +103,8 @@ def _ipv6(data, at, end, wire_end, record):
         jumbo = following == 0 and at + 44 <= end and data[at + 42] == 0xC2
         if jumbo or following in (TCP, UDP):
             payload = max(wire_end - at - 40, 0)
+            if payload > MAX_OFFLOADED:
+                return _LENGTH, NO_TRANSPORT, end
     record.tos = ((data[at] & 0x0F) << 4) | (data[at + 1] >> 4)
     record.ttl = data[at + 7]
     record.ip_octets = 40 + payload

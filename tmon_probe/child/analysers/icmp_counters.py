@@ -16,8 +16,7 @@ _QUOTED, _HAS_ICMP = r.QUOTED, r.HAS_ICMP
 
 
 @njit(cache=True, nogil=True)
-def _kernel(records, first, count, flow, direction, numbers, interval_ns, rows, flow_of_row, row_of_flow, finished, counts,
-            template, class_bit):
+def _kernel(records, first, count, flow, direction, numbers, interval_ns, rows, links, row_of_flow, opened, template, class_bit):
     for i in range(first, count):
         f = flow[i]
         record = records[i]
@@ -33,7 +32,7 @@ def _kernel(records, first, count, flow, direction, numbers, interval_ns, rows, 
             continue
         row = int64(row_of_flow[f])
         if row < 0 or not rows[row, START] <= record.time_ns < rows[row, END]:
-            row = begin_row(rows, flow_of_row, row_of_flow, finished, counts, template, f, numbers[f], record.time_ns, interval_ns)
+            row = begin_row(rows, links, row_of_flow, opened, template, f, numbers[f], record.time_ns, interval_ns)
         way = direction[i]
         rows[row, _MESSAGES + way] += 1
         rows[row, (_column_v4(kind, code) if record.ip_version == 4 else _column_v6(kind)) + way] += 1

@@ -14,8 +14,7 @@ _QUOTED = r.QUOTED
 
 
 @njit(cache=True, nogil=True)
-def _kernel(records, first, count, flow, direction, numbers, interval_ns, rows, flow_of_row, row_of_flow, finished, counts,
-            template, bounds):
+def _kernel(records, first, count, flow, direction, numbers, interval_ns, rows, links, row_of_flow, opened, template, bounds):
     for i in range(first, count):
         f = flow[i]
         record = records[i]
@@ -23,7 +22,7 @@ def _kernel(records, first, count, flow, direction, numbers, interval_ns, rows, 
             continue
         row = int64(row_of_flow[f])
         if row < 0 or not rows[row, START] <= record.time_ns < rows[row, END]:
-            row = begin_row(rows, flow_of_row, row_of_flow, finished, counts, template, f, numbers[f], record.time_ns, interval_ns)
+            row = begin_row(rows, links, row_of_flow, opened, template, f, numbers[f], record.time_ns, interval_ns)
         way = int(direction[i])
         size = int(record.ip_octets)
         if rows[row, _POPULATION + way] == 0:

@@ -15,8 +15,7 @@ _QUOTED, _HAS_TCP = r.QUOTED, r.HAS_TCP
 
 
 @njit(cache=True, nogil=True)
-def _kernel(records, first, count, flow, direction, numbers, interval_ns, rows, flow_of_row, row_of_flow, finished, counts,
-            template):
+def _kernel(records, first, count, flow, direction, numbers, interval_ns, rows, links, row_of_flow, opened, template):
     for i in range(first, count):
         f = flow[i]
         record = records[i]
@@ -24,7 +23,7 @@ def _kernel(records, first, count, flow, direction, numbers, interval_ns, rows, 
             continue
         row = int64(row_of_flow[f])
         if row < 0 or not rows[row, START] <= record.time_ns < rows[row, END]:
-            row = begin_row(rows, flow_of_row, row_of_flow, finished, counts, template, f, numbers[f], record.time_ns, interval_ns)
+            row = begin_row(rows, links, row_of_flow, opened, template, f, numbers[f], record.time_ns, interval_ns)
         way = direction[i]
         flags = record.tcp_flags
         rows[row, _SEGMENTS + way] += 1

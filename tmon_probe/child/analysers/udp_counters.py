@@ -13,8 +13,7 @@ _QUOTED, _HAS_UDP, _NO_CHECKSUM = r.QUOTED, r.HAS_UDP, r.NO_CHECKSUM
 
 
 @njit(cache=True, nogil=True)
-def _kernel(records, first, count, flow, direction, numbers, interval_ns, rows, flow_of_row, row_of_flow, finished, counts,
-            template):
+def _kernel(records, first, count, flow, direction, numbers, interval_ns, rows, links, row_of_flow, opened, template):
     for i in range(first, count):
         f = flow[i]
         record = records[i]
@@ -22,7 +21,7 @@ def _kernel(records, first, count, flow, direction, numbers, interval_ns, rows, 
             continue
         row = int64(row_of_flow[f])
         if row < 0 or not rows[row, START] <= record.time_ns < rows[row, END]:
-            row = begin_row(rows, flow_of_row, row_of_flow, finished, counts, template, f, numbers[f], record.time_ns, interval_ns)
+            row = begin_row(rows, links, row_of_flow, opened, template, f, numbers[f], record.time_ns, interval_ns)
         way = direction[i]
         rows[row, _DATAGRAMS + way] += 1
         rows[row, _PAYLOAD + way] += record.payload_octets

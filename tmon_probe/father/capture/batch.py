@@ -48,10 +48,12 @@ class Source(Protocol):
     """A capture source of one interface of the probe.
 
     live        packets are lost when nobody reads them; else the source waits (replay)
+    paced       a recording whose packets come at the pace they were recorded at
     finished    nothing more will come
     """
 
     live: bool
+    paced: bool
 
     def next_batch(self) -> Batch | None:
         """The next packets, or None when there are none now (live) or any more (`finished`)."""

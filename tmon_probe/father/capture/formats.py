@@ -55,6 +55,10 @@ class PcapngFormat:
         """int64 (interfaces, 4)."""
         return np.array(self._clocks, np.int64).reshape(-1, 4)
 
+    def block_octets(self, window: Window) -> int:
+        """Total length of the block at the window's start."""
+        return struct.unpack(">I" if self.big else "<I", bytes(window.data[window.start + 4 : window.start + 8]))[0]
+
     def read_block(self, window: Window) -> bool:
         """Take in the section header or interface description at the window's start and step over it.
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+import time
+from collections.abc import Callable
 from contextlib import suppress
 
 import numpy as np
@@ -13,6 +15,7 @@ from tmon_probe.father.capture.batch import BATCH_PACKETS, Batch, CaptureError
 from tmon_probe.father.capture.linktypes import SUPPORTED, describe
 
 READ_TIMEOUT_MS = 10
+RETRY_NS = 5_000_000_000
 _NO_SUCH_DEVICE, _NOT_UP, _NOT_PERMITTED = -5, -9, (-8, -11)  # PCAP_ERROR_..., pcap/pcap.h
 _META = np.dtype([("seconds", "=u4"), ("microseconds", "=u4"), ("offset", "=u4"), ("captured", "=u4")])
 
@@ -21,39 +24,29 @@ class LibpcapDevice:
     """Source over a device. Times have microsecond resolution; a packet longer than the snap length shows as that long.
 
     CaptureError at construction if the device does not exist, may not be opened, or the BPF filter is wrong.
+    A device that goes away later is tried again every few seconds: it may come back.
     """
 
     live = True
+    paced = False
     finished = False
 
-    def __init__(self, interface: Interface) -> None:
-        self._name = interface.device
-        try:
-            handle = pcapy.create(interface.device)
-            handle.set_snaplen(interface.snaplen)
-            handle.set_promisc(interface.promiscuous)
-            handle.set_timeout(READ_TIMEOUT_MS)
-            handle.set_buffer_size(min(interface.buffer_octets, 2**31 - 1))
-            status = handle.activate()
-        except pcapy.PcapError as error:
-            raise CaptureError(f"{_where(interface)} cannot be opened: {error}") from None
-        if status < 0:
-            raise CaptureError(_explain(interface, status))
-        if interface.bpf:
-            try:
-                handle.setfilter(interface.bpf)
-            except pcapy.PcapError as error:
-                raise CaptureError(f"interface {interface.name}: the BPF filter '{interface.bpf}' is not valid: {error}") from None
-        handle.setnonblock(1)
-        link_type = handle.datalink()
-        if link_type not in SUPPORTED:
-            raise CaptureError(f"interface {interface.name}: device {interface.device} has link type {describe({link_type})}, "
-                               f"which is not supported; supported are {describe(set(SUPPORTED))}")
-        self._handle = handle
-        self._batch = Batch.empty(np.empty(0, np.uint8), (link_type,))
+    def __init__(self, interface: Interface, clock: Callable[[], int] = time.monotonic_ns) -> None:
+        self._interface, self._clock = interface, clock
+        self._handle: pcapy.Reader | None = _open(interface)
+        self._batch = Batch.empty(np.empty(0, np.uint8), (self._handle.datalink(),))
+        self._warnings: list[str] = []
+        self._dropped_before = 0  # by handles that are closed
+        self._try_again_ns = 0
 
     def next_batch(self) -> Batch | None:
-        octets, packed = self._handle.next_batch(BATCH_PACKETS)
+        if self._handle is None and not self._reopen():
+            return None
+        try:
+            octets, packed = self._handle.next_batch(BATCH_PACKETS)
+        except pcapy.PcapError as error:
+            self._lose(str(error))
+            return None
         if not packed:
             return None
         meta = np.frombuffer(packed, _META)
@@ -67,24 +60,77 @@ class LibpcapDevice:
         return batch
 
     def fileno(self) -> int:
-        return self._handle.getfd()
+        return -1 if self._handle is None else self._handle.getfd()
 
     def dropped(self) -> int:
+        return self._dropped_before + self._dropped_now()
+
+    def progress(self) -> tuple[int, int]:
+        return 0, 0
+
+    def warnings(self) -> list[str]:
+        given, self._warnings = self._warnings, []
+        return given
+
+    def close(self) -> None:
+        if self._handle is not None:
+            with suppress(pcapy.PcapError):
+                self._handle.close()
+            self._handle = None
+
+    def _dropped_now(self) -> int:
+        if self._handle is None:
+            return 0
         try:
             # The third number also holds frames that no protocol wanted after they had been captured.
             return self._handle.stats()[1]
         except pcapy.PcapError:  # the device is gone
             return 0
 
-    def progress(self) -> tuple[int, int]:
-        return 0, 0
+    def _lose(self, error: str) -> None:
+        self._warnings.append(f"{_where(self._interface)}: {error}; trying again every {RETRY_NS // 1_000_000_000} s")
+        self._dropped_before += self._dropped_now()
+        self.close()
+        self._try_again_ns = self._clock() + RETRY_NS
 
-    def warnings(self) -> list[str]:
-        return []
+    def _reopen(self) -> bool:
+        now_ns = self._clock()
+        if now_ns < self._try_again_ns:
+            return False
+        self._try_again_ns = now_ns + RETRY_NS
+        try:
+            self._handle = _open(self._interface)
+        except CaptureError:
+            return False
+        self._batch.link_types[:] = self._handle.datalink()
+        self._warnings.append(f"{_where(self._interface)} is back")
+        return True
 
-    def close(self) -> None:
-        with suppress(pcapy.PcapError):
-            self._handle.close()
+
+def _open(interface: Interface) -> pcapy.Reader:
+    """An activated handle. CaptureError if that cannot be."""
+    try:
+        handle = pcapy.create(interface.device)
+        handle.set_snaplen(interface.snaplen)
+        handle.set_promisc(interface.promiscuous)
+        handle.set_timeout(READ_TIMEOUT_MS)
+        handle.set_buffer_size(min(interface.buffer_octets, 2**31 - 1))
+        status = handle.activate()
+    except pcapy.PcapError as error:
+        raise CaptureError(f"{_where(interface)} cannot be opened: {error}") from None
+    if status < 0:
+        raise CaptureError(_explain(interface, status))
+    if interface.bpf:
+        try:
+            handle.setfilter(interface.bpf)
+        except pcapy.PcapError as error:
+            raise CaptureError(f"interface {interface.name}: the BPF filter '{interface.bpf}' is not valid: {error}") from None
+    handle.setnonblock(1)
+    link_type = handle.datalink()
+    if link_type not in SUPPORTED:
+        raise CaptureError(f"interface {interface.name}: device {interface.device} has link type {describe({link_type})}, "
+                           f"which is not supported; supported are {describe(set(SUPPORTED))}")
+    return handle
 
 
 def _where(interface: Interface) -> str:

@@ -26,6 +26,7 @@ class Replay:
     def __init__(self, files: tuple[Path, ...], paced_by: Callable[[], int] | None = None, *, bpf: str = "",
                  interface: str = "") -> None:
         self.live = False
+        self.paced = paced_by is not None
         self.finished = False
         self._files, self._clock = files, paced_by
         self._filter = CaptureFilter(interface, bpf) if bpf else None
@@ -139,7 +140,7 @@ class Replay:
             if batch.count:
                 last_ns = int(batch.times_ns[batch.count - 1])
                 yield self._passed(batch)
-            if why != walk.SPECIAL_BLOCK and not self._go_on(window, why):
+            if why != walk.SPECIAL_BLOCK and not self._go_on(window, why, shape):
                 return
 
     def _choose_programs(self, shape: PcapFormat | PcapngFormat) -> None:
@@ -152,7 +153,7 @@ class Replay:
             self._filter.apply(batch)
         return batch
 
-    def _go_on(self, window: Window, why: int) -> bool:
+    def _go_on(self, window: Window, why: int, shape: PcapngFormat | None = None) -> bool:
         """After a walk stopped for `why`: True if there is more to walk (the window has been refilled where needed)."""
         if why == walk.BATCH_FULL:
             return True
@@ -161,6 +162,12 @@ class Replay:
             self._warnings.append(f"{window.path}: damaged at octet {position} (a record with impossible lengths); "
                                   "everything before was measured")
             return False
+        if why == walk.LARGE_BLOCK and shape:
+            missing = window.skip(shape.block_octets(window))
+            if missing:
+                self._warnings.append(f"{window.path}: cut in the block at octet {position}: {missing} octets are missing; "
+                                      "everything before was measured")
+            return not missing
         if not window.at_end:
             window.refill()
             return True

@@ -9,6 +9,7 @@ from tmon_probe.father.capture.formats import MAX_FRAME_OCTETS, PCAPNG_INTERFACE
 BATCH_FULL = 0
 NEED_MORE = 1  # the next record is not whole in the window
 CORRUPT = 2  # the next record cannot be: implausible lengths
+LARGE_BLOCK = 4  # pcapng: a block that is no packet and larger than the window, for Python to skip
 SPECIAL_BLOCK = 3  # pcapng: a section header or interface description, for Python to read
 
 SECOND = 1_000_000_000
@@ -62,8 +63,10 @@ def walk_pcapng(data, start, end, big, clocks, last_ns, offsets, captured, wire,
         if block in (PCAPNG_SECTION, PCAPNG_INTERFACE):
             return n, at, SPECIAL_BLOCK
         length = u32(data, at + 4, big)
-        if length < 12 or length & 3 != 0 or length > len(data):
+        if length < 12 or length & 3 != 0:
             return n, at, CORRUPT
+        if length > len(data):
+            return n, at, CORRUPT if block in (PCAPNG_PACKET, PCAPNG_SIMPLE, PCAPNG_ENHANCED) else LARGE_BLOCK
         if at + length > end:
             return n, at, NEED_MORE
         if u32(data, at + length - 4, big) != length:

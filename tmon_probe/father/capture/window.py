@@ -67,6 +67,16 @@ class Window:
                 break
             self.end += got
 
+    def skip(self, octets: int) -> int:
+        """Step over so many octets, reading as needed. Returns how many were missing at the end of the file."""
+        while True:
+            step = min(octets, self.end - self.start)
+            self.start += step
+            octets -= step
+            if not octets or self.at_end:
+                return octets
+            self.refill()
+
     def read_octets(self) -> int:
         """Octets of the file on disk read so far (of a gzip file: compressed ones)."""
         try:
