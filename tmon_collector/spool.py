@@ -10,7 +10,7 @@ from collections import Counter
 from pathlib import Path
 
 from tmon_collector.csv_text import csv_header
-from tmon_collector.spool_file import PART, SpoolFile, recover
+from tmon_collector.spool_file import MODE, PART, SpoolFile, recover
 from tmon_common.clock import Clock
 from tmon_common.config.model import Collector
 from tmon_common.observations import Kind
@@ -50,6 +50,7 @@ class Spool:
         self._files: dict[str, SpoolFile] = {}
         self._trouble_told_ns: int | None = None
         self._in_trouble: set[str] = set()
+        self._recovery_due = False  # trouble was told, its end not yet
         self._lock = self._open()
         for part in sorted(self._directory.glob(f"*.{collector.name}.*.csv{PART}")):
             if part.name.split(".", 1)[1].rsplit(".", 3)[0] == collector.name:
@@ -120,11 +121,15 @@ class Spool:
             if not directory.exists():
                 directory.mkdir()
                 logger.info("made the spool directory %s", directory)
-            lock = os.open(directory / f".{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+            path = directory / f".{name}.lock"
+            lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, MODE)
         except FileNotFoundError:
             msg = f"spool {directory}: {directory.parent} does not exist; create it, or correct spool= of collector {name}"
             raise SpoolError(msg) from None
         except OSError as error:
+            if error.errno == errno.ELOOP:
+                msg = f"spool {directory}: {path} is a symbolic link; remove it (and see who may write there)"
+                raise SpoolError(msg) from None
             msg = f"spool {directory}: cannot be written ({error.strerror}); give user {os.geteuid()} write permission there"
             raise SpoolError(msg) from error
         try:
@@ -159,12 +164,13 @@ class Spool:
         now_ns = self._clock.monotonic_ns()
         if self._trouble_told_ns is None or now_ns - self._trouble_told_ns >= REPEAT_TROUBLE_NS:
             self._trouble_told_ns = now_ns
+            self._recovery_due = True
             where = file.part if file else self._directory / f"{kind.name}.{self._collector.name}.*"
             logger.error("%s: cannot be written (%s); %s. Probes keep their observations meanwhile", where, error.strerror,
                          _CURES.get(error.errno or 0, "check that file system"))
 
     def _tell_recovery(self, kind: Kind) -> None:
         self._in_trouble.discard(kind.name)
-        if not self._in_trouble:
-            self._trouble_told_ns = None
+        if self._recovery_due and not self._in_trouble:
+            self._recovery_due = False
             logger.warning("spool %s: can be written again; probes deliver what they kept", self._directory)

@@ -35,7 +35,7 @@ class SpoolFile:
             if self.final.exists():
                 continue
             with contextlib.suppress(FileExistsError):
-                self._descriptor = os.open(self.part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, MODE)
+                self._descriptor = os.open(self.part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, MODE)
                 break
         try:
             self.append(header)
@@ -75,9 +75,10 @@ class SpoolFile:
 def recover(part: Path) -> tuple[Path | None, int]:
     """Completes the `.part` file that a killed collector left: cut behind its last whole line, then renamed.
 
-    Returns its final name (None: it held no rows, and was removed) and how many octets were cut off.
+    Returns its final name (None: it held no rows, and was removed) and how many octets were cut off. OSError when it cannot be
+    done; ELOOP for a symbolic link, which is not followed.
     """
-    with part.open("r+b") as file:
+    with os.fdopen(os.open(part, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC), "r+b") as file:
         size = file.seek(0, os.SEEK_END)
         lines_end, lines = _whole_lines(file.fileno(), size)
         if lines > 1:

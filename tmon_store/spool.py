@@ -6,11 +6,12 @@ The collector names files `<kind>.<collector>.<UTC>.csv` and gives them this nam
 from __future__ import annotations
 
 import csv
+import errno
 import fcntl
 import io
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from tmon_store.errors import StoreBusyError, StoreError
 
 LOCK_NAME = ".loader.lock"
 REJECTED_NAME = "rejected"
+MODE = 0o640
 
 
 @dataclass(frozen=True)
@@ -63,8 +65,11 @@ def spool_lock(spool: Path) -> Iterator[None]:
     """
     path = spool / LOCK_NAME
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, MODE)
     except OSError as error:
+        if error.errno == errno.ELOOP:
+            msg = f"{path}: is a symbolic link; remove it (and see who may write there)"
+            raise StoreError(msg) from None
         msg = f"{spool}: cannot lock the spool, the loader needs to write in it: {error.strerror}"
         raise StoreError(msg) from error
     try:
@@ -74,8 +79,9 @@ def spool_lock(spool: Path) -> Iterator[None]:
             holder = os.read(descriptor, 32).decode("ascii", "replace").strip()
             msg = f"{spool}: another loader is at work on this spool{f' (process {holder})' if holder else ''}"
             raise StoreBusyError(msg) from error
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, f"{os.getpid()}\n".encode())
+        with suppress(OSError):  # on a full disk the lock holds without the process number
+            os.ftruncate(descriptor, 0)
+            os.write(descriptor, f"{os.getpid()}\n".encode())
         yield
     finally:
         os.close(descriptor)
@@ -91,7 +97,10 @@ def write_rejections(spool: Path, name: str, rejections: Iterable[Rejection]) ->
     temporary = target.with_suffix(".part")
     try:
         target.parent.mkdir(exist_ok=True)
-        temporary.write_text(text.getvalue(), encoding="utf-8", errors="surrogateescape")
+        temporary.unlink(missing_ok=True)  # of a loader that was killed
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, MODE)
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape") as file:
+            file.write(text.getvalue())
         temporary.rename(target)
     except OSError as error:
         msg = f"{target}: cannot write refused rows: {error.strerror}"

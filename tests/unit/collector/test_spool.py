@@ -17,6 +17,8 @@ from tmon_common.observations import IP_COUNTERS, UDP_COUNTERS
 SECOND = 1_000_000_000
 START = 1_700_000_000 * SECOND  # 2023-11-14T22:13:20Z
 HEADER = csv_header(IP_COUNTERS)
+UMASK = os.umask(0o22)
+os.umask(UMASK)
 
 
 @pytest.fixture
@@ -183,3 +185,59 @@ def test_a_file_that_cannot_be_begun_leaves_nothing(parameters, clock, monkeypat
     assert spool.append(IP_COUNTERS, memoryview(b"a\n"))
     spool.close()
     assert len(names(parameters, "*.csv")) == 1
+
+
+def test_a_disk_full_now_and_then_is_told_once_a_minute(parameters, clock, caplog, monkeypatch):
+    """The end of a trouble does not start the minute anew; an end is told of a trouble that was told."""
+    caplog.set_level(logging.INFO)
+    spool = Spool(parameters, clock)
+    real, full = os.pwrite, [False]
+
+    def pwrite(descriptor, data, at):
+        if full[0]:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(descriptor, data, at)
+
+    monkeypatch.setattr(spool_file.os, "pwrite", pwrite)
+
+    def told():
+        return [sum(text in r.getMessage() for r in caplog.records) for text in ("cannot be written", "can be written again")]
+
+    for minute in range(2):
+        for _ in range(3):
+            for full[0] in (True, False):
+                assert spool.append(IP_COUNTERS, memoryview(b"a\n")) is not full[0]
+                clock.advance(SECOND // 100)
+        assert told() == [minute + 1, minute + 1]
+        clock.advance(REPEAT_TROUBLE_NS)
+    spool.close()
+    assert spool.failures == {"ENOSPC": 6}
+
+
+def test_links_in_the_spool_are_not_followed(parameters, clock, tmp_path, caplog):
+    """Neither as lock, nor as a file left behind: what they point to stays as it is."""
+    victim = tmp_path / "victim"
+    victim.write_bytes(HEADER + b"a\ncut")
+    parameters.spool.mkdir()
+    lock = parameters.spool / ".coll.1.lock"
+    lock.symlink_to(victim)
+    with pytest.raises(SpoolError, match=r"\.coll\.1\.lock is a symbolic link; remove it"):
+        Spool(parameters, clock)
+    lock.unlink()
+    part = parameters.spool / "ip_counters.coll.1.20231114T000000_000000Z.csv.part"
+    part.symlink_to(victim)
+    Spool(parameters, clock).close()
+    assert f"{part}: left by a collector that was killed, and cannot be completed" in caplog.text
+    assert part.is_symlink()
+    assert victim.read_bytes() == HEADER + b"a\ncut"
+    assert lock.stat().st_mode & 0o777 == 0o640 & ~UMASK
+
+
+def test_a_part_file_that_is_there_already_is_not_opened(parameters, clock, tmp_path):
+    """Not even as a link to nothing."""
+    spool = Spool(parameters, clock)
+    (parameters.spool / "ip_counters.coll.1.20231114T221320_000000Z.csv.part").symlink_to(tmp_path / "elsewhere")
+    assert spool.append(IP_COUNTERS, memoryview(b"a\n"))
+    spool.close()
+    assert not (tmp_path / "elsewhere").exists()
+    assert names(parameters, "*.csv") == ["ip_counters.coll.1.20231114T221320_000000Z-1.csv"]

@@ -187,6 +187,26 @@ def test_second_loader_is_refused(places):
     assert loaded(spool, database).rows == 1
 
 
+def test_links_in_the_spool_are_not_followed(places, tmp_path):
+    """Neither as lock, nor as the file of refused rows being written: what they point to stays as it is."""
+    from tmon_store.spool import Rejection, spool_lock, write_rejections
+
+    spool, _ = places
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    lock = spool / ".loader.lock"
+    lock.symlink_to(victim)
+    with pytest.raises(StoreError, match=r"\.loader\.lock: is a symbolic link; remove it"), spool_lock(spool):
+        pass
+    lock.unlink()
+    with spool_lock(spool):
+        assert lock.stat().st_mode & 0o007 == 0
+    (spool / "rejected").mkdir()
+    (spool / "rejected" / "a.csv.part").symlink_to(victim)
+    assert "cut" in write_rejections(spool, "a.csv", [Rejection(3, "cut")]).read_text()
+    assert victim.read_text() == "precious"
+
+
 def test_a_failed_batch_leaves_nothing(places, monkeypatch):
     """When the engine fails in the middle, neither rows nor manifest stay, and the next run loads all."""
     from tmon_store.backends.duckdb import DuckDB
