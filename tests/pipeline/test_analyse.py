@@ -221,3 +221,18 @@ def _commands() -> dict[str, bytes]:
         except OSError:  # it has ended meanwhile
             continue
     return found
+
+
+def test_only_results_of_its_own_are_replaced(demo, tmp_path):
+    """A database or configuration that this command did not write stays as it is."""
+    precious = tmp_path / "trafmon.duckdb"
+    precious.write_text("precious")
+    result = analyse(DEMO, "--out", tmp_path)
+    assert 2 == result.returncode
+    assert f"{precious} was not made by this command" in result.stderr
+    assert "precious" == precious.read_text()
+    before = (demo / "trafmon.xml").read_text()
+    result = analyse(DEMO, "--out", demo, "--config", demo / "trafmon.xml")
+    assert 2 == result.returncode
+    assert "would be written over" in result.stderr
+    assert before == (demo / "trafmon.xml").read_text()
