@@ -6,19 +6,46 @@ Exit status: 0 stopped by SIGTERM or SIGINT, everything written; 2 cannot start.
 from __future__ import annotations
 
 import argparse
+import fcntl
+import os
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
+def _port(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,5}", text) or int(text) > 65535:
+        msg = f"{text} is no port; expected 0 to 65535"
+        raise argparse.ArgumentTypeError(msg)
+    return int(text)
+
+
+def _writable_descriptor(text: str) -> int:
+    try:
+        if fcntl.fcntl(int(text), fcntl.F_GETFL) & os.O_ACCMODE != os.O_RDONLY:
+            return int(text)
+    except (OSError, ValueError, OverflowError):
+        pass  # as one that is open for reading
+    msg = f"{text} is no descriptor open for writing"
+    raise argparse.ArgumentTypeError(msg)
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="tmon_collector", description="Receive the PDUs of probes, write CSV files to the spool.")
+    parser = _Parser(prog="tmon_collector", description="Receive the PDUs of probes, write CSV files to the spool.")
     parser.add_argument("-l", dest="local", action="store_true", help="configuration in ./tmon.xml (next: ./tmon-new.xml)")
     parser.add_argument("-c", dest="current", type=Path, metavar="FILE", help="configuration (default /etc/trafMon/xml/tmon.xml)")
     parser.add_argument("-n", dest="next", type=Path, metavar="FILE", help="where the next configuration will be put")
-    parser.add_argument("--port", type=int, metavar="N", help="listen on this port instead, 0 for any that is free")
-    parser.add_argument("--ready-fd", type=int, metavar="N", help="write the port to this descriptor once it is listened on")
+    parser.add_argument("--port", type=_port, metavar="N", help="listen on this port instead, 0 for any that is free")
+    parser.add_argument("--ready-fd", type=_writable_descriptor, metavar="N",
+                        help="write the port to this descriptor once it is listened on")
     parser.add_argument("name", nargs="?", metavar="collectorName", help="which collector of the configuration this is")
     return parser.parse_args(argv)
 

@@ -9,6 +9,7 @@ import signal
 import socket
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from tmon_collector.decode import Decoding
@@ -121,10 +122,18 @@ class Collector:
 
 
 def tell_ready(port: int, ready_fd: int | None) -> None:
-    """Tells whoever started the collector that it listens: the port on ready_fd (then closed), READY=1 to systemd."""
+    """Tells whoever started the collector that it listens: the port on ready_fd (then closed), READY=1 to systemd.
+
+    That nobody reads it any more is no error.
+    """
     if ready_fd is not None:
-        os.write(ready_fd, f"{port}\n".encode())
-        os.close(ready_fd)
+        try:
+            with suppress(BrokenPipeError):
+                os.write(ready_fd, f"{port}\n".encode())
+        except OSError as error:
+            logger.warning("cannot tell the port on descriptor %d: %s", ready_fd, error.strerror)
+        finally:
+            os.close(ready_fd)
     address = os.environ.get("NOTIFY_SOCKET")
     if address:
         if address.startswith("@"):

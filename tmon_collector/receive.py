@@ -14,6 +14,7 @@ from tmon_common.pdu.header import MAX_PDU_OCTETS
 logger = logging.getLogger(__name__)
 
 MAX_RECEIVED = 512  # datagrams taken at one wake-up
+MAX_ERRORS = 16  # errors after which a wake-up ends; they may be persistent
 
 _SO_RCVBUFFORCE = 33  # asm-generic/socket.h; not limited by net.core.rmem_max, needs CAP_NET_ADMIN
 
@@ -28,7 +29,7 @@ class Receiver:
     """A UDP socket on address:port (port 0: any that is free). ListenError when there can be none.
 
     buffer_octets   asked of the kernel for datagrams that wait
-    errors          of sending, by name of the system's error
+    errors          by name of the system's error
     """
 
     def __init__(self, address: str, port: int, buffer_octets: int) -> None:
@@ -67,15 +68,16 @@ class Receiver:
         return self._socket.fileno()
 
     def received(self) -> list[tuple[bytes, Address]]:
-        """Datagrams that are there and where they come from, at most MAX_RECEIVED."""
+        """Datagrams that are there and where they come from, at most MAX_RECEIVED; after MAX_ERRORS, those taken so far."""
         datagrams: list[tuple[bytes, Address]] = []
-        receive = self._socket.recvfrom
-        while len(datagrams) < MAX_RECEIVED:
+        receive, errors = self._socket.recvfrom, 0
+        while len(datagrams) < MAX_RECEIVED and errors < MAX_ERRORS:
             try:
                 datagrams.append(receive(MAX_PDU_OCTETS + 1))
             except BlockingIOError:
                 break
             except OSError as error:
+                errors += 1
                 self._count(error)
         return datagrams
 
@@ -91,4 +93,7 @@ class Receiver:
         self._socket.close()
 
     def _count(self, error: OSError) -> None:
-        self.errors[errno.errorcode.get(error.errno or 0, str(error.errno))] += 1
+        name = errno.errorcode.get(error.errno or 0, str(error.errno))
+        self.errors[name] += 1
+        if self.errors[name] == 1:
+            logger.warning("%s port %d: %s (counted, told once)", self.address, self.port, error.strerror)

@@ -1,5 +1,7 @@
 """tmon_collector as a program: from the socket to complete files."""
 
+import os
+import re
 import signal
 import subprocess
 import sys
@@ -7,7 +9,7 @@ import time
 
 import pytest
 
-from tests.pipeline.collector_process import LIMIT_S, ROOT, CollectorProcess, Hand
+from tests.pipeline.collector_process import CONFIGURATION, LIMIT_S, ROOT, CollectorProcess, Hand
 from tests.unit.collector.make import SEAL, pdu_of
 from tmon_collector.csv_text import csv_header
 from tmon_common.config.model import Publication as Parameters
@@ -101,6 +103,41 @@ def test_bad_configuration(tmp_path):
     assert "nonsense" in ended.stderr
     assert "rubbish" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(("option", "value", "message"), [
+    ("--port", "99999", "99999 is no port; expected 0 to 65535"),
+    ("--port", "-1", "-1 is no port; expected 0 to 65535"),
+    ("--port", "http", "http is no port; expected 0 to 65535"),
+    ("--ready-fd", "99", "99 is no descriptor open for writing"),
+    ("--ready-fd", "-1", "-1 is no descriptor open for writing"),
+    ("--ready-fd", str(1 << 70), f"{1 << 70} is no descriptor open for writing"),
+    ("--ready-fd", "0", "0 is no descriptor open for writing"),
+])
+def test_bad_options(option, value, message):
+    """One line that says what was expected, exit status 2, no traceback."""
+    ended = subprocess.run([sys.executable, "-m", "tmon_collector", f"{option}={value}"], cwd=ROOT, input="",
+                           capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 2
+    assert ended.stderr == f"tmon_collector: argument {option}: {message}\n"
+
+
+def test_whoever_started_the_collector_has_gone(tmp_path):
+    """It collects all the same."""
+    (tmp_path / "tmon.xml").write_text(CONFIGURATION.format(spool=tmp_path / "spool"))
+    end, told = os.pipe()
+    os.close(end)
+    command = [sys.executable, "-m", "tmon_collector", "-l", "--port", "0", "--ready-fd", str(told)]
+    with subprocess.Popen(command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, pass_fds=[told],
+                          stderr=subprocess.PIPE, text=True) as started:
+        os.close(told)
+        line = next(line for line in started.stderr if "listening on" in line)
+        with Hand(int(re.search(r"port (\d+)", line)[1])) as hand:
+            hand.send(pdu_of(0, [1]))
+            hand.wait_for(0)
+        started.terminate()
+        assert "Traceback" not in started.stderr.read()
+    assert started.returncode == 0
 
 
 @pytest.mark.parametrize("loss", [0, 3])

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 logger = logging.getLogger(__name__)
 
 MAX_RECEIVED = 256  # answers taken at once
+MAX_ERRORS = 16  # errors after which no more answers are asked for; they may be persistent
 SEND_BUFFER_OCTETS = 1 << 20
 RESOLVE_AGAIN_NS = 30_000_000_000  # after a host name could not be resolved
 
@@ -58,14 +59,16 @@ class Sender:
                     return
 
     def received(self) -> list[bytes]:
-        """Answers that are there, at most MAX_RECEIVED."""
+        """Answers that are there, at most MAX_RECEIVED; after MAX_ERRORS, those taken so far."""
         datagrams: list[bytes] = []
-        while self._socket and len(datagrams) < MAX_RECEIVED:
+        errors = 0
+        while self._socket and len(datagrams) < MAX_RECEIVED and errors < MAX_ERRORS:
             try:
                 datagrams.append(self._socket.recv(65535))
             except BlockingIOError:
                 break
             except OSError as error:  # an ICMP error for what was sent before
+                errors += 1
                 self._count(error)
         return datagrams
 

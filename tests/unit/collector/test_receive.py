@@ -1,5 +1,6 @@
 """The collector's socket, and how it tells that it is ready."""
 
+import errno
 import os
 import select
 import socket
@@ -7,10 +8,11 @@ import socket
 import pytest
 
 from tmon_collector.collector import tell_ready
-from tmon_collector.receive import MAX_RECEIVED, ListenError, Receiver
+from tmon_collector.receive import MAX_ERRORS, MAX_RECEIVED, ListenError, Receiver
 from tmon_common.pdu.header import MAX_PDU_OCTETS
 
 WAIT_S = 5
+HERE = ("127.0.0.1", 4000)
 
 
 @pytest.fixture(params=["127.0.0.1", "::1", "::", "0.0.0.0"])
@@ -85,3 +87,56 @@ def test_ready_is_told(monkeypatch, tmp_path):
         with os.fdopen(end) as reading:
             assert reading.read() == "9777\n"
         assert systemd.recv(100) == b"READY=1"
+
+
+def test_nobody_waits_any_more(caplog):
+    """Whoever started the collector has gone: no error, and the descriptor is closed."""
+    end, told = os.pipe()
+    os.close(end)
+    tell_ready(9777, told)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(told)
+    assert not caplog.records
+
+
+class Broken:
+    """A socket of which every call fails, in the same way for ever."""
+
+    def __init__(self):
+        self.calls = 0
+
+    def recvfrom(self, _):
+        self.calls += 1
+        assert self.calls < 10_000, "asked for ever"
+        raise OSError(errno.ENETDOWN, "Network is down")
+
+
+def test_a_persistent_error_is_bounded_and_counted(caplog):
+    """A wake-up ends, what the error was is told once."""
+    receiver = Receiver("127.0.0.1", 0, 1 << 16)
+    receiver.close()
+    receiver._socket = Broken()
+    for n in (1, 2):
+        assert receiver.received() == []
+        assert receiver.errors == {"ENETDOWN": n * MAX_ERRORS}
+    assert [r.getMessage() for r in caplog.records] == [
+        f"127.0.0.1 port {receiver.port}: Network is down (counted, told once)"]
+
+
+def test_errors_between_datagrams_lose_none():
+    """Queued errors of earlier answers come before the datagrams."""
+
+    class Mixed:
+        def __init__(self):
+            self.left = [b"1", OSError(errno.ECONNREFUSED, "refused"), b"2", BlockingIOError()]
+
+        def recvfrom(self, _):
+            next_one = self.left.pop(0)
+            if isinstance(next_one, OSError):
+                raise next_one
+            return next_one, HERE
+
+    receiver = Receiver("127.0.0.1", 0, 1 << 16)
+    receiver.close()
+    receiver._socket = Mixed()
+    assert receiver.received() == [(b"1", HERE), (b"2", HERE)]

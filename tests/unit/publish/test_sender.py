@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from tmon_probe.publish.sender import RESOLVE_AGAIN_NS, Sender
+from tmon_probe.publish.sender import MAX_ERRORS, RESOLVE_AGAIN_NS, Sender
 
 WAIT_S = 5
 
@@ -97,3 +97,22 @@ def test_a_host_name_without_address(monkeypatch):
     sender.send([b"x"], RESOLVE_AGAIN_NS)
     assert sender.fileno() is not None
     sender.close()
+
+
+def test_a_persistent_error_is_bounded_and_counted():
+    """Asking for answers ends."""
+
+    class Broken:
+        calls = 0
+
+        def recv(self, _):
+            self.calls += 1
+            assert self.calls < 10_000, "asked for ever"
+            raise OSError(errno.ENETDOWN, "Network is down")
+
+    sender = Sender("127.0.0.1", free_port())
+    sender.close()
+    sender._socket = Broken()
+    for n in (1, 2):
+        assert sender.received() == []
+        assert sender.errors == {"ENETDOWN": n * MAX_ERRORS}
