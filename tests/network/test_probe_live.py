@@ -265,3 +265,28 @@ def test_a_device_that_cannot_be_opened(cable, tmp_path, device, told):
         assert probe.wait(START_LIMIT_S) == 2, probe.messages
         assert told in probe.messages
         assert probe.messages.count("\n") == 1
+
+
+def test_a_device_that_goes_away_and_comes_back(cable, tmp_path):
+    """The probe says so, lives on, and measures again when the device is back."""
+    sender, watcher = cable
+    watcher.ip("link add gone0 type veth peer name gone1")
+    watcher.ip("link set gone0 up")
+    watcher.ip("link set gone1 up")
+    interfaces = f'<interface name="lost" device="gone0"/><interface name="all" device="{DEVICE}"/>'
+    configuration = configure(tmp_path, interfaces, port=PORT)
+    with (start_collector(tmp_path, command=watcher.command) as collector,
+          Probe(tmp_path, configuration, command=watcher.command) as probe):
+        probe.until_capturing()
+        watcher.ip("link set gone0 down")
+        until(lambda: "device gone0: The interface" in probe.messages, "the loss is told")
+        before = probe.numbers()["packets_seen"]
+        send_frames(sender, udp_frame(), 10)
+        until(lambda: probe.numbers()["packets_seen"] >= before + 10, "the other device is still measured")
+        watcher.ip("link set gone0 up")
+        until(lambda: "device gone0 is back" in probe.messages, "it is back")
+        probe.process.terminate()
+        assert 0 == probe.wait(), probe.messages
+        collector.process.terminate()
+        assert 0 == collector.wait()
+    assert "Traceback" not in probe.messages

@@ -178,3 +178,20 @@ def test_unsupported_interface_among_others(tmp_path):
     assert [147] == [f.link_type for f in frames]
     assert len(warnings) == 1
     assert "147" in warnings[0]
+
+
+@pytest.mark.parametrize("order", "<>")
+def test_a_block_larger_than_the_window_is_stepped_over(tmp_path, order):
+    """Secrets or custom blocks of megabytes between packets; cut in one, what came before is measured."""
+    writer = PcapngWriter(order)
+    writer.section()
+    writer.interface(ETHERNET, 9)
+    writer.enhanced(0, 1, b"before", 6)
+    start = len(writer.file)
+    writer.block(0x0000000A, bytes(5 << 20))
+    writer.enhanced(0, 2, b"after", 5)
+    frames, warnings = replayed(tmp_path, writer.file)
+    assert ([b"before", b"after"], []) == ([f.octets for f in frames], warnings)
+    frames, (warning,) = replayed(tmp_path, writer.file[: start + (2 << 20)], "cut")
+    assert [b"before"] == [f.octets for f in frames]
+    assert f"cut in the block at octet {start}" in warning
