@@ -156,7 +156,6 @@ class Probe:
     child_cpus: tuple[int, ...] = ()
     ring_slots: int = 1 << 16
     max_flows: int = 1 << 20
-    no_traffic_ns: int = 0  # 0: no event
 
 
 @dataclass(frozen=True)
@@ -208,16 +207,8 @@ class Configuration:
     start_at_ns: int | None = None
 
     @cached_property
-    def probe_by_name(self) -> dict[str, Probe]:
-        return {p.name: p for p in self.probes}
-
-    @cached_property
     def collector_by_name(self) -> dict[str, Collector]:
         return {c.name: c for c in self.collectors}
-
-    @cached_property
-    def class_by_name(self) -> dict[str, FlowClass]:
-        return {c.name: c for c in self.classes}
 
     @cached_property
     def histogram_by_name(self) -> dict[str, Histogram]:

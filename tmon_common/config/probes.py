@@ -21,6 +21,7 @@ from tmon_common.config.quantities import (
 )
 from tmon_common.config.structure import nearest
 from tmon_common.config.this_machine import is_this_machine
+from tmon_common.pdu.header import MAX_PDU_OCTETS
 
 MAX_CLASSES = 64
 """Classes of one probe: bits of the mask that the sieve gives."""
@@ -28,6 +29,8 @@ MAX_INTERFACES = 256
 """Interfaces of one probe: their number in a packet record is an octet."""
 LIVE_ONLY = ("device", "snaplen", "buffer", "promiscuous")
 """Attributes of an interface that say nothing of a replay."""
+LEAST_MAX_PDU = 200
+"""Octets: shorter PDUs would hold little but their header."""
 MILLISECOND = SECOND // 1000
 HOUR, DAY = 3600 * SECOND, 86_400 * SECOND
 
@@ -56,7 +59,6 @@ def _probe(node: Node, classes: dict[str, None], collectors: dict[str, Collector
         child_cpus=node.value("child_cpus", parse_cpus) or (),
         ring_slots=node.value("ring_slots", parse_power_of_two, 1 << 10, 1 << 24),
         max_flows=node.value("max_flows", parse_count, 1 << 10, 1 << 26),
-        no_traffic_ns=node.value("no_traffic", parse_duration, 0, DAY),
     )
 
 
@@ -144,7 +146,7 @@ def _publication(node: Node, collectors: dict[str, Collector]) -> Publication:
         collector=name,
         address=_reached_at(node, collector),
         port=node.value("port", parse_port) or (collector.port if collector else 0),
-        max_pdu_octets=node.value("max_pdu", parse_octets, 200, 65_507),
+        max_pdu_octets=node.value("max_pdu", parse_octets, LEAST_MAX_PDU, MAX_PDU_OCTETS),
         max_build_ns=node.value("max_build", parse_duration, MILLISECOND, HOUR),
         min_gap_ns=node.value("min_gap", parse_duration, 0, 10 * SECOND),
         window=node.value("window", parse_count, 1, 1 << 16),

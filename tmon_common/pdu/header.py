@@ -16,7 +16,7 @@ HEARTBEAT = 2  # probe -> collector: nothing to say, still alive
 ACK = 3  # collector -> probe: these PDUs are written
 REFUSAL = 4  # collector -> probe: these PDUs cannot be understood here
 
-MAX_PDU_OCTETS = 9216  # a jumbo frame; larger datagrams are refused
+MAX_PDU_OCTETS = 9216  # a jumbo frame; larger datagrams are refused; also the limit of max_pdu in the configuration
 MAX_ROWS = 1024  # rows of one PDU
 MAX_WORDS = 255  # int64 words of one row
 MAX_STRINGS = 255  # strings of one PDU

@@ -40,7 +40,8 @@ MAX_BURST = 64  # datagrams handed out at once when no gap is asked for
 
 
 class Publisher:
-    """parameters: how to send; probe: its name; run: its start, ms since 1970-01-01 UTC.
+    """parameters: how to send; probe: its name; run: its start, ms since 1970-01-01 UTC. ValueError for a `max_pdu` that the
+    protocol does not allow.
 
     lossless    the queue gives up nothing for want of room but what the collector refuses: the caller holds back while
                 `accepts()` is False (replay at full speed). Otherwise the least precious goes first: refused PDUs, unsent ones,
@@ -54,7 +55,10 @@ class Publisher:
         self._run = run
         self._lossless = lossless
         self._seal = seal or CrcSeal()
-        self._max_payload = min(parameters.max_pdu_octets, MAX_PDU_OCTETS) - OBSERVATIONS_OCTETS - self._seal.octets
+        if parameters.max_pdu_octets > MAX_PDU_OCTETS:
+            msg = f"max_pdu of {parameters.max_pdu_octets} octets, PDUs have at most {MAX_PDU_OCTETS}"
+            raise ValueError(msg)
+        self._max_payload = parameters.max_pdu_octets - OBSERVATIONS_OCTETS - self._seal.octets
         self._max_timeout_ns = _timeout_after(parameters, parameters.max_retries)
         self._window = Window(parameters.window)
         self._constructions: dict[int, Construction] = {}
@@ -63,7 +67,7 @@ class Publisher:
         self._held_octets = 0
         self._refused_octets = 0
         self._perishable = 0  # held PDUs of kinds that are not permanent
-        self._in_flight = 0
+        self._in_flight = 0  # PDUs sent and neither acknowledged nor refused: what the window limits
         self._next_pdu = 0
         self._oldest = 0
         self._unsent_permanent: deque[Held] = deque()
@@ -108,11 +112,6 @@ class Publisher:
     def waiting(self) -> int:
         """PDUs held: unsent, in flight, or refused."""
         return len(self._held)
-
-    @property
-    def in_flight(self) -> int:
-        """PDUs sent and neither acknowledged nor refused: what the window limits."""
-        return self._in_flight
 
     def datagrams_to_send(self, now_ns: int) -> list[bytes]:
         """What goes out now: at most one datagram with a minimum gap, at most MAX_BURST without. Call again while not empty."""

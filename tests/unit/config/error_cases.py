@@ -1,5 +1,7 @@
 """What may be wrong: (replaced in the good document, by what, message, lines away from there where it is told)."""
 
+from tmon_common.pdu.header import MAX_PDU_OCTETS
+
 ANALYSIS = '<analysis kind="ip_counters"/>'
 PROTOCOL = '<match field="protocol" is="tcp"/>'
 FLOW = '<flow name="hosts" fields="src_addr dst_addr"/>'
@@ -212,7 +214,13 @@ CASES = {
     "listen address": (COLLECTOR, f'{COLLECTOR} address="localhost"', r"expected an address of the machine, 0.0.0.0 or ::"),
     "publish address": (PUBLISH, '<publish collector="central" address="300.1.2.3"/>', r"expected an address or a host name"),
     "publish to all": (PUBLISH, '<publish collector="central" address="0.0.0.0"/>', r"expected the address of one machine"),
-    "PDU too small": (PUBLISH, '<publish collector="central" max_pdu="100"/>', r"expected 200 to 65507 octets"),
+    "PDU too small": (PUBLISH, '<publish collector="central" max_pdu="100"/>', rf"expected 200 to {MAX_PDU_OCTETS} octets"),
+    "PDU too long": (
+        PUBLISH,
+        f'<publish collector="central" max_pdu="{MAX_PDU_OCTETS + 1}"/>',
+        f"expected 200 to {MAX_PDU_OCTETS} octets",
+    ),
+    "not in use yet": (PROBE, '<probe name="p1" no_traffic="5min">', r"no_traffic"),
     "multiplier": (PUBLISH, '<publish collector="central" timeout_multiplier="0.5"/>', r"expected 1 to 10, such as 1.5"),
     "final timeout": (
         PUBLISH,

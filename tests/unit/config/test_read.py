@@ -29,6 +29,7 @@ from tmon_common.config.model import (
     Store,
 )
 from tmon_common.config.read import read
+from tmon_common.pdu.header import MAX_PDU_OCTETS
 
 MAPPED = 0xFFFF << 32
 
@@ -82,7 +83,7 @@ def test_other_values(tmp_path):
             '<probe name="p1">',
             (
                 '<probe name="p1" host="localhost" classes="rest web" father_cpu="2" child_cpus="3 0-1" ring_slots="4k" '
-                'max_flows="2k" no_traffic="1.5s">'
+                'max_flows="2k">'
             ),
         ),
         (
@@ -126,7 +127,6 @@ def test_other_values(tmp_path):
             (0, 1, 3),
             4096,
             2048,
-            1500 * ms,
         )
         == configuration.probes[0]
     )
@@ -257,6 +257,7 @@ def test_grammar_tells_of_every_field():
     assert not [f for f in FLOW_FIELDS if f not in flow]
     kinds = text[text.index("Something measured") : text.index("<!ELEMENT analysis ")]
     assert not [k for k in KNOWN_ANALYSES if k not in kinds]
+    assert f"octets of a PDU, UDP payload: 200 to {MAX_PDU_OCTETS}" in text
 
 
 def test_grammar_explains_every_attribute():
