@@ -23,7 +23,6 @@ GRANULARITIES = {"1min": MINUTE_NS, "1h": 60 * MINUTE_NS, "1day": 1440 * MINUTE_
 """Suffix of the table: length of its intervals, which start at multiples of it (UTC), ns."""
 
 FLOW_IDENTITY = ("probe", "run", "flow")
-STATISTICS = ("sum", "sum_of_squares", "minimum", "maximum")
 SAMPLE_LIMIT = 1 << 53
 """Largest magnitude of a sample that is loaded: sums of squares over a day of them stay within 128 bits at one a second."""
 

@@ -21,7 +21,6 @@ from tmon_common.config.quantities import (
     NS_OF,
     OCTETS_OF,
     format_duration,
-    format_octets,
     parse_count,
     parse_cpus,
     parse_duration,
@@ -51,12 +50,6 @@ def test_durations_round_trip(ns):
 def test_durations(value, unit, blank):
     """Number and unit, with or without a blank between."""
     assert value * NS_OF[unit] == parse_duration(f"{value}{' ' * blank}{unit}")
-
-
-@given(st.integers(0, 10**17))
-def test_octets_round_trip(octets):
-    """Every number of octets can be written."""
-    assert octets == parse_octets(format_octets(octets))
 
 
 @given(st.integers(0, 10**6), st.sampled_from(list(OCTETS_OF)))

@@ -55,14 +55,6 @@ def parse_count(text: str, low: int = 0, high: int = 1 << 62) -> int:
     return _whole(Decimal(match[1]) * COUNT_OF[match[2]], low, high, "")
 
 
-def format_octets(octets: int) -> str:
-    """The shortest exact writing that `parse_octets` and `parse_count` read back."""
-    for unit, size in (("G", 1 << 30), ("M", 1 << 20), ("k", 1 << 10)):
-        if octets and octets % size == 0:
-            return f"{octets // size}{unit}"
-    return str(octets)
-
-
 def _whole(value: Decimal, low: int, high: int, unit: str) -> int:
     if value != int(value) or not low <= value <= high:
         words = [f"{low} to {high}", *([unit] if unit else [])]

@@ -28,11 +28,6 @@ class Publication:
         """One per collector, in the order of the configuration; each has `statistics` and `parameters`."""
         return [publisher for publisher, _ in self._members]
 
-    @property
-    def senders(self) -> list[Sender]:
-        """The sockets, in the same order; each has `errors`."""
-        return [sender for _, sender in self._members]
-
     def add(self, rows: Rows, now_ns: int) -> None:
         """Gives rows (copied) to every collector's queue."""
         for publisher, _ in self._members:
