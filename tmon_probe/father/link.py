@@ -50,7 +50,7 @@ def find_network(data, at, end, link_type):
             return CUT, at, NO_VLAN
         # An address family in the byte order of whoever captured; all known ones fit in one octet.
         family = int(data[at]) | int(data[at + 3])
-        if data[at + 1] != 0 or data[at + 2] != 0:
+        if data[at + 1] != 0 or data[at + 2] != 0 or (data[at] != 0 and data[at + 3] != 0):
             return NOT_IP, at, NO_VLAN
         if family == 2:
             return ETHERTYPE_IPV4, at + 4, NO_VLAN
