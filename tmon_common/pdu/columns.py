@@ -29,7 +29,7 @@ _ABSENT = np.iinfo(np.int64).min
 _PRESENT, _ZEROS, _FIRST, _LAST, _SAME, _PLAIN, _DELTA, _NONZERO, _NONZERO_SAME = range(9)
 _STATES = 9
 
-_BLOCK = 16  # rows tried at once; a power of two
+_BLOCK = 16  # rows tried first
 
 BAD_STRING = -1  # encode: an index outside the string table
 CUT = -2  # decode: ends before its last number
@@ -210,11 +210,12 @@ def encode(words, start, is_string, string_octets, blob, blob_start, local, max_
     used = np.empty(max_strings, np.int64)
     strings, table = np.int64(0), np.int64(0)
     rows = 0
-    most = _BLOCK  # rows to try at most; halved when they do not fit
+    most = max_rows  # rows to try at most; halved when they do not fit
     left = max_octets
     while most and start + rows < end:
         first = start + rows
-        likely = left * rows // max(1, max_octets - left) if rows else most  # if the next ones take as much as those before
+        # If the next ones take as much as those before, nearly as many as still fit: every trial costs a call a column.
+        likely = left * rows // max(1, max_octets - left) * 15 // 16 if rows else _BLOCK
         last = min(end, first + max(1, min(most, likely)))
         trial_strings, trial_table = strings, table
         for c in range(w):
