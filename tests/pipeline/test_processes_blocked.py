@@ -37,11 +37,12 @@ def blocked(tmp_path):
     (tmp_path / "tmon.xml").write_text(text)
     with Probe(tmp_path, configuration) as probe:
         probe.until_capturing()
-        before: list[int] = []
+        before: list[tuple[int, ...]] = []
 
         def stuck() -> bool:
-            before.append(probe.numbers()["packets_seen"])
-            return len(before) > 50 and 0 < before[-50] == before[-1] < FLOWS
+            numbers = probe.numbers()
+            before.append(tuple(numbers[n] for n in ("packets_seen", "rows", "pdus_waiting")))
+            return len(before) > 50 and before[-50] == before[-1] and before[-1][0] < FLOWS and before[-1][2] >= 10
 
         until(stuck, "nothing moves any more: the ring is full")
         yield probe
