@@ -73,6 +73,8 @@ class ProbeProcesses:
         finally:
             self._ring.end()
             self._end(self._child)
+            for number in STOP_SIGNALS:  # there is nothing left to stop, and no ring to tell it to
+                signal.signal(number, signal.SIG_IGN)
             for source in self._sources:
                 source.close()
             del father  # it looks into the two segments that are closed now
@@ -108,11 +110,15 @@ class ProbeProcesses:
         publication = Publication(self._probe.publications, self._probe.name, self.run_ms, lossless=lossless)
         child = Child(self._ring, self._chain, publication, self._statistics, self._clock, lossless=lossless,
                       hurry_ns=STOP_PATIENCE_NS, father=self._father_pid)
-        delivered = child.run()
+        try:
+            status = DELIVERED if child.run() else NOT_DELIVERED
+        except Exception:
+            log.exception("probe %s: the child failed", self._probe.name)
+            status = CHILD_LOST  # not to be taken for a collector that does not answer
         publication.close()
         logging.shutdown()
         sys.stdout.flush()
-        os._exit(DELIVERED if delivered else NOT_DELIVERED)
+        os._exit(status)
 
     def _end(self, child: multiprocessing.Process) -> None:
         deadline = time.monotonic() + STOP_PATIENCE_NS / 1e9
