@@ -107,20 +107,36 @@ class Interface:
     """An observation point of a probe: a device, or a recording to replay.
 
     files       replayed one after the other as one recording; empty for a device
-    capture     libpcap or replay
+    capture     afpacket, libpcap, replay; "" for a device: what this platform does best
     pace        replay only: "full" (as fast as it goes, loses nothing) or "own" (gaps of the recording are respected)
     bpf         libpcap filter expression, "" for none
+    tunnel      "outer", or "inner": of a packet carried in another (GRE, IP in IP) the carried one is measured
+    link        name of the link of which this is one direction, seen by a passive tap; the other interface has the same name; ""
+    no_traffic_ns   a silence so long is an event; 0: never
+    The others are for devices; afpacket alone has those from block_octets on:
+    block_octets    a block is handed over when full; buffer_octets are divided into such blocks
+    timestamps  "kernel", or "hardware": those of the NIC's own clock
+    offloads    "keep", or "off": segmentation and receive offloads are switched off while the probe runs
+    fathers     processes that share the packets of the device, by flow; father_cpus: one for each
     """
 
     name: str
     device: str = ""
     files: tuple[Path, ...] = ()
-    capture: str = "libpcap"
+    capture: str = ""
     pace: str = "full"
     bpf: str = ""
     snaplen: int = 65535
     buffer_octets: int = 16 << 20
     promiscuous: bool = True
+    tunnel: str = "outer"
+    link: str = ""
+    no_traffic_ns: int = 60 * SECOND
+    offloads: str = "keep"
+    block_octets: int = 1 << 20
+    timestamps: str = "kernel"
+    fathers: int = 1
+    father_cpus: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -155,6 +171,7 @@ class Probe:
     father_cpu: int = 0
     child_cpus: tuple[int, ...] = ()
     ring_slots: int = 1 << 16
+    ring_octets: int = 16 << 20  # of packets that travel whole or in part: fragments, application payload
     max_flows: int = 1 << 20
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ipaddress
 import re
 
-from tmon_common.config.bpf import parse_bpf
-from tmon_common.config.model import SECOND, Collector, FlowClass, Interface, Probe, Publication
+from tmon_common.config.interfaces import read_interfaces
+from tmon_common.config.model import SECOND, Collector, FlowClass, Probe, Publication
 from tmon_common.config.node import Node, check_unique
 from tmon_common.config.quantities import (
     parse_count,
@@ -25,10 +25,6 @@ from tmon_common.pdu.header import MAX_PDU_OCTETS
 
 MAX_CLASSES = 64
 """Classes of one probe: bits of the mask that the sieve gives."""
-MAX_INTERFACES = 256
-"""Interfaces of one probe: their number in a packet record is an octet."""
-LIVE_ONLY = ("device", "snaplen", "buffer", "promiscuous")
-"""Attributes of an interface that say nothing of a replay."""
 LEAST_MAX_PDU = 200
 """Octets: shorter PDUs would hold little but their header."""
 MILLISECOND = SECOND // 1000
@@ -43,21 +39,18 @@ def read_probes(nodes: list[Node], classes: tuple[FlowClass, ...], collectors: t
 
 def _probe(node: Node, classes: dict[str, None], collectors: dict[str, Collector]) -> Probe:
     name, host = node.name(), node.text("host") or ""
-    interfaces, publications = node.children("interface"), node.children("publish")
-    check_unique(interfaces, f'probe "{name}"')
+    publications = node.children("publish")
     check_unique(publications, f'probe "{name}"', "collector")
-    if len(interfaces) > MAX_INTERFACES:
-        node.problem(f"{len(interfaces)} interfaces; expected at most {MAX_INTERFACES}")
-    files_are_here = not host or is_this_machine(host)
     return Probe(
         name=name,
         host=host,
-        interfaces=tuple(_interface(i, files_are_here) for i in interfaces),
+        interfaces=read_interfaces(node, files_are_here=not host or is_this_machine(host)),
         publications=tuple(_publication(p, collectors) for p in publications),
         classes=_classes(node, classes),
         father_cpu=node.value("father_cpu", parse_number, 0, 4095),
         child_cpus=node.value("child_cpus", parse_cpus) or (),
         ring_slots=node.value("ring_slots", parse_power_of_two, 1 << 10, 1 << 24),
+        ring_octets=node.value("ring_octets", parse_power_of_two, 1 << 20, 1 << 30),
         max_flows=node.value("max_flows", parse_count, 1 << 10, 1 << 26),
     )
 
@@ -78,59 +71,6 @@ def _classes(node: Node, known: dict[str, None]) -> tuple[str, ...]:
     if len(chosen) > MAX_CLASSES:
         node.problem(f'{len(chosen)} flow classes on one probe; expected at most {MAX_CLASSES}, chosen by classes="..."', "classes")
     return chosen
-
-
-def _interface(node: Node, files_are_here: bool) -> Interface:
-    device = node.value("device", _device) or ""
-    file_nodes = node.children("file")
-    capture = node.text("capture") or ("replay" if file_nodes else "libpcap")
-    if capture == "replay":
-        if not file_nodes:
-            node.problem("a replay needs recordings; expected <file path=...> elements", "capture")
-        for attribute in filter(node.given, LIVE_ONLY):
-            node.problem(f"{attribute} is for live capture only; expected the attribute to be left out of a replay", attribute)
-    else:
-        if file_nodes:
-            node.problem(f'capture="{capture}" takes no <file>; expected capture="replay", or a device only', "capture")
-        elif not node.given("device"):
-            node.problem("an interface with neither device nor recording; expected device=... or <file path=...>")
-        if node.given("pace"):
-            node.problem("pace is for replay only; expected the attribute to be left out", "pace")
-    files = tuple(f.path("path") for f in file_nodes if f.given("path"))
-    if files_are_here and capture == "replay":
-        _check_files(file_nodes)
-    return Interface(
-        name=node.name(),
-        device=device,
-        files=files,
-        capture=capture,
-        pace=node.text("pace") or "full",
-        bpf=node.value("filter", parse_bpf),
-        snaplen=node.value("snaplen", parse_number, 64, 262_144),
-        buffer_octets=node.value("buffer", parse_octets, 64 << 10, 2 << 30),
-        promiscuous=node.flag("promiscuous"),
-    )
-
-
-def _check_files(nodes: list[Node]) -> None:
-    for node in nodes:
-        text = node.text("path")
-        if not text:
-            continue
-        path = node.path("path")
-        try:
-            if path.is_dir():
-                node.problem(f'path="{text}": {path} is a directory; expected a recording (pcap or pcapng)', "path")
-            elif not path.exists():
-                node.problem(f'path="{text}": there is no file {path}', "path")
-        except (OSError, ValueError) as error:
-            node.problem(f'path="{text}": {error}', "path")
-
-
-def _device(text: str) -> str:
-    if not re.fullmatch(r"[^\s/]{1,15}", text):
-        raise ValueError("expected the name of a network device, 1 to 15 characters without blanks and /")
-    return text
 
 
 def _publication(node: Node, collectors: dict[str, Collector]) -> Publication:

@@ -63,8 +63,8 @@ def _whole(value: Decimal, low: int, high: int, unit: str) -> int:
 
 
 def parse_power_of_two(text: str, low: int, high: int) -> int:
-    """A count that is a power of two; the message names those beside it."""
-    count = parse_count(text, low, high)
+    """Octets or a count that are a power of two; the message names those beside it."""
+    count = parse_octets(text, low, high)
     if count & (count - 1):
         below = 1 << (count.bit_length() - 1)
         raise ValueError(f"expected a power of two, such as {below} or {2 * below}")

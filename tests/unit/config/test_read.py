@@ -117,7 +117,7 @@ def test_other_values(tmp_path):
         Probe(
             "p1",
             (
-                Interface("lan", "eth0", (), "libpcap", "full", "ip", 96, 1 << 20, False),
+                Interface("lan", "eth0", (), "libpcap", "full", "ip", 96, 1 << 20, False, block_octets=1 << 19),
                 Interface("rec", "", (tmp_path / "a.pcap", Path("/dev/null")), "replay", "own"),
             ),
             (Publication("central", "127.0.0.1", 1, 1024, ms, 2 * ms, 3, 4 * ms, 5 * ms, 1.5, 6, 7 * SECOND, 8 * SECOND, 9 << 20),),
@@ -126,7 +126,7 @@ def test_other_values(tmp_path):
             2,
             (0, 1, 3),
             4096,
-            2048,
+            max_flows=2048,
         )
         == configuration.probes[0]
     )

@@ -16,7 +16,7 @@ from tmon_probe.father.dissect import dissect_batch
 from tmon_probe.father.sieve import compile_sieve, trivial_sieve
 from tmon_probe.records import PACKET
 
-RESERVED = {"signature", "bytes_offset", "bytes_length", "tcp_tsval", "tcp_tsecr"}
+RESERVED = {"signature", "tcp_tsval", "tcp_tsecr", *PACKET.names[PACKET.names.index("bytes_offset"):]} - {"quoted_mask"}
 
 VERSION, LENGTH = "dpkt does not look at the version of the IP header", "dpkt takes a total length that is below the header's"
 DIFFERENCES_WITH_DPKT = {

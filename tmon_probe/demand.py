@@ -1,0 +1,60 @@
+"""What an analysis needs of the father: which fragments, whose payload, a signature. Declared by analysers, met per class."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+TCP, UDP = 6, 17
+MAX_SERVICES = 8
+"""Different services that the classes of a probe may ask for: bits of an octet."""
+MAX_PAYLOAD = 65_535
+
+
+class Fragments(IntEnum):
+    """Of a datagram that was fragmented."""
+
+    FIRST = 0  # the first fragment's headers tell all
+    EVERY = 1  # every fragment's headers
+    WHOLE = 2  # every fragment with its octets, to put them together
+
+
+@dataclass(frozen=True)
+class Service:
+    """An application protocol known by its ports: up to `octets` of the payload of its packets go to the child.
+
+    protocol    demand.TCP or demand.UDP
+    """
+
+    name: str
+    protocol: int
+    ports: frozenset[int]
+    octets: int = MAX_PAYLOAD
+
+
+DNS = Service("dns", UDP, frozenset({53}), 512)
+SNMP = Service("snmp", UDP, frozenset({161, 162}), 512)
+NTP = Service("ntp", UDP, frozenset({123}), 48)
+FTP_CONTROL = Service("ftp", TCP, frozenset({21}))
+
+
+@dataclass(frozen=True)
+class Signature:
+    """nat: leave out what address translation changes. octets: of the transport header and what follows, at most."""
+
+    nat: bool = False
+    algorithm: str = "fast64"  # or md5
+    octets: int = MAX_PAYLOAD
+
+
+@dataclass(frozen=True)
+class Demand:
+    """ftp_data: "" or, for the data connections of FTP sessions, "all" packets or "boundaries" (SYN, FIN and RST only)."""
+
+    fragments: Fragments = Fragments.EVERY
+    services: tuple[Service, ...] = ()
+    ftp_data: str = ""
+    signature: Signature | None = None
+
+
+NOTHING_SPECIAL = Demand()

@@ -1,0 +1,98 @@
+"""The demands of all classes as the dissection kernel wants them: masks of classes, and a table of ports."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from tmon_common.config.model import Conjunction, Disjunction, Filter
+from tmon_probe.demand import MAX_SERVICES, TCP, UDP, Demand, Fragments, Service
+
+PLAN = np.dtype([
+    # masks of classes
+    ("every", "<u8"),  # want every fragment
+    ("whole", "<u8"),  # want every fragment with its octets
+    ("by_transport", "<u8"),  # have a filter that looks at transport headers, which later fragments lack
+    ("ftp_all", "<u8"), ("ftp_boundaries", "<u8"),  # want packets of FTP data connections
+    ("signed", "<u8"), ("signed_nat", "<u8"),
+    ("served", "<u8"),  # want payload of any service
+    ("service_classes", "<u8", (MAX_SERVICES,)),
+    ("service_octets", "<u4", (MAX_SERVICES,)),
+    ("signed_octets", "<u4"), ("signed_nat_octets", "<u4"),
+    ("md5", "u1"),
+    ("ftp_service", "u1"),  # bits of the services that are FTP control
+    ("unused", "u1", (6,)),
+])
+TRANSPORT_FIELDS = frozenset({"src_port", "dst_port", "port", "tcp_flags", "icmp_type", "icmp_code"})
+
+
+@dataclass(frozen=True)
+class Plan:
+    """masks: PLAN (1,). ports: uint8 (2, 65536), of TCP and UDP: bits of the services on a port. services: by bit."""
+
+    masks: np.ndarray
+    ports: np.ndarray
+    services: tuple[Service, ...] = field(default=())
+
+
+class DemandError(ValueError):
+    """Demands that one probe cannot meet together: which, and what to change."""
+
+
+def plan_of(filters: Sequence[Filter], demands: Sequence[Sequence[Demand]]) -> Plan:
+    """filters[i], demands[i]: of the i-th class of the probe (bit i of class masks). DemandError if they do not go together."""
+    masks, ports = np.zeros(1, PLAN), np.zeros((2, 65536), np.uint8)
+    plan, services = masks[0], list(dict.fromkeys(s for of_class in demands for d in of_class for s in d.services))
+    if len(services) > MAX_SERVICES:
+        raise DemandError(f"the analyses of this probe's classes ask for {len(services)} services "
+                          f"({', '.join(s.name for s in services)}); expected at most {MAX_SERVICES}")
+    for bit, service in enumerate(services):
+        plan["service_octets"][bit] = service.octets
+        plan["ftp_service"] |= (service.name == "ftp" and service.protocol == TCP) << bit
+        ports[{TCP: 0, UDP: 1}[service.protocol], list(service.ports)] |= 1 << bit
+    for number, (filter_, of_class) in enumerate(zip(filters, demands, strict=True)):
+        bit = np.uint64(1 << number)
+        if _looks_at_transport(filter_):
+            plan["by_transport"] |= bit
+        for demand in of_class:
+            _add(plan, bit, demand, services)
+    _choose_signature(plan, [d.signature for of_class in demands for d in of_class if d.signature])
+    return Plan(masks, ports, tuple(services))
+
+
+def _add(plan: np.void, bit: np.uint64, demand: Demand, services: list[Service]) -> None:
+    if demand.fragments >= Fragments.EVERY:
+        plan["every"] |= bit
+    if demand.fragments >= Fragments.WHOLE:
+        plan["whole"] |= bit
+    for service in demand.services:
+        plan["served"] |= bit
+        plan["service_classes"][services.index(service)] |= bit
+    if demand.ftp_data:
+        plan[{"all": "ftp_all", "boundaries": "ftp_boundaries"}[demand.ftp_data]] |= bit
+    if demand.signature:
+        plan["signed_nat" if demand.signature.nat else "signed"] |= bit
+
+
+def _choose_signature(plan: np.void, wanted: list) -> None:
+    algorithms = sorted({s.algorithm for s in wanted})
+    if len(algorithms) > 1:
+        raise DemandError(f"one-way classes of this probe ask for signatures by {' and '.join(algorithms)}; expected one algorithm")
+    plan["md5"] = algorithms == ["md5"]
+    for nat, name in ((False, "signed_octets"), (True, "signed_nat_octets")):
+        lengths = sorted({s.octets for s in wanted if s.nat == nat})
+        if len(lengths) > 1:
+            raise DemandError(f"one-way classes of this probe ask for signatures of {' and '.join(map(str, lengths))} octets; "
+                              f"expected one length{' for those with nat' if nat else ''}")
+        plan[name] = lengths[0] if lengths else 0
+
+
+def _looks_at_transport(filter_: Filter) -> bool:
+    for term in filter_.terms:
+        for part in term.terms if isinstance(term, Disjunction) else (term,):
+            for predicate in part.terms if isinstance(part, Conjunction) else (part,):
+                if predicate.field in TRANSPORT_FIELDS:
+                    return True
+    return False
