@@ -13,7 +13,7 @@ from tmon_common.config.quantities import (
     parse_name,
     parse_number,
     parse_octets,
-    parse_power_of_two,
+    parse_octets_power_of_two,
 )
 
 MAX_INTERFACES = 256
@@ -59,7 +59,7 @@ def _interface(node: Node, files_are_here: bool) -> Interface:
     if files_are_here and capture == "replay":
         _check_files(file_nodes)
     buffer = node.value("buffer", parse_octets, 64 << 10, 2 << 30)
-    block = node.value("block", parse_power_of_two, 4 << 10, 64 << 20)
+    block = node.value("block", parse_octets_power_of_two, 4 << 10, 64 << 20)
     if node.given("block") and 2 * block > buffer:
         node.problem(f"a block of {block} octets is more than half the buffer of {buffer}; expected a smaller block or a larger "
                      "buffer", "block")

@@ -15,6 +15,7 @@ from tmon_common.config.quantities import (
     parse_multiplier,
     parse_number,
     parse_octets,
+    parse_octets_power_of_two,
     parse_port,
     parse_power_of_two,
     split_list,
@@ -50,7 +51,7 @@ def _probe(node: Node, classes: dict[str, None], collectors: dict[str, Collector
         father_cpu=node.value("father_cpu", parse_number, 0, 4095),
         child_cpus=node.value("child_cpus", parse_cpus) or (),
         ring_slots=node.value("ring_slots", parse_power_of_two, 1 << 10, 1 << 24),
-        ring_octets=node.value("ring_octets", parse_power_of_two, 1 << 20, 1 << 30),
+        ring_octets=node.value("ring_octets", parse_octets_power_of_two, 1 << 20, 1 << 30),
         max_flows=node.value("max_flows", parse_count, 1 << 10, 1 << 26),
     )
 

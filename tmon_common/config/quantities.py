@@ -63,8 +63,16 @@ def _whole(value: Decimal, low: int, high: int, unit: str) -> int:
 
 
 def parse_power_of_two(text: str, low: int, high: int) -> int:
-    """Octets or a count that are a power of two; the message names those beside it."""
-    count = parse_octets(text, low, high)
+    """A count that is a power of two; the message names those beside it."""
+    return _power_of_two(parse_count(text, low, high))
+
+
+def parse_octets_power_of_two(text: str, low: int, high: int) -> int:
+    """Octets that are a power of two."""
+    return _power_of_two(parse_octets(text, low, high))
+
+
+def _power_of_two(count: int) -> int:
     if count & (count - 1):
         below = 1 << (count.bit_length() - 1)
         raise ValueError(f"expected a power of two, such as {below} or {2 * below}")

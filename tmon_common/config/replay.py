@@ -17,7 +17,7 @@ from tmon_common.config.default import (
     xml_text,
 )
 from tmon_common.config.document import Document, load_document
-from tmon_common.config.model import Configuration
+from tmon_common.config.model import Configuration, Interface
 from tmon_common.config.problems import ProblemList
 from tmon_common.config.quantities import split_list
 from tmon_common.config.read import read_document
@@ -50,13 +50,25 @@ def with_replay(
     kept.attrib.pop("host", None)
     for old in kept.findall("interface") + kept.findall("publish"):
         kept.remove(old)
-    kept.extend(replay_elements(captures, names, pace, filters))
+    replays = replay_elements(captures, names, pace, filters)
+    _keep_ways(replays, wanted.interfaces)
+    kept.extend(replays)
     kept.append(publish_element(port))
     root.find("collectors")[:] = [collector_element(spool, port)]
     for old in root.findall("store"):
         root.remove(old)
     root.append(store_element(database))
     return xml_text(root)
+
+
+def _keep_ways(replays: list[etree._Element], interfaces: Sequence[Interface]) -> None:
+    """Each recording is looked at as its interface would be: tunnels, and links of which both directions are there."""
+    pairs = list(zip(replays, interfaces, strict=False))
+    links = [i.link for _, i in pairs]
+    for element, interface in pairs:
+        element.set("tunnel", interface.tunnel)
+        if interface.link and links.count(interface.link) == 2:
+            element.set("link", interface.link)
 
 
 def _leave_out_other_interfaces(document: Document, names: Sequence[str]) -> None:

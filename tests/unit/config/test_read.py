@@ -82,15 +82,17 @@ def test_other_values(tmp_path):
         (
             '<probe name="p1">',
             (
-                '<probe name="p1" host="localhost" classes="rest web" father_cpu="2" child_cpus="3 0-1" ring_slots="4k" '
+                '<probe name="p1" host="localhost" classes="rest web" father_cpu="2" child_cpus="3 0-1" ring_slots="4k" ring_octets="2M" '
                 'max_flows="2k">'
             ),
         ),
         (
             '<interface name="lan" device="eth0"/>',
             (
-                '<interface name="lan" device="eth0" filter="ip" snaplen="96" buffer="1MiB" promiscuous="no"/>'
-                '<interface name="rec" pace="own"><file path="a.pcap"/><file path="/dev/null"/></interface>'
+                '<interface name="lan" device="eth0" filter="ip" snaplen="96" buffer="1MiB" promiscuous="no" '
+                'no_traffic="0" offloads="off" block="64k" timestamps="hardware" fathers="2" father_cpus="1 3" link="wan"/>'
+                '<interface name="out" device="eth1" capture="afpacket" link="wan"/>'
+                '<interface name="rec" pace="own" tunnel="inner"><file path="a.pcap"/><file path="/dev/null"/></interface>'
             ),
         ),
         (
@@ -117,8 +119,10 @@ def test_other_values(tmp_path):
         Probe(
             "p1",
             (
-                Interface("lan", "eth0", (), "libpcap", "full", "ip", 96, 1 << 20, False, block_octets=1 << 19),
-                Interface("rec", "", (tmp_path / "a.pcap", Path("/dev/null")), "replay", "own"),
+                Interface("lan", "eth0", (), "", "full", "ip", 96, 1 << 20, False, "outer", "wan", 0, "off", 65536, "hardware", 2,
+                          (1, 3)),
+                Interface("out", "eth1", (), "afpacket", link="wan"),
+                Interface("rec", "", (tmp_path / "a.pcap", Path("/dev/null")), "replay", "own", tunnel="inner"),
             ),
             (Publication("central", "127.0.0.1", 1, 1024, ms, 2 * ms, 3, 4 * ms, 5 * ms, 1.5, 6, 7 * SECOND, 8 * SECOND, 9 << 20),),
             "localhost",
@@ -126,7 +130,8 @@ def test_other_values(tmp_path):
             2,
             (0, 1, 3),
             4096,
-            max_flows=2048,
+            2 << 20,
+            2048,
         )
         == configuration.probes[0]
     )
