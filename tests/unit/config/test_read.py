@@ -82,8 +82,8 @@ def test_other_values(tmp_path):
         (
             '<probe name="p1">',
             (
-                '<probe name="p1" host="localhost" classes="rest web" father_cpu="2" child_cpus="3 0-1" ring_slots="4k" ring_octets="2M" '
-                'max_flows="2k">'
+                '<probe name="p1" host="localhost" classes="rest web" father_cpu="2" child_cpus="3 0-1" ring_slots="4k" '
+                'ring_octets="2M" max_flows="2k">'
             ),
         ),
         (
