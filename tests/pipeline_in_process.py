@@ -22,13 +22,19 @@ from tmon_common.observations import ABSENT
 from tmon_probe.child.analysers import BUILT_IN
 from tmon_probe.child.chain import MAX_BATCH, Chain
 from tmon_probe.father import counts
+from tmon_probe.father.capture.batch import Batch
 from tmon_probe.father.capture.replay import Replay
-from tmon_probe.father.dissect import RECORDS_PER_PACKET, dissect_batch
-from tmon_probe.father.sieve import trivial_sieve
+from tmon_probe.father.dissection import RECORDS_PER_PACKET, Room, Viewpoint
+from tmon_probe.father.dissection import Dissection as Kernel
+from tmon_probe.father.plan import Plan, plan_of
+from tmon_probe.father.sieve import Sieve, trivial_sieve
 from tmon_probe.records import PACKET
 
 FIVE_TUPLE = GranularFlow("conversation", frozenset(("interface", "src_addr", "dst_addr", "protocol", "src_port", "dst_port")))
 SIZES = Histogram("sizes", "octets", (64, 128, 256, 512, 1024, 1500))
+AREA_OCTETS = 1 << 20
+EVERYTHING = plan_of([Filter()], [()])
+"""The plan of one class that wants nothing special."""
 _sieve = trivial_sieve(1)
 
 
@@ -88,31 +94,41 @@ class Dissection:
 
 
 class Dissector:
-    """Dissects single frames with every class 1.
+    """Dissects single frames with every class 1, or by the sieve and the plan given; caches live as long as it does.
 
     after       what lies behind the frame in memory; nobody may look there
     rubbish     what the ring held before
     """
 
-    def __init__(self, after: bytes = b"", rubbish: int = 0) -> None:
+    def __init__(self, after: bytes = b"", rubbish: int = 0, *, inner: bool = False, longest: int = 0, sieve: Sieve | None = None,
+                 plan: Plan | None = None) -> None:
         self._after, self._rubbish = after, rubbish
         self._ring = np.zeros(RECORDS_PER_PACKET, PACKET)
+        self.area = np.zeros(AREA_OCTETS, np.uint8)
+        self._area_at = 0
         self._tally = np.zeros(counts.COUNT, np.int64)
-        self._ones = [np.zeros(1, np.int64) for _ in range(5)]
-        self._link_type = np.zeros(1, np.int64)
+        self._kernel = Kernel(sieve or _sieve, plan or EVERYTHING, self._tally)
+        self._viewpoint = Viewpoint(0, inner, longest)
+        self._batch = Batch.empty(np.zeros(0, np.uint8), (0,))
+        self._batch.count = 1
 
     def __call__(self, octets: bytes, link_type: int, wire: int | None = None, time_ns: int = 0) -> Dissection:
-        data = np.frombuffer(self._after + octets + self._after, np.uint8)
-        offsets, captured, wires, times, interfaces = self._ones
-        offsets[0], captured[0], times[0] = len(self._after), len(octets), time_ns
-        wires[0] = len(octets) if wire is None else wire
-        self._link_type[0] = link_type
+        batch = self._batch
+        batch.data = np.frombuffer(self._after + octets + self._after, np.uint8)
+        batch.offsets[0], batch.captured[0], batch.times_ns[0] = len(self._after), len(octets), time_ns
+        batch.wire[0] = len(octets) if wire is None else wire
+        batch.link_types[0] = link_type
         self._tally[:] = 0
         self._ring.view(np.uint8)[:] = self._rubbish
-        done, written = dissect_batch(data, offsets, captured, wires, times, interfaces, self._link_type, 0, 1, 0, _sieve.address,
-                                      self._ring, 0, RECORDS_PER_PACKET, self._tally)
+        room = Room(self._ring, 0, RECORDS_PER_PACKET, self.area, self._area_at, AREA_OCTETS)
+        done, written, self._area_at = self._kernel(batch, 0, self._viewpoint, room)
         assert done == 1
         return Dissection(self._ring[:written].copy(), dict(zip(counts.NAMES, self._tally.tolist(), strict=True)))
+
+    def octets_of(self, record: np.void) -> bytes:
+        """Those that travelled with the record of the last frame."""
+        at = int(record["bytes_offset"]) % AREA_OCTETS
+        return self.area[at : at + int(record["bytes_length"])].tobytes()
 
 
 @dataclass
@@ -155,11 +171,13 @@ def measure(path: Path, classes: tuple[FlowClass, ...] | None = None, max_flows:
     chain = chain_of(classes, lambda r: rows[r.kind.name].append(r.values), max_flows)
     source = Replay((path,))
     ring, tally = np.zeros(min(ring_slots, MAX_BATCH), PACKET), np.zeros(counts.COUNT, np.int64)
+    area, area_at = np.zeros(AREA_OCTETS, np.uint8), 0
+    dissect = Kernel(sieve, plan_of([c.filter for c in classes], [()] * len(classes)), tally)
     while (batch := source.next_batch()) is not None:
         done = 0
         while done < batch.count:
-            done, written = dissect_batch(batch.data, batch.offsets, batch.captured, batch.wire, batch.times_ns, batch.interfaces,
-                                          batch.link_types, done, batch.count, 0, sieve.address, ring, 0, len(ring), tally)
+            room = Room(ring, 0, len(ring), area, area_at, AREA_OCTETS)
+            done, written, area_at = dissect(batch, done, Viewpoint(0), room)
             chain.process(ring[:written])
         chain.flush(int(batch.times_ns[batch.count - 1]) - SECOND)
     chain.finish()

@@ -2,7 +2,7 @@
 
 NAMES = (
     "seen",
-    "relevant",  # in at least one flow class
+    "relevant",  # passed on: in at least one flow class, or it may turn out to be
     "irrelevant",  # in none
     "malformed",  # not dissected further than the broken header; the reasons follow
     "other",  # not IP
@@ -12,7 +12,12 @@ NAMES = (
     "malformed_ip_length",  # header or total length that cannot be
     "transport_cut",  # relevant or not, but the transport header is not whole
     "octets",  # on the wire, all packets
+    "fragments_skipped",  # irrelevant: later fragments of datagrams whose first fragment told all
+    "fragments_early",  # relevant: later fragments that came before their first
+    "tunnelled",  # measured instead of the packet that carried them
+    "ftp_data",  # relevant: between addresses that have an FTP session
+    "merged",  # longer than the device can send: several packets in one, by receive offload
 )
 COUNT = len(NAMES)
 (SEEN, RELEVANT, IRRELEVANT, MALFORMED, OTHER, MALFORMED_LINK, MALFORMED_IP_CUT, MALFORMED_IP_VERSION, MALFORMED_IP_LENGTH,
- TRANSPORT_CUT, OCTETS) = range(COUNT)
+ TRANSPORT_CUT, OCTETS, FRAGMENTS_SKIPPED, FRAGMENTS_EARLY, TUNNELLED, FTP_DATA, MERGED) = range(COUNT)

@@ -1,31 +1,59 @@
 """Kernel: a batch of frames through dissection and sieve, the records of the relevant ones straight into the ring."""
 
-from numba import njit, uint64
+from numba import int64, njit, uint32, uint64
 
 from tmon_probe import records as r
 from tmon_probe.father import counts
+from tmon_probe.father.fragments import recall_first, remember_first
+from tmon_probe.father.ftp_peers import recall_peers, remember_peers
 from tmon_probe.father.link import ETHERTYPE_IPV4, ETHERTYPE_IPV6, NO_VLAN, NOT_IP, find_network
 from tmon_probe.father.network import GOOD, NO_TRANSPORT, dissect_ip
 from tmon_probe.father.sieve_call import call_sieve
+from tmon_probe.father.signature import sign_packet
+from tmon_probe.father.tunnel import carried
 
 RECORDS_PER_PACKET = 2
 """Slots a packet may take: its own record and, for an ICMP error, that of the packet it quotes."""
+MAX_TUNNELS = 4
+"""Packets carried in packets are looked for so deep."""
+MAX_OCTETS = 1 << 18
+"""Of one packet in the area, at most: a quarter of the smallest area, so that it fits an empty one wherever that starts."""
 
 _SNAPPED, _HAS_VLAN, _QUOTED, _HAS_ICMP = r.SNAPPED, r.HAS_VLAN, r.QUOTED, r.HAS_ICMP
+_HAS_TCP, _HAS_UDP, _HAS_PORTS, _FRAGMENT, _LATER = r.HAS_TCP, r.HAS_UDP, r.HAS_PORTS, r.FRAGMENT, r.LATER_FRAGMENT
+_TUNNELLED, _SERVICE, _FTP_PEERS, _SIGNED, _SIGNED_NAT = r.TUNNELLED, r.SERVICE, r.FTP_PEERS, r.SIGNED, r.SIGNED_NAT
+_EARLY, _MERGED, _WITH_OPTIONS = r.EARLY_FRAGMENT, r.MERGED, r.IP_TIMESTAMP | r.RECORD_ROUTE
+_BOUNDARY = 0x07  # FIN, SYN, RST
 _SEEN, _RELEVANT, _IRRELEVANT, _MALFORMED, _OTHER = (
     counts.SEEN, counts.RELEVANT, counts.IRRELEVANT, counts.MALFORMED, counts.OTHER)
 _MALFORMED_LINK, _TRANSPORT_CUT, _OCTETS = counts.MALFORMED_LINK, counts.TRANSPORT_CUT, counts.OCTETS
+_SKIPPED_COUNT, _EARLY_COUNT, _TUNNELLED_COUNT, _FTP_COUNT, _MERGED_COUNT = (
+    counts.FRAGMENTS_SKIPPED, counts.FRAGMENTS_EARLY, counts.TUNNELLED, counts.FTP_DATA, counts.MERGED)
+_NONE, _LOW32 = uint64(0), 0xFFFFFFFF
 
 
 @njit(cache=True, nogil=True)
-def dissect_batch(data, offsets, captured, wire, times_ns, interfaces, link_types, first, count, point, sieve_address, ring, slot,
-                  free, tally):
+def dissect_batch(data, offsets, captured, wire, times_ns, interfaces, link_types, first, count, point, inner, longest, sieve_address,
+                  plan, ports, fragments, fragment_seed, peers, father, peers_seed, ring, slot, free, area, area_at, area_free, tally):
     """Packets `first` to `count` of a Batch (see its arrays) into ring[slot : slot + free] (records.PACKET).
 
     point       number of the probe's interface; a source's own interfaces (pcapng) beyond the first go in the high octet
+    inner       whether packets carried in others are measured instead of these
+    longest     octets of the longest frame that the device can send; longer ones are several merged. 0: not known
+    plan, ports     what the classes want (plan.Plan)
+    fragments, fragment_seed    fragments.FragmentCache;     peers, father, peers_seed     ftp_peers.FtpPeers, this father's row
+    area        uint8 (power of two,): octets of packets; area_free of them may be written from area_at (modulo the length) on
     tally       int64 (counts.COUNT,), added to
-    Stops early when fewer than RECORDS_PER_PACKET slots are left. Returns (first packet not done, records written).
+    Stops early when fewer than RECORDS_PER_PACKET slots are left, or the area lacks room for what the next packet brings.
+    Returns (first packet not done, records written, next position in the area).
     """
+    every, whole, by_transport = plan[0].every, plan[0].whole, plan[0].by_transport
+    served, ftp_all, ftp_boundaries, ftp_service = plan[0].served, plan[0].ftp_all, plan[0].ftp_boundaries, plan[0].ftp_service
+    signed, signed_nat, md5 = plan[0].signed, plan[0].signed_nat, plan[0].md5
+    keeps_early = whole & by_transport
+    special = served | ftp_all | ftp_boundaries | signed | signed_nat
+    area_wrap = len(area) - 1
+    area_end = area_at + area_free
     written = 0
     i = first
     while i < count and free - written >= RECORDS_PER_PACKET:
@@ -33,11 +61,12 @@ def dissect_batch(data, offsets, captured, wire, times_ns, interfaces, link_type
         end = at + captured[i]
         wire_end = at + wire[i]
         interface = interfaces[i]
-        record = ring[slot + written]
-        tally[_SEEN] += 1
-        tally[_OCTETS] += wire[i]
+        at_slot = slot + written
+        record = ring[at_slot]
         kind, network, vlan = find_network(data, at, end, link_types[interface])
         if kind < 0:
+            tally[_SEEN] += 1
+            tally[_OCTETS] += wire[i]
             if kind == NOT_IP:
                 tally[_OTHER] += 1
             else:
@@ -45,8 +74,23 @@ def dissect_batch(data, offsets, captured, wire, times_ns, interfaces, link_type
                 tally[_MALFORMED_LINK] += 1
             i += 1
             continue
-        verdict, transport, packet_end = dissect_ip(data, network, end, wire_end, kind, record)
+        level, deeper, limit = 0, inner, end
+        outer_kind, outer, outer_limit = kind, network, end
+        while True:
+            verdict, transport, body, packet_end = dissect_ip(data, network, limit, wire_end, kind, record)
+            if verdict != GOOD and level > 0:  # what is carried is broken: the packet that carries it counts
+                kind, network, limit, level, deeper = outer_kind, outer, outer_limit, level - 1, 0
+                continue
+            if not deeper or level == MAX_TUNNELS or verdict != GOOD or body == NO_TRANSPORT or record.flags & _FRAGMENT:
+                break
+            inner_kind, inner_network = carried(data, body, packet_end, record.protocol)
+            if inner_kind < 0:
+                break
+            outer_kind, outer, outer_limit = kind, network, limit
+            kind, network, limit, level = inner_kind, inner_network, packet_end, level + 1
         if verdict != GOOD:
+            tally[_SEEN] += 1
+            tally[_OCTETS] += wire[i]
             tally[_MALFORMED] += 1
             tally[verdict] += 1
             i += 1
@@ -56,34 +100,145 @@ def dissect_batch(data, offsets, captured, wire, times_ns, interfaces, link_type
         record.interface = point | (interface << 8)
         record.wire_octets = wire[i]
         record.quoted_mask = 0
+        record.signature = 0
+        record.bytes_offset = uint32(area_at & _LOW32)
+        record.bytes_length = 0
         if end < wire_end:
             flags |= _SNAPPED
         record.vlan = 0
         if vlan != NO_VLAN:
             flags |= _HAS_VLAN
             record.vlan = vlan
+        if level:
+            flags |= _TUNNELLED
+        if longest and wire[i] > longest:
+            flags |= _MERGED
         record.flags = flags
-        if transport == NO_TRANSPORT and record.protocol in (1, 6, 17, 58) and not flags & r.LATER_FRAGMENT:
-            tally[_TRANSPORT_CUT] += 1
-        mask = call_sieve(sieve_address, ring, slot + written)
+        mask = call_sieve(sieve_address, ring, at_slot)
+        early = False
+        if flags & _FRAGMENT:
+            if flags & _LATER:
+                known, first_mask, src_port, dst_port, had_ports = recall_first(fragments, fragment_seed, ring, at_slot)
+                if known:
+                    mask = ((mask & ~by_transport) | (first_mask & by_transport)) & (every | whole)
+                    if mask == _NONE:
+                        tally[_SEEN] += 1
+                        tally[_OCTETS] += wire[i]
+                        tally[_IRRELEVANT] += 1
+                        tally[_SKIPPED_COUNT] += 1
+                        i += 1
+                        continue
+                    if had_ports:
+                        record.src_port = src_port
+                        record.dst_port = dst_port
+                        flags |= _HAS_PORTS
+                else:
+                    early = keeps_early != _NONE
+                    if early:
+                        flags |= _EARLY
+            else:
+                remember_first(fragments, fragment_seed, ring, at_slot, mask)
+        octets = 0  # of this packet, from its IP header on, that travel in the area
+        ftp_mask = _NONE
+        if flags & (_FRAGMENT | _WITH_OPTIONS):
+            if mask != _NONE and flags & _WITH_OPTIONS:
+                octets = (packet_end if body == NO_TRANSPORT else min(body, packet_end)) - network
+            if early or (flags & _FRAGMENT and mask & whole):
+                octets = packet_end - network
+        if special != _NONE:
+            service = int64(0)
+            if flags & _HAS_TCP:
+                service = int64(ports[0, record.src_port] | ports[0, record.dst_port])
+            elif flags & _HAS_UDP:
+                service = int64(ports[1, record.src_port] | ports[1, record.dst_port])
+            if service and mask & served:
+                wanted, length = _wanted(plan, service, mask)
+                if wanted:
+                    flags |= _SERVICE
+                    record.service = wanted
+                    payload = _payload_at(data, transport, packet_end, flags)
+                    if payload < packet_end:
+                        octets = max(octets, min(payload + length, packet_end) - network)
+                if service & ftp_service and mask & (ftp_all | ftp_boundaries):
+                    remember_peers(peers, father, peers_seed, ring, at_slot, mask & ftp_all, mask & ftp_boundaries)
+            elif flags & _HAS_TCP and ftp_all | ftp_boundaries:
+                all_mask, boundary_mask = recall_peers(peers, peers_seed, ring, at_slot)
+                ftp_mask = all_mask
+                if record.tcp_flags & _BOUNDARY:
+                    ftp_mask |= boundary_mask
+                if ftp_mask:
+                    flags |= _FTP_PEERS
+                    record.ftp_mask = ftp_mask
+            if mask & (signed | signed_nat) and not flags & _FRAGMENT:
+                if mask & signed:
+                    flags |= _SIGNED
+                    record.signature = sign_packet(data, network, packet_end, 0, md5, plan[0].signed_octets)
+                if mask & signed_nat:
+                    flags |= _SIGNED_NAT
+                    record.signature_nat = sign_packet(data, network, packet_end, 1, md5, plan[0].signed_nat_octets)
+        record.flags = flags
         record.class_mask = mask
         records = 1
         if flags & _HAS_ICMP and _is_error(record.ip_version, record.icmp_type):
-            quoted = _quote(data, transport + 8, packet_end, record, ring[slot + written + 1])
+            quoted = _quote(data, transport + 8, packet_end, record, ring[at_slot + 1])
             if quoted:
-                quoted_mask = call_sieve(sieve_address, ring, slot + written + 1)
-                if quoted_mask != 0:
-                    ring[slot + written + 1].class_mask = quoted_mask
+                quoted_mask = call_sieve(sieve_address, ring, at_slot + 1)
+                if quoted_mask != _NONE:
+                    ring[at_slot + 1].class_mask = quoted_mask
                     record.quoted_mask = quoted_mask
-                    mask |= quoted_mask
                     records = 2
-        if mask != 0:
+        if octets:
+            octets = min(octets, MAX_OCTETS)
+            start = area_at
+            if (start & area_wrap) + octets > len(area):  # never around the end
+                start += len(area) - (start & area_wrap)
+            if start + octets > area_end:
+                return i, written, area_at
+            into = start & area_wrap
+            for k in range(octets):
+                area[into + k] = data[network + k]
+            record.bytes_offset = uint32(start & _LOW32)
+            record.bytes_length = octets
+            record.transport_at = 0 if transport == NO_TRANSPORT else transport - network
+            record.payload_at = 0 if transport == NO_TRANSPORT else _payload_at(data, transport, packet_end, flags) - network
+            area_at = start + octets
+        if records > 1:
+            ring[at_slot + 1].bytes_offset = uint32(area_at & _LOW32)
+            ring[at_slot + 1].bytes_length = 0
+        tally[_SEEN] += 1
+        tally[_OCTETS] += wire[i]
+        if transport == NO_TRANSPORT and record.protocol in (1, 6, 17, 58) and not flags & _LATER:
+            tally[_TRANSPORT_CUT] += 1
+        if flags & (_TUNNELLED | _MERGED | _FTP_PEERS | _EARLY):
+            tally[_TUNNELLED_COUNT] += (flags & _TUNNELLED) != 0
+            tally[_MERGED_COUNT] += (flags & _MERGED) != 0
+            tally[_FTP_COUNT] += (flags & _FTP_PEERS) != 0
+            tally[_EARLY_COUNT] += (flags & _EARLY) != 0
+        if mask != _NONE or records > 1 or ftp_mask != _NONE or early:
             tally[_RELEVANT] += 1
             written += records
         else:
             tally[_IRRELEVANT] += 1
         i += 1
-    return i, written
+    return i, written, area_at
+
+
+@njit(cache=True, nogil=True)
+def _wanted(plan, service, mask):
+    """(bits of the services among `service` that a class of `mask` wants, octets of payload that the keenest of them takes)."""
+    wanted, octets = 0, 0
+    for bit in range(8):
+        if service >> bit & 1 and plan[0].service_classes[bit] & mask:
+            wanted |= 1 << bit
+            octets = max(octets, int(plan[0].service_octets[bit]))
+    return wanted, octets
+
+
+@njit(cache=True, nogil=True)
+def _payload_at(data, transport, end, flags):
+    """Position of what the transport header at data[transport] carries; at most `end`."""
+    header = int64(data[transport + 12] >> 4) * 4 if flags & _HAS_TCP else 8
+    return min(transport + header, end)
 
 
 @njit(cache=True, nogil=True)
@@ -98,13 +253,14 @@ def _is_error(version, kind):
 def _quote(data, at, end, error, record):
     """The packet quoted at data[at:end] by the ICMP message of record `error`, into `record`. False if its header is not there."""
     kind = ETHERTYPE_IPV4 if error.ip_version == 4 else ETHERTYPE_IPV6
-    verdict, _, _ = dissect_ip(data, at, end, end, kind, record)
+    verdict, _, _, _ = dissect_ip(data, at, end, end, kind, record)
     if verdict != GOOD:
         return False
     record.time_ns = error.time_ns
     record.interface = error.interface
     record.wire_octets = 0
     record.vlan = error.vlan
+    record.signature = 0
     record.flags = record.flags | _QUOTED | (error.flags & _HAS_VLAN)
     record.quoted_mask = (uint64(error.icmp_type) << uint64(8)) | uint64(error.icmp_code)
     return True

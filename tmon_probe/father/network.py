@@ -30,13 +30,13 @@ def dissect_ip(data, at, end, wire_end, kind, record):
     Sources: RFC 791, RFC 8200.
     """
     if at >= end:
-        return _CUT, NO_TRANSPORT, end
+        return _CUT, NO_TRANSPORT, NO_TRANSPORT, end
     version = data[at] >> 4
     if kind == IP_BY_VERSION:
         if version not in (4, 6):
-            return _VERSION, NO_TRANSPORT, end
+            return _VERSION, NO_TRANSPORT, NO_TRANSPORT, end
     elif version != (4 if kind == ETHERTYPE_IPV4 else 6):
-        return _VERSION, NO_TRANSPORT, end
+        return _VERSION, NO_TRANSPORT, NO_TRANSPORT, end
     record.ip_version = version
     record.fragment_id = 0
     record.fragment_offset = 0
@@ -58,13 +58,13 @@ def dissect_ip(data, at, end, wire_end, kind, record):
 def _ipv4(data, at, end, wire_end, record):
     """RFC 791 section 3.1."""
     if at + 20 > end:
-        return _CUT, NO_TRANSPORT, end
+        return _CUT, NO_TRANSPORT, NO_TRANSPORT, end
     header = (data[at] & 0x0F) * 4
     total = be16(data, at + 2)
     if total == 0:  # left to the NIC by segmentation offload
         total = wire_end - at
     if header < 20 or total < header or total > MAX_OFFLOADED:
-        return _LENGTH, NO_TRANSPORT, end
+        return _LENGTH, NO_TRANSPORT, NO_TRANSPORT, end
     word = be16(data, at + 6)
     flags = 0
     if word & 0x4000:
@@ -88,7 +88,7 @@ def _ipv4(data, at, end, wire_end, record):
     end = min(end, at + total)
     if flags & _LATER:
         record.flags = flags
-        return GOOD, NO_TRANSPORT, end
+        return GOOD, NO_TRANSPORT, at + header, end
     return _transport(data, at + header, end, total - header, record, flags)
 
 
@@ -96,7 +96,7 @@ def _ipv4(data, at, end, wire_end, record):
 def _ipv6(data, at, end, wire_end, record):
     """RFC 8200 sections 3 and 4; AH (RFC 4302) is stepped over, ESP ends the chain."""
     if at + 40 > end:
-        return _CUT, NO_TRANSPORT, end
+        return _CUT, NO_TRANSPORT, NO_TRANSPORT, end
     payload = be16(data, at + 4)
     following = int(data[at + 6])
     if payload == 0:  # a jumbogram (RFC 2675: its option comes first), or left to the NIC by segmentation offload
@@ -104,7 +104,7 @@ def _ipv6(data, at, end, wire_end, record):
         if jumbo or following in (TCP, UDP):
             payload = max(wire_end - at - 40, 0)
             if payload > MAX_OFFLOADED:
-                return _LENGTH, NO_TRANSPORT, end
+                return _LENGTH, NO_TRANSPORT, NO_TRANSPORT, end
     record.tos = ((data[at] & 0x0F) << 4) | (data[at + 1] >> 4)
     record.ttl = data[at + 7]
     record.ip_octets = 40 + payload
@@ -142,7 +142,7 @@ def _ipv6(data, at, end, wire_end, record):
             return _transport(data, at, end, packet_end - at, record, flags)
     record.protocol = following
     record.flags = flags
-    return GOOD, NO_TRANSPORT, end
+    return GOOD, NO_TRANSPORT, at, end
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -182,4 +182,4 @@ def _transport(data, at, end, octets, record, flags):
         record.icmp_code = data[at + 1]
         record.payload_octets = max(octets - 8, 0)
     record.flags = flags
-    return GOOD, found, end
+    return GOOD, found, at, end
