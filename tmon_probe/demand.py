@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+
+from tmon_common.config.model import FlowClass
 
 TCP, UDP = 6, 17
 MAX_SERVICES = 8
@@ -58,3 +61,12 @@ class Demand:
 
 
 NOTHING_SPECIAL = Demand()
+
+
+def demands_of(classes: Sequence[FlowClass], factories: Mapping[str, Callable]) -> list[list[Demand]]:
+    """Of each class, what its analyses ask for; factories: kind of analysis -> factory of its analyser."""
+    return [[getattr(factories[a.kind], "demand", _nothing_special)(a) for a in c.analyses] for c in classes]
+
+
+def _nothing_special(_analysis: object) -> Demand:
+    return NOTHING_SPECIAL

@@ -13,6 +13,7 @@ from tmon_common.observations import Kind, Rows
 from tmon_probe.child.batch import FlowBatch
 from tmon_probe.child.flows import Spec
 from tmon_probe.child.intervals import OpenRows
+from tmon_probe.demand import Demand, Fragments
 
 Emit = Callable[[Rows], None]
 """Where an analyser puts finished rows: they are published."""
@@ -30,6 +31,10 @@ class Task:
 class Analyser(Protocol):
     """Made once, by `factory(tasks, configuration, emit)`. Times are packet times in ns."""
 
+    @staticmethod
+    def demand(analysis: Analysis) -> Demand:
+        """What the father must deliver of the packets of a class that asks for this analysis. May be left out: `Demand()`."""
+
     def process(self, batch: FlowBatch) -> None:
         """Look at every record of the batch once."""
 
@@ -46,16 +51,23 @@ class Analyser(Protocol):
 class IntervalAnalyser:
     """Counts into open rows with one compiled kernel.
 
-    Subclasses set `kind`, and `kernel(records, first, count, flow, direction, numbers, interval_ns, *open rows, *parameters)`;
-    they may override `template` (a row with nothing counted), `parameters` (further arguments of the kernel) and `strings`.
+    Subclasses set `kind`, `fragments` where the first one will do, and `kernel(records, first, count, flow, direction, numbers,
+    interval_ns, *open rows, *parameters)`; they may override `template` (a row with nothing counted), `parameters` (further arguments
+    of the kernel) and `strings`.
     """
 
     kind: Kind
+    fragments = Fragments.EVERY
+    """Those of a datagram that it wants to see."""
 
     def __init__(self, tasks: list[Task], configuration: Configuration, emit: Emit) -> None:
         self._tasks, self._configuration, self._emit = tasks, configuration, emit
         self._open = [OpenRows(self.kind, t.analysis.interval_ns, self.template(t)) for t in tasks]
         self._parameters = [self.parameters(t) for t in tasks]
+
+    @classmethod
+    def demand(cls, analysis: Analysis) -> Demand:  # noqa: ARG003 for those who override
+        return Demand(cls.fragments)
 
     @staticmethod
     def kernel(*arguments) -> None:

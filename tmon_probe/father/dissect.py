@@ -33,8 +33,9 @@ _NONE, _LOW32 = uint64(0), 0xFFFFFFFF
 
 
 @njit(cache=True, nogil=True)
-def dissect_batch(data, offsets, captured, wire, times_ns, interfaces, link_types, first, count, point, inner, longest, sieve_address,
-                  plan, ports, fragments, fragment_seed, peers, father, peers_seed, ring, slot, free, area, area_at, area_free, tally):
+def dissect_batch(data, offsets, captured, wire, times_ns, interfaces, link_types, first, count, point, inner, longest,
+                  sieve_address, plan, ports, fragments, fragment_seed, peers, father, peers_seed, ring, slot, free, area, area_at,
+                  area_free, tally):
     """Packets `first` to `count` of a Batch (see its arrays) into ring[slot : slot + free] (records.PACKET).
 
     point       number of the probe's interface; a source's own interfaces (pcapng) beyond the first go in the high octet

@@ -52,7 +52,8 @@ class Dissection:
         self._peers = peers or FtpPeers(1)
         self._fragments = FragmentCache()
 
-    def __call__(self, batch: Batch, first: int, viewpoint: Viewpoint, room: Room, count: int | None = None) -> tuple[int, int, int]:
+    def __call__(self, batch: Batch, first: int, viewpoint: Viewpoint, room: Room,
+                 count: int | None = None) -> tuple[int, int, int]:
         """Packets of the batch from `first` on. Returns (first packet not done, records written, next position in the area)."""
         return dissect_batch(
             batch.data, batch.offsets, batch.captured, batch.wire, batch.times_ns, batch.interfaces, batch.link_types, first,

@@ -7,6 +7,7 @@ from tmon_common.observations import ICMP_COUNTERS
 from tmon_probe import records as r
 from tmon_probe.child.analyser import IntervalAnalyser, Task
 from tmon_probe.child.intervals import END, START, begin_row
+from tmon_probe.demand import Fragments
 
 _MESSAGES, _REQUESTS, _REPLIES, _UNREACHABLE, _TOO_BIG, _EXCEEDED, _PARAMETER, _REDIRECT, _QUENCH, _NEIGHBOR, _OTHER = (
     ICMP_COUNTERS.word_of(n) for n in ("messages", "echo_requests", "echo_replies", "destination_unreachable", "packet_too_big",
@@ -84,6 +85,7 @@ def _column_v6(kind):
 
 class IcmpCounters(IntervalAnalyser):
     kind = ICMP_COUNTERS
+    fragments = Fragments.FIRST
     kernel = staticmethod(_kernel)
 
     def parameters(self, task: Task) -> tuple:

@@ -6,6 +6,7 @@ from tmon_common.observations import TCP_COUNTERS
 from tmon_probe import records as r
 from tmon_probe.child.analyser import IntervalAnalyser
 from tmon_probe.child.intervals import END, START, begin_row
+from tmon_probe.demand import Fragments
 
 _SEGMENTS, _PAYLOAD, _DATA, _ACKS, _SYN, _FIN, _RST, _PSH, _URG, _ZERO, _ECE, _CWR = (
     TCP_COUNTERS.word_of(n) for n in ("segments", "payload_octets", "data_segments", "pure_acks", "syn", "fin", "rst", "psh", "urg",
@@ -46,4 +47,5 @@ def _kernel(records, first, count, flow, direction, numbers, interval_ns, rows, 
 
 class TcpCounters(IntervalAnalyser):
     kind = TCP_COUNTERS
+    fragments = Fragments.FIRST
     kernel = staticmethod(_kernel)

@@ -6,6 +6,7 @@ from tmon_common.observations import UDP_COUNTERS
 from tmon_probe import records as r
 from tmon_probe.child.analyser import IntervalAnalyser
 from tmon_probe.child.intervals import END, START, begin_row
+from tmon_probe.demand import Fragments
 
 _DATAGRAMS, _PAYLOAD, _EMPTY, _UNCHECKED = (
     UDP_COUNTERS.word_of(n) for n in ("datagrams", "payload_octets", "empty_datagrams", "no_checksum"))
@@ -33,4 +34,5 @@ def _kernel(records, first, count, flow, direction, numbers, interval_ns, rows, 
 
 class UdpCounters(IntervalAnalyser):
     kind = UDP_COUNTERS
+    fragments = Fragments.FIRST
     kernel = staticmethod(_kernel)

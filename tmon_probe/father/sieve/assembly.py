@@ -171,4 +171,4 @@ class _Writer:
 
 
 def _needs_table(column: Column) -> bool:
-    return sum(before != after for before, after in pairwise(column.words[:-1])) > MAX_STEPS
+    return column.changes > MAX_STEPS

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 
@@ -27,6 +29,18 @@ class Column:
     field: str
     mask: int
     words: tuple[int, ...]
+
+    @cached_property
+    def changes(self) -> int:
+        """How often the word is another than that of the interval before."""
+        return sum(before != after for before, after in pairwise(self.words[:-1]))
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.field, self.mask, self.words))
+
+    def __hash__(self) -> int:
+        return self._hash
 
 
 @dataclass(frozen=True)
