@@ -52,8 +52,8 @@ class IntervalAnalyser:
     """Counts into open rows with one compiled kernel.
 
     Subclasses set `kind`, `fragments` where the first one will do, and `kernel(records, first, count, flow, direction, numbers,
-    interval_ns, *open rows, *parameters)`; they may override `template` (a row with nothing counted), `parameters` (further arguments
-    of the kernel) and `strings`.
+    interval_ns, *open rows, *parameters)`; they may override `template` (a row with nothing counted), `parameters` (further
+    arguments of the kernel) and `strings`.
     """
 
     kind: Kind
