@@ -92,10 +92,11 @@ class Dissector:
 
     after       what lies behind the frame in memory; nobody may look there
     rubbish     what the ring held before
+    inner       measure the packets that others carry
     """
 
-    def __init__(self, after: bytes = b"", rubbish: int = 0) -> None:
-        self._after, self._rubbish = after, rubbish
+    def __init__(self, after: bytes = b"", rubbish: int = 0, inner: bool = False) -> None:
+        self._after, self._rubbish, self._inner = after, rubbish, int(inner)
         self._ring = np.zeros(RECORDS_PER_PACKET, PACKET)
         self._tally = np.zeros(counts.COUNT, np.int64)
         self._ones = [np.zeros(1, np.int64) for _ in range(5)]
@@ -109,7 +110,7 @@ class Dissector:
         self._link_type[0] = link_type
         self._tally[:] = 0
         self._ring.view(np.uint8)[:] = self._rubbish
-        done, written = dissect_batch(data, offsets, captured, wires, times, interfaces, self._link_type, 0, 1, 0, _sieve.address,
+        done, written = dissect_batch(data, offsets, captured, wires, times, interfaces, self._link_type, 0, 1, 0, self._inner, _sieve.address,
                                       self._ring, 0, RECORDS_PER_PACKET, self._tally)
         assert done == 1
         return Dissection(self._ring[:written].copy(), dict(zip(counts.NAMES, self._tally.tolist(), strict=True)))
@@ -159,7 +160,7 @@ def measure(path: Path, classes: tuple[FlowClass, ...] | None = None, max_flows:
         done = 0
         while done < batch.count:
             done, written = dissect_batch(batch.data, batch.offsets, batch.captured, batch.wire, batch.times_ns, batch.interfaces,
-                                          batch.link_types, done, batch.count, 0, sieve.address, ring, 0, len(ring), tally)
+                                          batch.link_types, done, batch.count, 0, 0, sieve.address, ring, 0, len(ring), tally)
             chain.process(ring[:written])
         chain.flush(int(batch.times_ns[batch.count - 1]) - SECOND)
     chain.finish()

@@ -7,22 +7,25 @@ from tmon_probe.father import counts
 from tmon_probe.father.link import ETHERTYPE_IPV4, ETHERTYPE_IPV6, NO_VLAN, NOT_IP, find_network
 from tmon_probe.father.network import GOOD, NO_TRANSPORT, dissect_ip
 from tmon_probe.father.sieve_call import call_sieve
+from tmon_probe.father.tunnel import GRE, IP_IN_IP, IPV6_IN_IP, MAX_TUNNELS, carried
 
 RECORDS_PER_PACKET = 2
 """Slots a packet may take: its own record and, for an ICMP error, that of the packet it quotes."""
 
 _SNAPPED, _HAS_VLAN, _QUOTED, _HAS_ICMP = r.SNAPPED, r.HAS_VLAN, r.QUOTED, r.HAS_ICMP
+_FRAGMENT, _TUNNELLED = r.FRAGMENT, r.TUNNELLED
 _SEEN, _RELEVANT, _IRRELEVANT, _MALFORMED, _OTHER = (
     counts.SEEN, counts.RELEVANT, counts.IRRELEVANT, counts.MALFORMED, counts.OTHER)
 _MALFORMED_LINK, _TRANSPORT_CUT, _OCTETS = counts.MALFORMED_LINK, counts.TRANSPORT_CUT, counts.OCTETS
 
 
 @njit(cache=True, nogil=True)
-def dissect_batch(data, offsets, captured, wire, times_ns, interfaces, link_types, first, count, point, sieve_address, ring, slot,
-                  free, tally):
+def dissect_batch(data, offsets, captured, wire, times_ns, interfaces, link_types, first, count, point, inner, sieve_address, ring,
+                  slot, free, tally):
     """Packets `first` to `count` of a Batch (see its arrays) into ring[slot : slot + free] (records.PACKET).
 
     point       number of the probe's interface; a source's own interfaces (pcapng) beyond the first go in the high octet
+    inner       1: of a packet that another carries, the carried one is measured; 0: the outer
     tally       int64 (counts.COUNT,), added to
     Stops early when fewer than RECORDS_PER_PACKET slots are left. Returns (first packet not done, records written).
     """
@@ -45,7 +48,29 @@ def dissect_batch(data, offsets, captured, wire, times_ns, interfaces, link_type
                 tally[_MALFORMED_LINK] += 1
             i += 1
             continue
-        verdict, transport, packet_end = dissect_ip(data, network, end, wire_end, kind, record)
+        level, levels, packet_end, packet_wire_end = 0, inner * MAX_TUNNELS, end, wire_end
+        outer_kind, outer_network, outer_end, outer_wire_end = kind, network, end, wire_end
+        while True:  # once, but for tunnels
+            verdict, transport, body, captured_end = dissect_ip(data, network, packet_end, packet_wire_end, kind, record)
+            if verdict != GOOD:
+                if level == 0:
+                    break
+                level -= 1  # what it carries is no good packet: the outer is measured
+                levels = level
+                kind, network, packet_end, packet_wire_end = outer_kind, outer_network, outer_end, outer_wire_end
+                continue
+            if level >= levels or record.protocol not in (GRE, IP_IN_IP, IPV6_IN_IP) or body == NO_TRANSPORT:
+                break
+            if record.flags & _FRAGMENT:
+                break
+            inner_kind, inner_network = carried(data, body, captured_end, record.protocol)
+            if inner_kind < 0:
+                break
+            outer_kind, outer_network, outer_end, outer_wire_end = kind, network, packet_end, packet_wire_end
+            packet_wire_end = network + record.ip_octets
+            kind, network, packet_end = inner_kind, inner_network, captured_end
+            level += 1
+        packet_end = captured_end
         if verdict != GOOD:
             tally[_MALFORMED] += 1
             tally[verdict] += 1
@@ -58,6 +83,8 @@ def dissect_batch(data, offsets, captured, wire, times_ns, interfaces, link_type
         record.quoted_mask = 0
         if end < wire_end:
             flags |= _SNAPPED
+        if level:
+            flags |= _TUNNELLED
         record.vlan = 0
         if vlan != NO_VLAN:
             flags |= _HAS_VLAN
@@ -98,7 +125,7 @@ def _is_error(version, kind):
 def _quote(data, at, end, error, record):
     """The packet quoted at data[at:end] by the ICMP message of record `error`, into `record`. False if its header is not there."""
     kind = ETHERTYPE_IPV4 if error.ip_version == 4 else ETHERTYPE_IPV6
-    verdict, _, _ = dissect_ip(data, at, end, end, kind, record)
+    verdict, _, _, _ = dissect_ip(data, at, end, end, kind, record)
     if verdict != GOOD:
         return False
     record.time_ns = error.time_ns

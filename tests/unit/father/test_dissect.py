@@ -123,7 +123,7 @@ def test_batches_are_single_packets_in_a_row(capture):
         left -= last
         while done < last:
             done, written = dissect_batch(batch.data, batch.offsets, batch.captured, batch.wire, batch.times_ns, batch.interfaces,
-                                          batch.link_types, done, last, 0, sieve.address, ring, 2, 5, total)
+                                          batch.link_types, done, last, 0, 0, sieve.address, ring, 2, 5, total)
             rows.append(ring[2 : 2 + written].copy())
     assert ring["time_ns"][:2].tolist() == [0, 0]  # before the slots that were free
     assert [tally[name] for name in counts.NAMES] == total.tolist()
@@ -147,7 +147,7 @@ def test_irrelevant_packets_leave_nothing():
     offsets = np.cumsum(captured) - captured
     zeros, link, ring, tally = np.zeros(3, np.int64), np.array([228]), np.zeros(8, PACKET), np.zeros(counts.COUNT, np.int64)
     sieve = compile_sieve([Filter((Predicate("protocol", ((17, 17),)),))], {})
-    assert dissect_batch(data, offsets, captured, captured, zeros, zeros, link, 0, 3, 0, sieve.address, ring, 0, 8, tally) == (3, 3)
+    assert dissect_batch(data, offsets, captured, captured, zeros, zeros, link, 0, 3, 0, 0, sieve.address, ring, 0, 8, tally) == (3, 3)
     assert tally[:5].tolist() == [3, 2, 1, 0, 0]
     expected = [(17, 1, 0), (1, 0, 1), (17, 1, 3 << 8 | 3)]
     assert expected == [tuple(map(int, record)) for record in ring[["protocol", "class_mask", "quoted_mask"]][:3].tolist()]
