@@ -19,7 +19,7 @@ _SEEN, _RELEVANT, _IRRELEVANT, _MALFORMED, _OTHER = (
 _MALFORMED_LINK, _TRANSPORT_CUT, _OCTETS = counts.MALFORMED_LINK, counts.TRANSPORT_CUT, counts.OCTETS
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)  # no reference counts: the arrays are the caller's for the whole call; 8 ns a packet
 def dissect_batch(data, offsets, captured, wire, times_ns, interfaces, link_types, first, count, point, inner, sieve_address, ring,
                   slot, free, tally):
     """Packets `first` to `count` of a Batch (see its arrays) into ring[slot : slot + free] (records.PACKET).
