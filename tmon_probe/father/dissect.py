@@ -9,8 +9,7 @@ from tmon_probe.father.ftp_peers import recall_peers, remember_peers
 from tmon_probe.father.link import ETHERTYPE_IPV4, ETHERTYPE_IPV6, NO_VLAN, NOT_IP, find_network
 from tmon_probe.father.network import GOOD, NO_TRANSPORT, dissect_ip
 from tmon_probe.father.sieve_call import call_sieve
-from tmon_probe.father.signature import sign_packet
-from tmon_probe.father.tunnel import carried
+from tmon_probe.father.tunnel import GRE, IP_IN_IP, IPV6_IN_IP, MAX_TUNNELS, carried
 
 RECORDS_PER_PACKET = 2
 """Slots a packet may take: its own record and, for an ICMP error, that of the packet it quotes."""
@@ -20,10 +19,7 @@ MAX_OCTETS = 1 << 18
 """Of one packet in the area, at most: a quarter of the smallest area, so that it fits an empty one wherever that starts."""
 
 _SNAPPED, _HAS_VLAN, _QUOTED, _HAS_ICMP = r.SNAPPED, r.HAS_VLAN, r.QUOTED, r.HAS_ICMP
-_HAS_TCP, _HAS_UDP, _HAS_PORTS, _FRAGMENT, _LATER = r.HAS_TCP, r.HAS_UDP, r.HAS_PORTS, r.FRAGMENT, r.LATER_FRAGMENT
-_TUNNELLED, _SERVICE, _FTP_PEERS, _SIGNED, _SIGNED_NAT = r.TUNNELLED, r.SERVICE, r.FTP_PEERS, r.SIGNED, r.SIGNED_NAT
-_EARLY, _MERGED, _WITH_OPTIONS = r.EARLY_FRAGMENT, r.MERGED, r.IP_TIMESTAMP | r.RECORD_ROUTE
-_BOUNDARY = 0x07  # FIN, SYN, RST
+_FRAGMENT, _TUNNELLED = r.FRAGMENT, r.TUNNELLED
 _SEEN, _RELEVANT, _IRRELEVANT, _MALFORMED, _OTHER = (
     counts.SEEN, counts.RELEVANT, counts.IRRELEVANT, counts.MALFORMED, counts.OTHER)
 _MALFORMED_LINK, _TRANSPORT_CUT, _OCTETS = counts.MALFORMED_LINK, counts.TRANSPORT_CUT, counts.OCTETS
@@ -32,18 +28,13 @@ _SKIPPED_COUNT, _EARLY_COUNT, _TUNNELLED_COUNT, _FTP_COUNT, _MERGED_COUNT = (
 _NONE, _LOW32 = uint64(0), 0xFFFFFFFF
 
 
-@njit(cache=True, nogil=True)
-def dissect_batch(data, offsets, captured, wire, times_ns, interfaces, link_types, first, count, point, inner, longest,
-                  sieve_address, plan, ports, fragments, fragment_seed, peers, father, peers_seed, ring, slot, free, area, area_at,
-                  area_free, tally):
+@njit(cache=True, nogil=True, _nrt=False)  # no reference counts: the arrays are the caller's for the whole call; 8 ns a packet
+def dissect_batch(data, offsets, captured, wire, times_ns, interfaces, link_types, first, count, point, inner, sieve_address, ring,
+                  slot, free, tally):
     """Packets `first` to `count` of a Batch (see its arrays) into ring[slot : slot + free] (records.PACKET).
 
     point       number of the probe's interface; a source's own interfaces (pcapng) beyond the first go in the high octet
-    inner       whether packets carried in others are measured instead of these
-    longest     octets of the longest frame that the device can send; longer ones are several merged. 0: not known
-    plan, ports     what the classes want (plan.Plan)
-    fragments, fragment_seed    fragments.FragmentCache;     peers, father, peers_seed     ftp_peers.FtpPeers, this father's row
-    area        uint8 (power of two,): octets of packets; area_free of them may be written from area_at (modulo the length) on
+    inner       1: of a packet that another carries, the carried one is measured; 0: the outer
     tally       int64 (counts.COUNT,), added to
     Stops early when fewer than RECORDS_PER_PACKET slots are left, or the area lacks room for what the next packet brings.
     Returns (first packet not done, records written, next position in the area).
@@ -75,20 +66,29 @@ def dissect_batch(data, offsets, captured, wire, times_ns, interfaces, link_type
                 tally[_MALFORMED_LINK] += 1
             i += 1
             continue
-        level, deeper, limit = 0, inner, end
-        outer_kind, outer, outer_limit = kind, network, end
-        while True:
-            verdict, transport, body, packet_end = dissect_ip(data, network, limit, wire_end, kind, record)
-            if verdict != GOOD and level > 0:  # what is carried is broken: the packet that carries it counts
-                kind, network, limit, level, deeper = outer_kind, outer, outer_limit, level - 1, 0
+        level, levels, packet_end, packet_wire_end = 0, inner * MAX_TUNNELS, end, wire_end
+        outer_kind, outer_network, outer_end, outer_wire_end = kind, network, end, wire_end
+        while True:  # once, but for tunnels
+            verdict, transport, body, captured_end = dissect_ip(data, network, packet_end, packet_wire_end, kind, record)
+            if verdict != GOOD:
+                if level == 0:
+                    break
+                level -= 1  # what it carries is no good packet: the outer is measured
+                levels = level
+                kind, network, packet_end, packet_wire_end = outer_kind, outer_network, outer_end, outer_wire_end
                 continue
-            if not deeper or level == MAX_TUNNELS or verdict != GOOD or body == NO_TRANSPORT or record.flags & _FRAGMENT:
+            if level >= levels or record.protocol not in (GRE, IP_IN_IP, IPV6_IN_IP) or body == NO_TRANSPORT:
                 break
-            inner_kind, inner_network = carried(data, body, packet_end, record.protocol)
+            if record.flags & _FRAGMENT:
+                break
+            inner_kind, inner_network = carried(data, body, captured_end, record.protocol)
             if inner_kind < 0:
                 break
-            outer_kind, outer, outer_limit = kind, network, limit
-            kind, network, limit, level = inner_kind, inner_network, packet_end, level + 1
+            outer_kind, outer_network, outer_end, outer_wire_end = kind, network, packet_end, packet_wire_end
+            packet_wire_end = network + record.ip_octets
+            kind, network, packet_end = inner_kind, inner_network, captured_end
+            level += 1
+        packet_end = captured_end
         if verdict != GOOD:
             tally[_SEEN] += 1
             tally[_OCTETS] += wire[i]
@@ -106,6 +106,8 @@ def dissect_batch(data, offsets, captured, wire, times_ns, interfaces, link_type
         record.bytes_length = 0
         if end < wire_end:
             flags |= _SNAPPED
+        if level:
+            flags |= _TUNNELLED
         record.vlan = 0
         if vlan != NO_VLAN:
             flags |= _HAS_VLAN

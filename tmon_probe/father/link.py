@@ -30,15 +30,15 @@ def find_network(data, at, end, link_type):
     if link_type == _ETHERNET:
         if at + 14 > end:
             return CUT, at, NO_VLAN
-        return _after_ethertype(data, at + 14, end, be16(data, at + 12))
+        return after_ethertype(data, at + 14, end, be16(data, at + 12))
     if link_type == _SLL:
         if at + 16 > end:
             return CUT, at, NO_VLAN
-        return _after_ethertype(data, at + 16, end, be16(data, at + 14))
+        return after_ethertype(data, at + 16, end, be16(data, at + 14))
     if link_type == _SLL2:
         if at + 20 > end:
             return CUT, at, NO_VLAN
-        return _after_ethertype(data, at + 20, end, be16(data, at))
+        return after_ethertype(data, at + 20, end, be16(data, at))
     if link_type == _IPV4:
         return ETHERTYPE_IPV4, at, NO_VLAN
     if link_type == _IPV6:
@@ -60,8 +60,11 @@ def find_network(data, at, end, link_type):
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _after_ethertype(data, at, end, kind):
-    """Look through VLAN tags, SNAP, PPPoE and MPLS: `kind` is the type field just before position `at`."""
+def after_ethertype(data, at, end, kind):
+    """As `find_network`, of a frame whose type field `kind` stands just before position `at`: VLAN tags, SNAP, PPPoE and MPLS.
+
+    At most MAX_TAGS tags are looked through, more are NOT_IP; a stack of more than MAX_TAGS labels counts as CUT.
+    """
     vlan = NO_VLAN
     for _ in range(MAX_TAGS):
         if kind in (ETHERTYPE_IPV4, ETHERTYPE_IPV6):
