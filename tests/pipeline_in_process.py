@@ -98,11 +98,11 @@ class Dissector:
 
     after       what lies behind the frame in memory; nobody may look there
     rubbish     what the ring held before
-    inner       measure the packets that others carry
     """
 
-    def __init__(self, after: bytes = b"", rubbish: int = 0, inner: bool = False) -> None:
-        self._after, self._rubbish, self._inner = after, rubbish, int(inner)
+    def __init__(self, after: bytes = b"", rubbish: int = 0, *, inner: bool = False, longest: int = 0, sieve: Sieve | None = None,
+                 plan: Plan | None = None) -> None:
+        self._after, self._rubbish = after, rubbish
         self._ring = np.zeros(RECORDS_PER_PACKET, PACKET)
         self.area = np.zeros(AREA_OCTETS, np.uint8)
         self._area_at = 0
@@ -120,8 +120,8 @@ class Dissector:
         batch.link_types[0] = link_type
         self._tally[:] = 0
         self._ring.view(np.uint8)[:] = self._rubbish
-        done, written = dissect_batch(data, offsets, captured, wires, times, interfaces, self._link_type, 0, 1, 0, self._inner, _sieve.address,
-                                      self._ring, 0, RECORDS_PER_PACKET, self._tally)
+        room = Room(self._ring, 0, RECORDS_PER_PACKET, self.area, self._area_at, AREA_OCTETS)
+        done, written, self._area_at = self._kernel(batch, 0, self._viewpoint, room)
         assert done == 1
         return Dissection(self._ring[:written].copy(), dict(zip(counts.NAMES, self._tally.tolist(), strict=True)))
 
@@ -176,8 +176,8 @@ def measure(path: Path, classes: tuple[FlowClass, ...] | None = None, max_flows:
     while (batch := source.next_batch()) is not None:
         done = 0
         while done < batch.count:
-            done, written = dissect_batch(batch.data, batch.offsets, batch.captured, batch.wire, batch.times_ns, batch.interfaces,
-                                          batch.link_types, done, batch.count, 0, 0, sieve.address, ring, 0, len(ring), tally)
+            room = Room(ring, 0, len(ring), area, area_at, AREA_OCTETS)
+            done, written, area_at = dissect(batch, done, Viewpoint(0), room)
             chain.process(ring[:written])
         chain.flush(int(batch.times_ns[batch.count - 1]) - SECOND)
     chain.finish()

@@ -34,7 +34,8 @@ PACKET = np.dtype([
     # with QUOTED follows; in that record itself: type << 8 | code of the error
     ("ftp_mask", "<u8"),  # FTP_PEERS: classes with an FTP session between the two addresses of this packet
     ("signature_nat", "<u8"),  # SIGNED_NAT: the same without what address translation changes
-    ("transport_at", "<u2"), ("payload_at", "<u2"),  # bytes_length > 0: where these begin in the octets, 0 where there is none
+    # bytes_length > 0: where these begin in the octets, 0 if they are not among them (the payload may be none of its own length)
+    ("transport_at", "<u2"), ("payload_at", "<u2"),
     ("tcp_mss", "<u2"),  # HAS_MSS; RFC 9293 section 3.7.1
     ("tcp_window_scale", "<u1"),  # HAS_WINDOW_SCALE: shift count, RFC 7323 section 2
     ("sack_blocks", "<u1"),  # HAS_SACK: how many of the four pairs below, RFC 2018 section 3

@@ -17,7 +17,11 @@ NAMES = (
     "tunnelled",  # measured instead of the packet that carried them
     "ftp_data",  # relevant: between addresses that have an FTP session
     "merged",  # longer than the device can send: several packets in one, by receive offload
+    # not packets: what bounded tables gave up for newer entries
+    "first_fragments_evicted",
+    "ftp_peers_evicted",
 )
 COUNT = len(NAMES)
 (SEEN, RELEVANT, IRRELEVANT, MALFORMED, OTHER, MALFORMED_LINK, MALFORMED_IP_CUT, MALFORMED_IP_VERSION, MALFORMED_IP_LENGTH,
- TRANSPORT_CUT, OCTETS, FRAGMENTS_SKIPPED, FRAGMENTS_EARLY, TUNNELLED, FTP_DATA, MERGED) = range(COUNT)
+ TRANSPORT_CUT, OCTETS, FRAGMENTS_SKIPPED, FRAGMENTS_EARLY, TUNNELLED, FTP_DATA, MERGED, FIRST_FRAGMENTS_EVICTED,
+ FTP_PEERS_EVICTED) = range(COUNT)

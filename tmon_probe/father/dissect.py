@@ -9,32 +9,41 @@ from tmon_probe.father.ftp_peers import recall_peers, remember_peers
 from tmon_probe.father.link import ETHERTYPE_IPV4, ETHERTYPE_IPV6, NO_VLAN, NOT_IP, find_network
 from tmon_probe.father.network import GOOD, NO_TRANSPORT, dissect_ip
 from tmon_probe.father.sieve_call import call_sieve
+from tmon_probe.father.signature import sign_packet
 from tmon_probe.father.tunnel import GRE, IP_IN_IP, IPV6_IN_IP, MAX_TUNNELS, carried
 
 RECORDS_PER_PACKET = 2
 """Slots a packet may take: its own record and, for an ICMP error, that of the packet it quotes."""
-MAX_TUNNELS = 4
-"""Packets carried in packets are looked for so deep."""
 MAX_OCTETS = 1 << 18
 """Of one packet in the area, at most: a quarter of the smallest area, so that it fits an empty one wherever that starts."""
 
 _SNAPPED, _HAS_VLAN, _QUOTED, _HAS_ICMP = r.SNAPPED, r.HAS_VLAN, r.QUOTED, r.HAS_ICMP
-_FRAGMENT, _TUNNELLED = r.FRAGMENT, r.TUNNELLED
+_HAS_TCP, _HAS_UDP, _HAS_PORTS, _FRAGMENT, _LATER = r.HAS_TCP, r.HAS_UDP, r.HAS_PORTS, r.FRAGMENT, r.LATER_FRAGMENT
+_MORE = r.MORE_FRAGMENTS
+_TUNNELLED, _SERVICE, _FTP_PEERS, _SIGNED, _SIGNED_NAT = r.TUNNELLED, r.SERVICE, r.FTP_PEERS, r.SIGNED, r.SIGNED_NAT
+_EARLY, _MERGED, _WITH_OPTIONS = r.EARLY_FRAGMENT, r.MERGED, r.IP_TIMESTAMP | r.RECORD_ROUTE
+_BOUNDARY = 0x07  # FIN, SYN, RST
 _SEEN, _RELEVANT, _IRRELEVANT, _MALFORMED, _OTHER = (
     counts.SEEN, counts.RELEVANT, counts.IRRELEVANT, counts.MALFORMED, counts.OTHER)
 _MALFORMED_LINK, _TRANSPORT_CUT, _OCTETS = counts.MALFORMED_LINK, counts.TRANSPORT_CUT, counts.OCTETS
 _SKIPPED_COUNT, _EARLY_COUNT, _TUNNELLED_COUNT, _FTP_COUNT, _MERGED_COUNT = (
     counts.FRAGMENTS_SKIPPED, counts.FRAGMENTS_EARLY, counts.TUNNELLED, counts.FTP_DATA, counts.MERGED)
+_FIRSTS_EVICTED, _PEERS_EVICTED = counts.FIRST_FRAGMENTS_EVICTED, counts.FTP_PEERS_EVICTED
 _NONE, _LOW32 = uint64(0), 0xFFFFFFFF
 
 
 @njit(cache=True, nogil=True, _nrt=False)  # no reference counts: the arrays are the caller's for the whole call; 8 ns a packet
-def dissect_batch(data, offsets, captured, wire, times_ns, interfaces, link_types, first, count, point, inner, sieve_address, ring,
-                  slot, free, tally):
+def dissect_batch(data, offsets, captured, wire, times_ns, interfaces, link_types, first, count, point, inner, longest,
+                  sieve_address, plan, ports, fragments, fragment_seed, peers, father, ring, slot, free, area, area_at, area_free,
+                  tally):
     """Packets `first` to `count` of a Batch (see its arrays) into ring[slot : slot + free] (records.PACKET).
 
     point       number of the probe's interface; a source's own interfaces (pcapng) beyond the first go in the high octet
     inner       1: of a packet that another carries, the carried one is measured; 0: the outer
+    longest     octets of the longest frame that the device can send; longer ones are several merged. 0: not known
+    plan, ports     what the classes want (plan.Plan)
+    fragments, fragment_seed    fragments.FragmentCache;     peers, father     ftp_peers.FtpPeers, this father's row
+    area        uint8 (power of two,): octets of packets; area_free of them may be written from area_at (modulo the length) on
     tally       int64 (counts.COUNT,), added to
     Stops early when fewer than RECORDS_PER_PACKET slots are left, or the area lacks room for what the next packet brings.
     Returns (first packet not done, records written, next position in the area).
@@ -66,29 +75,28 @@ def dissect_batch(data, offsets, captured, wire, times_ns, interfaces, link_type
                 tally[_MALFORMED_LINK] += 1
             i += 1
             continue
-        level, levels, packet_end, packet_wire_end = 0, inner * MAX_TUNNELS, end, wire_end
-        outer_kind, outer_network, outer_end, outer_wire_end = kind, network, end, wire_end
+        level, levels, limit, wire_limit = 0, inner * MAX_TUNNELS, end, wire_end
+        outer_kind, outer, outer_limit, outer_wire_limit = kind, network, end, wire_end
         while True:  # once, but for tunnels
-            verdict, transport, body, captured_end = dissect_ip(data, network, packet_end, packet_wire_end, kind, record)
+            verdict, transport, body, packet_end = dissect_ip(data, network, limit, wire_limit, kind, record)
             if verdict != GOOD:
                 if level == 0:
                     break
                 level -= 1  # what it carries is no good packet: the outer is measured
                 levels = level
-                kind, network, packet_end, packet_wire_end = outer_kind, outer_network, outer_end, outer_wire_end
+                kind, network, limit, wire_limit = outer_kind, outer, outer_limit, outer_wire_limit
                 continue
             if level >= levels or record.protocol not in (GRE, IP_IN_IP, IPV6_IN_IP) or body == NO_TRANSPORT:
                 break
             if record.flags & _FRAGMENT:
                 break
-            inner_kind, inner_network = carried(data, body, captured_end, record.protocol)
+            inner_kind, inner_network = carried(data, body, packet_end, record.protocol)
             if inner_kind < 0:
                 break
-            outer_kind, outer_network, outer_end, outer_wire_end = kind, network, packet_end, packet_wire_end
-            packet_wire_end = network + record.ip_octets
-            kind, network, packet_end = inner_kind, inner_network, captured_end
+            outer_kind, outer, outer_limit, outer_wire_limit = kind, network, limit, wire_limit
+            wire_limit = network + record.ip_octets
+            kind, network, limit = inner_kind, inner_network, packet_end
             level += 1
-        packet_end = captured_end
         if verdict != GOOD:
             tally[_SEEN] += 1
             tally[_OCTETS] += wire[i]
@@ -106,8 +114,6 @@ def dissect_batch(data, offsets, captured, wire, times_ns, interfaces, link_type
         record.bytes_length = 0
         if end < wire_end:
             flags |= _SNAPPED
-        if level:
-            flags |= _TUNNELLED
         record.vlan = 0
         if vlan != NO_VLAN:
             flags |= _HAS_VLAN
@@ -139,8 +145,8 @@ def dissect_batch(data, offsets, captured, wire, times_ns, interfaces, link_type
                     early = keeps_early != _NONE
                     if early:
                         flags |= _EARLY
-            else:
-                remember_first(fragments, fragment_seed, ring, at_slot, mask)
+            elif flags & _MORE:
+                tally[_FIRSTS_EVICTED] += remember_first(fragments, fragment_seed, ring, at_slot, mask)
         octets = 0  # of this packet, from its IP header on, that travel in the area
         ftp_mask = _NONE
         if flags & (_FRAGMENT | _WITH_OPTIONS):
@@ -163,9 +169,9 @@ def dissect_batch(data, offsets, captured, wire, times_ns, interfaces, link_type
                     if payload < packet_end:
                         octets = max(octets, min(payload + length, packet_end) - network)
                 if service & ftp_service and mask & (ftp_all | ftp_boundaries):
-                    remember_peers(peers, father, peers_seed, ring, at_slot, mask & ftp_all, mask & ftp_boundaries)
+                    tally[_PEERS_EVICTED] += remember_peers(peers, father, ring, at_slot, mask & ftp_all, mask & ftp_boundaries)
             elif flags & _HAS_TCP and ftp_all | ftp_boundaries:
-                all_mask, boundary_mask = recall_peers(peers, peers_seed, ring, at_slot)
+                all_mask, boundary_mask = recall_peers(peers, ring, at_slot)
                 ftp_mask = all_mask
                 if record.tcp_flags & _BOUNDARY:
                     ftp_mask |= boundary_mask
@@ -202,8 +208,11 @@ def dissect_batch(data, offsets, captured, wire, times_ns, interfaces, link_type
                 area[into + k] = data[network + k]
             record.bytes_offset = uint32(start & _LOW32)
             record.bytes_length = octets
-            record.transport_at = 0 if transport == NO_TRANSPORT else transport - network
-            record.payload_at = 0 if transport == NO_TRANSPORT else _payload_at(data, transport, packet_end, flags) - network
+            record.transport_at = 0
+            record.payload_at = 0
+            if transport != NO_TRANSPORT and transport - network < octets:
+                record.transport_at = transport - network
+                record.payload_at = min(_payload_at(data, transport, packet_end, flags) - network, octets)
             area_at = start + octets
         if records > 1:
             ring[at_slot + 1].bytes_offset = uint32(area_at & _LOW32)

@@ -58,8 +58,8 @@ class Dissection:
         return dissect_batch(
             batch.data, batch.offsets, batch.captured, batch.wire, batch.times_ns, batch.interfaces, batch.link_types, first,
             batch.count if count is None else count, viewpoint.number, int(viewpoint.inner), viewpoint.longest, self._sieve.address,
-            self._plan.masks, self._plan.ports, self._fragments.table, self._fragments.seed, self._peers.table, self._father,
-            self._peers.seed, room.records, room.slot, room.free, room.area, room.area_at, room.area_free, self.tally)
+            self._plan.masks, self._plan.ports, self._fragments.table, self._fragments.seed, self._peers.words, self._father,
+            room.records, room.slot, room.free, room.area, room.area_at, room.area_free, self.tally)
 
 
 def compile_dissection() -> None:

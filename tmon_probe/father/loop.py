@@ -98,8 +98,8 @@ class Father:
 
     def _dissect(self, batch: Batch, first: int, number: int, slot: int, free: int) -> tuple[int, int]:
         return dissect_batch(batch.data, batch.offsets, batch.captured, batch.wire, batch.times_ns, batch.interfaces,
-                             batch.link_types, first, batch.count, number, 0, self._sieve.address, self._ring.records, slot,
-                             free, self._tally)
+                             batch.link_types, first, batch.count, number, self._sieve.address, self._ring.records, slot, free,
+                             self._tally)
 
     def _watermark(self, numbers) -> int:
         """Packet time that all sources have reached."""
@@ -136,4 +136,4 @@ def compile_dissection() -> None:
     data.flags.writeable = False
     batch = Batch.empty(data, (1,))
     dissect_batch(data, batch.offsets, batch.captured, batch.wire, batch.times_ns, batch.interfaces, batch.link_types, 0, 0, 0,
-                  0, trivial_sieve(0).address, np.zeros(0, PACKET), 0, 0, np.zeros(counts.COUNT, np.int64))
+                  trivial_sieve(0).address, np.zeros(0, PACKET), 0, 0, np.zeros(counts.COUNT, np.int64))

@@ -125,8 +125,8 @@ def test_batches_are_single_packets_in_a_row(capture):
         done, last = 0, min(batch.count, left)
         left -= last
         while done < last:
-            done, written = dissect_batch(batch.data, batch.offsets, batch.captured, batch.wire, batch.times_ns, batch.interfaces,
-                                          batch.link_types, done, last, 0, 0, sieve.address, ring, 2, 5, total)
+            room = Room(ring, 2, 5, area, area_at, len(area))
+            done, written, area_at = kernel(batch, done, Viewpoint(0), room, last)
             rows.append(ring[2 : 2 + written].copy())
     assert ring["time_ns"][:2].tolist() == [0, 0]  # before the slots that were free
     assert [tally[name] for name in counts.NAMES] == total.tolist()
@@ -145,12 +145,14 @@ def test_irrelevant_packets_leave_nothing():
                        data=dpkt.icmp.ICMP(type=3, code=3, data=dpkt.icmp.ICMP.Unreach(data=sent)))
     echo = dpkt.ip.IP(src=b"\x0a\0\0\2", dst=b"\x0a\0\0\1", p=1, len=28, data=dpkt.icmp.ICMP(type=8, data=dpkt.icmp.ICMP.Echo()))
     packets = [bytes(p) for p in (sent, error, echo)]
-    data = np.frombuffer(b"".join(packets), np.uint8)
-    captured = np.array([len(p) for p in packets])
-    offsets = np.cumsum(captured) - captured
-    zeros, link, ring, tally = np.zeros(3, np.int64), np.array([228]), np.zeros(8, PACKET), np.zeros(counts.COUNT, np.int64)
-    sieve = compile_sieve([Filter((Predicate("protocol", ((17, 17),)),))], {})
-    assert dissect_batch(data, offsets, captured, captured, zeros, zeros, link, 0, 3, 0, 0, sieve.address, ring, 0, 8, tally) == (3, 3)
+    batch, tally = Batch.empty(np.frombuffer(b"".join(packets), np.uint8), (228,)), np.zeros(counts.COUNT, np.int64)
+    batch.captured[:3] = batch.wire[:3] = [len(p) for p in packets]
+    batch.offsets[:3] = np.cumsum(batch.captured[:3]) - batch.captured[:3]
+    batch.count = 3
+    filter_ = Filter((Predicate("protocol", ((17, 17),)),))
+    kernel = Dissection(compile_sieve([filter_], {}), plan_of([filter_], [()]), tally)
+    ring = np.zeros(8, PACKET)
+    assert (3, 3, 0) == kernel(batch, 0, Viewpoint(0), Room(ring, 0, 8, np.zeros(1 << 20, np.uint8), 0, 1 << 20))
     assert tally[:5].tolist() == [3, 2, 1, 0, 0]
     expected = [(17, 1, 0), (1, 0, 1), (17, 1, 3 << 8 | 3)]
     assert expected == [tuple(map(int, record)) for record in ring[["protocol", "class_mask", "quoted_mask"]][:3].tolist()]
