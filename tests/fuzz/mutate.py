@@ -34,7 +34,7 @@ def corpus_of(frames: list[Frame]) -> Corpus:
 
 
 class Mutator:
-    """`batch()` gives the next batch. Frames lie directly one behind the other; those of a batch share a link type per interface."""
+    """`batch()` gives the next batch. Frames lie directly one behind the other; link types are those of the batch's interfaces."""
 
     def __init__(self, corpus: Corpus, seed: int) -> None:
         self._corpus = corpus
@@ -47,8 +47,8 @@ class Mutator:
 
     def batch(self) -> Batch:
         b, c = self._batch, self._corpus
-        mutate(self._state, c.octets, c.starts, c.lengths, self._link_number, self._buffer, b.offsets, b.captured, b.wire, b.times_ns,
-               b.interfaces)
+        mutate(self._state, c.octets, c.starts, c.lengths, self._link_number, self._buffer, b.offsets, b.captured, b.wire,
+               b.times_ns, b.interfaces)
         b.count = BATCH_PACKETS
         return b
 

@@ -1,5 +1,5 @@
-"""Millions of mutated packets through the whole of the father's kernel: nothing crashes, everything is counted, nothing is read that
-is not there (with NUMBA_BOUNDSCHECK=1, as scripts/test runs this the first time).
+"""Millions of mutated packets through the whole of the father's kernel: nothing crashes, everything is counted, nothing is read
+that is not there (with NUMBA_BOUNDSCHECK=1, as scripts/test runs this the first time).
 
 A packet that fails is written to tests/captures/fuzz, to be kept there: every recording of that folder is tried by itself.
 """
@@ -24,7 +24,7 @@ from tmon_probe.father.plan import plan_of
 from tmon_probe.father.sieve import compile_sieve
 from tmon_probe.records import PACKET
 
-PACKETS = int(os.environ.get("FUZZ_PACKETS", 5_000_000 if os.environ.get("NUMBA_BOUNDSCHECK") else 500_000))
+PACKETS = int(os.environ.get("FUZZ_PACKETS") or (5_000_000 if os.environ.get("NUMBA_BOUNDSCHECK") else 500_000))
 KEPT = OWN_CAPTURES / "fuzz"
 AREA, SLOTS = 1 << 20, 8192
 PORTS = Predicate("port", ((53, 53), (21, 21), (123, 123), (161, 162)))

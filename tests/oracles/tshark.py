@@ -3,7 +3,7 @@
 import shutil
 import subprocess
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from ipaddress import ip_address
 from pathlib import Path
@@ -13,9 +13,9 @@ WHY_NOT = "tshark is not installed (apt-get install tshark)"
 OPTIONS = ("ip.defragment:FALSE", "ipv6.defragment:FALSE", "tcp.desegment_tcp_streams:FALSE")
 FIELDS = (
     "frame.number", "frame.time_epoch", "frame.len", "frame.cap_len", "frame.protocols",
-    "ip.version", "ip.src", "ip.dst", "ip.hdr_len", "ip.len", "ip.proto", "ip.frag_offset", "ip.flags.mf",
+    "ip.version", "ip.src", "ip.dst", "ip.hdr_len", "ip.len", "ip.proto", "ip.id", "ip.frag_offset", "ip.flags.mf",
     "ipv6.version", "ipv6.src", "ipv6.dst", "ipv6.plen", "ipv6.nxt", "ipv6.hopopts.nxt", "ipv6.dstopts.nxt", "ipv6.routing.nxt",
-    "ipv6.fraghdr.nxt", "ipv6.fraghdr.offset", "ipv6.fraghdr.more", "ah.next_header",
+    "ipv6.fraghdr.nxt", "ipv6.fraghdr.offset", "ipv6.fraghdr.more", "ipv6.fraghdr.ident", "ah.next_header",
     "tcp.srcport", "tcp.dstport", "tcp.len", "tcp.hdr_len", "tcp.flags", "udp.srcport", "udp.dstport", "udp.length",
     "sctp.srcport", "sctp.dstport", "dccp.srcport", "dccp.dstport",
     "icmp.type", "icmp.code", "icmpv6.type", "icmpv6.code",
@@ -133,6 +133,23 @@ def outer(frame: dict[str, str]) -> Outer | None:
     if transport in PORTED and f"{transport}.dstport" in frame:
         ports = int(frame[f"{transport}.srcport"]), int(frame[f"{transport}.dstport"])
     return Outer(int(frame["frame.number"]), version, src, dst, protocol, octets, transport, ports, frame)
+
+
+def with_ports_of_first(packets: list[Outer], lifetime_s: float) -> list[Outer]:
+    """Later fragments have the ports of the first fragment of their datagram, where that came before them, not too long ago."""
+    firsts: dict[tuple, tuple[float, tuple[int, int] | None]] = {}
+    found = []
+    for packet in packets:
+        if packet.fragment:
+            identification = packet.fields.get("ip.id" if packet.version == 4 else "ipv6.fraghdr.ident")
+            key = packet.src, packet.dst, identification, packet.protocol if packet.version == 4 else None
+            now_s = float(packet.fields["frame.time_epoch"])
+            if not packet.later_fragment:
+                firsts[key] = now_s, packet.ports
+            elif key in firsts and abs(now_s - firsts[key][0]) <= lifetime_s:
+                packet = replace(packet, ports=firsts[key][1])  # noqa: PLW2901
+        found.append(packet)
+    return found
 
 
 def _number(address: str) -> int:

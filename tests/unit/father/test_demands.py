@@ -1,4 +1,4 @@
-"""What classes demand of the father: payload of services, packets of FTP data connections, fragments, octets of options, signatures."""
+"""What classes demand of the father: payload of services, packets of FTP data connections, fragments, octets of options."""
 
 import struct
 
@@ -249,8 +249,8 @@ def test_no_packet_is_lost_or_doubled_when_the_area_is_full():
     batch.captured[:count] = batch.wire[:count] = [len(p) for p in packets]
     batch.offsets[:count] = np.cumsum(batch.captured[:count]) - batch.captured[:count]
     batch.count = count
-    dissect = Dissection(compile_sieve([filter_], {}), plan_of([filter_], [[Demand(services=(Service("all", 17, frozenset({53})),))]]),
-                         tally)
+    whole = Demand(services=(Service("all", 17, frozenset({53})),))
+    dissect = Dissection(compile_sieve([filter_], {}), plan_of([filter_], [[whole]]), tally)
     ring, area, at, done, seen = np.zeros(8, PACKET), np.zeros(size, np.uint8), 0, 0, []
     while done < count:
         before = done
