@@ -14,8 +14,8 @@ from tmon_probe.father.tunnel import GRE, IP_IN_IP, IPV6_IN_IP, MAX_TUNNELS, car
 
 RECORDS_PER_PACKET = 2
 """Slots a packet may take: its own record and, for an ICMP error, that of the packet it quotes."""
-MAX_OCTETS = 1 << 18
-"""Of one packet in the area, at most: a quarter of the smallest area, so that it fits an empty one wherever that starts."""
+MAX_OCTETS = 65_600
+"""Of one packet in the area, at most; a jumbogram is longer."""
 
 _SNAPPED, _HAS_VLAN, _QUOTED, _HAS_ICMP = r.SNAPPED, r.HAS_VLAN, r.QUOTED, r.HAS_ICMP
 _HAS_TCP, _HAS_UDP, _HAS_PORTS, _FRAGMENT, _LATER = r.HAS_TCP, r.HAS_UDP, r.HAS_PORTS, r.FRAGMENT, r.LATER_FRAGMENT
