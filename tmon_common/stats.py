@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 SEGMENTS = Path("/dev/shm")  # noqa: S108 it is where Linux keeps them
-MAX_COUNTERS = 256
+MAX_COUNTERS = 4096
 NAME_OCTETS = 48
 _HEADER_OCTETS = 64  # int64 words: magic, number of counters
 _MAGIC = 0x7472666D53544154

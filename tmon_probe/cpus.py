@@ -13,10 +13,10 @@ def pin_father(cpu: int) -> None:
     _pin({cpu}, f"father_cpu {cpu}")
 
 
-def pin_child(cpus: tuple[int, ...], father_cpu: int) -> None:
-    """This process runs on these CPUs; by default on all but the father's, if there are others."""
+def pin_child(cpus: tuple[int, ...], father_cpus: tuple[int, ...]) -> None:
+    """This process runs on these CPUs; by default on all but those of the fathers, if there are others."""
     available = _every()
-    _pin(set(cpus) if cpus else (available - {father_cpu}) or available, f"child_cpus {' '.join(map(str, cpus))}")
+    _pin(set(cpus) if cpus else (available - set(father_cpus)) or available, f"child_cpus {' '.join(map(str, cpus))}")
 
 
 def _every() -> set[int]:

@@ -1,4 +1,4 @@
-"""Father and child: opened and compiled before the fork, run, and brought to an end together."""
+"""Fathers and child: opened and compiled before the fork, run, watched, and brought to an end together."""
 
 from __future__ import annotations
 
@@ -6,127 +6,196 @@ import logging
 import multiprocessing
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
+from multiprocessing.connection import wait
 
 from tmon_common.clock import SystemClock
-from tmon_common.config.model import SECOND, Configuration, Probe
+from tmon_common.config.model import Configuration, Interface, Probe
 from tmon_common.observations import Rows
-from tmon_common.stats import Statistics
 from tmon_probe import health
+from tmon_probe.child import merge
 from tmon_probe.child.analysers import BUILT_IN
 from tmon_probe.child.chain import Chain
-from tmon_probe.child.loop import Child
-from tmon_probe.cpus import pin_child, pin_father
+from tmon_probe.child.process import DELIVERED, NOT_DELIVERED, run_child
+from tmon_probe.cpus import pin_father
+from tmon_probe.father.capture.batch import CaptureError, Source
 from tmon_probe.father.capture.open import open_source
+from tmon_probe.father.feed import Feed, Lane
 from tmon_probe.father.loop import Father, compile_dissection
-from tmon_probe.father.sieve import compile_sieve
-from tmon_probe.publish.publication import Publication
-from tmon_probe.ring import Ring
+from tmon_probe.father.process import FatherProcess
+from tmon_probe.father.sieve import Sieve, compile_sieve
+from tmon_probe.lanes import LanePlan, Lanes, plan_lanes
 
 log = logging.getLogger(__name__)
 
-DELIVERED, NOT_DELIVERED, CHILD_LOST = 0, 1, 3
-"""Exit statuses: everything acknowledged; something was not; the child died."""
-STOP_PATIENCE_NS = 5 * SECOND
+PROCESS_LOST = 3
+"""Exit status when one of the processes died; else it is the child's."""
+STOP_PATIENCE_S = 5.0
+WATCH_EVERY_S = 0.1
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class ProbeProcesses:
-    """Everything a probe needs, made in the father before the child is forked, so that both have it compiled once.
-
-    CaptureError if an interface cannot be opened.
-    """
+    """This process is the first father; child and further fathers are forked from it, with everything opened and compiled."""
 
     def __init__(self, configuration: Configuration, probe: Probe) -> None:
         self._configuration, self._probe, self._clock = configuration, probe, SystemClock()
         self._stop_asked = 0
-        self._child_changed = False  # asking the system for every batch would cost more than the batch
-        self._father_pid = os.getpid()
+        self._changed = False  # asking the system for every batch would cost more than the batch
+        self._lost = ""
+        self._others: list[FatherProcess] = []
         self.run_ms = self._clock.wall_ns() // 1_000_000
-        self._sources = [open_source(i) for i in probe.interfaces]
 
     def run(self) -> int:
         """Until the sources are finished or a signal asks to stop. Returns the exit status.
 
-        FileExistsError if a probe of this name and configuration runs already.
+        CaptureError if an interface cannot be opened; FileExistsError if a probe of this name and configuration runs already.
         """
-        compile_dissection()
-        self._chain(_nowhere).warm_up()
-        filters = [c.filter for c in self._configuration.classes_of(self._probe)]
-        sieve = compile_sieve(filters, {i.name: n for n, i in enumerate(self._probe.interfaces)})
-        signal.pthread_sigmask(signal.SIG_BLOCK, (*STOP_SIGNALS, signal.SIGCHLD))  # from here on there is something to clean up
-        self._statistics: Statistics = health.create(self._configuration, self._probe.name)
-        self._ring = Ring(self._probe.ring_slots)
-        father = Father(self._sources, sieve, self._ring, self._statistics, self._clock, self._stopping)
-        self._child = multiprocessing.get_context("fork").Process(target=self._run_child, name=f"{self._probe.name}-child")
+        with ExitStack() as opened:
+            plan = _plan(self._probe)
+            sources = self._open_sources(opened)
+            compile_dissection()
+            self._chain(_nowhere).warm_up()
+            merge.warm_up()
+            filters = [c.filter for c in self._configuration.classes_of(self._probe)]
+            sieve = compile_sieve(filters, {i.name: n for n, i in enumerate(self._probe.interfaces)})
+            signal.pthread_sigmask(signal.SIG_BLOCK, (*STOP_SIGNALS, signal.SIGCHLD))  # from here on there is something to clean up
+            self._fathers = len(plan.father_cpus)
+            self._statistics = health.create(self._configuration, self._probe.name, self._fathers)
+            opened.callback(self._statistics.close)
+            self._lanes = Lanes(plan.lanes, self._probe.ring_slots, self._probe.ring_octets)
+            opened.callback(self._lanes.close)
+            father = self._start(plan, sources, sieve)
+            pin_father(self._probe.father_cpu)
+            try:
+                father.run()
+                self._watch_others()
+                self._stop_others()
+                self._child.join()
+            finally:
+                self._stop_others()
+                self._end_child()
+                self._report()
+                for number in STOP_SIGNALS:  # there is nothing left to stop, and no ring to tell it to
+                    signal.signal(number, signal.SIG_IGN)
+                self._others = []
+                del father  # it looks into the two segments that are closed now
+        return self._status()
+
+    def _open_sources(self, opened: ExitStack) -> list[list[Source]]:
+        """Of every interface, one for each of its fathers."""
+        sources = []
+        for interface in self._probe.interfaces:
+            sources.append(_sources_of(interface))
+            for source in sources[-1]:
+                opened.callback(source.close)
+        return sources
+
+    def _start(self, plan: LanePlan, sources: list[list[Source]], sieve: Sieve) -> Father:
+        """Fork the others; the first father, to be run here."""
+        lanes = [Lane(ring) for ring in self._lanes.rings]
+        feeds = [[] for _ in plan.father_cpus]
+        for m in plan.members:
+            feeds[m.father].append(Feed(sources[m.interface][m.part], m.interface, lanes[m.lane]))
+        numbers = health.father_numbers(self._statistics, self._fathers)
+        everything = [s for of_one in sources for s in of_one]
+        lossless = not any(s.live for s in everything)
+        options = {"run_ms": self.run_ms, "parent": os.getpid(), "signals": STOP_SIGNALS, "lossless": lossless,
+                   "patient": lossless and not any(s.paced for s in everything)}
+        self._child = multiprocessing.get_context("fork").Process(
+            target=run_child, name=f"{self._probe.name}-child", kwargs=options,
+            args=(self._probe, plan.father_cpus, self._lanes, self._chain, self._statistics, self._clock))
         self._child.start()
+        for n, cpu in enumerate(plan.father_cpus[1:], 1):
+            def make(stopping: Callable[[], bool], n: int = n) -> Father:
+                return Father(feeds[n], sieve, numbers[n], self._clock, stopping)
+
+            rings = list(dict.fromkeys(f.lane.ring for f in feeds[n]))
+            self._others.append(FatherProcess(f"father {n} of probe {self._probe.name}", cpu, make, rings, STOP_SIGNALS))
+            self._others[-1].start()
         for number in STOP_SIGNALS:
             signal.signal(number, self._on_signal)
         signal.signal(signal.SIGCHLD, self._on_child)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, (*STOP_SIGNALS, signal.SIGCHLD))
-        pin_father(self._probe.father_cpu)
-        try:
-            father.run()
-            self._child.join()
-        finally:
-            self._ring.end()
-            self._end(self._child)
-            for number in STOP_SIGNALS:  # there is nothing left to stop, and no ring to tell it to
-                signal.signal(number, signal.SIG_IGN)
-            for source in self._sources:
-                source.close()
-            del father  # it looks into the two segments that are closed now
-            self._ring.close()
-            self._statistics.close()
-        if self._child.exitcode in (DELIVERED, NOT_DELIVERED):
-            return self._child.exitcode
-        log.error("probe %s: its child process died (%s); the probe ends", self._probe.name, _how(self._child.exitcode))
-        return CHILD_LOST
+        return Father(feeds[0], sieve, numbers[0], self._clock, self._stopping, self._report)
 
     def _stopping(self) -> bool:
-        return self._stop_asked > 0 or (self._child_changed and not self._child.is_alive())
+        if self._changed:
+            self._changed = False
+            self._look_for_the_dead()
+        return self._stop_asked > 0 or bool(self._lost)
+
+    def _look_for_the_dead(self) -> None:
+        if self._lost:
+            return
+        if not self._child.is_alive():
+            self._lost = f"its child process died ({_how(self._child.exitcode)})"
+        for other in self._others:
+            if not other.alive and other.exitcode:
+                self._lost = f"{other.name} died ({_how(other.exitcode)})"
+        if self._lost:
+            self._lanes.hurry()
+
+    def _watch_others(self) -> None:
+        """This father has nothing more to do."""
+        while not self._stopping() and (living := [o.sentinel for o in self._others if o.alive]):
+            wait([*living, self._child.sentinel], WATCH_EVERY_S)
+            self._report()
+
+    def _stop_others(self) -> None:
+        """After this nobody writes any more, and the child knows."""
+        for other in self._others:
+            other.stop()
+        deadline = time.monotonic() + STOP_PATIENCE_S
+        for other in self._others:
+            other.join(max(deadline - time.monotonic(), 0))
+        self._lanes.end()
+
+    def _end_child(self) -> None:
+        self._child.join(STOP_PATIENCE_S)
+        if self._child.is_alive():
+            self._child.kill()
+            self._child.join()
+
+    def _status(self) -> int:
+        if not self._lost and self._child.exitcode not in (DELIVERED, NOT_DELIVERED):
+            self._lost = f"its child process died ({_how(self._child.exitcode)})"
+        if not self._lost:
+            return self._child.exitcode
+        log.error("probe %s: %s; the probe ends", self._probe.name, self._lost)
+        return PROCESS_LOST
+
+    def _report(self) -> None:
+        health.add_up(self._statistics, self._fathers)
 
     def _on_signal(self, _number: int, _frame: object) -> None:
         self._stop_asked += 1
-        self._ring.hurry()
+        self._lanes.hurry()
         if self._stop_asked > 1:  # the second time: at once
             self._child.kill()
+            for other in self._others:
+                other.kill()
 
     def _on_child(self, _number: int, _frame: object) -> None:
-        self._child_changed = True
+        self._changed = True
 
     def _chain(self, emit: Callable) -> Chain:
         return Chain(self._configuration, self._probe, BUILT_IN, emit)
 
-    def _run_child(self) -> None:
-        """In the child process. It stops when the ring ends, not by signals: those meant for both reach the father."""
-        for number in STOP_SIGNALS:
-            signal.signal(number, signal.SIG_IGN)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, (*STOP_SIGNALS, signal.SIGCHLD))
-        pin_child(self._probe.child_cpus, self._probe.father_cpu)
-        lossless = all(not s.live for s in self._sources)
-        publication = Publication(self._probe.publications, self._probe.name, self.run_ms, lossless=lossless)
-        child = Child(self._ring, self._chain, publication, self._statistics, self._clock, lossless=lossless,
-                      hurry_ns=STOP_PATIENCE_NS, father=self._father_pid)
-        try:
-            status = DELIVERED if child.run() else NOT_DELIVERED
-        except Exception:
-            log.exception("probe %s: the child failed", self._probe.name)
-            status = CHILD_LOST  # not to be taken for a collector that does not answer
-        publication.close()
-        logging.shutdown()
-        sys.stdout.flush()
-        os._exit(status)
 
-    def _end(self, child: multiprocessing.Process) -> None:
-        deadline = time.monotonic() + STOP_PATIENCE_NS / 1e9
-        while child.is_alive() and time.monotonic() < deadline:
-            child.join(0.1)
-        if child.is_alive():
-            child.kill()
-            child.join()
+def _plan(probe: Probe) -> LanePlan:
+    try:
+        return plan_lanes(probe)
+    except ValueError as error:
+        raise CaptureError(f"probe {probe.name}: {error}") from None
+
+
+def _sources_of(interface: Interface) -> list[Source]:
+    if interface.fathers > 1:
+        raise CaptureError(f"interface {interface.name}: several fathers need a capture source that shares a device between them")
+    return [open_source(interface)]
 
 
 def _nowhere(rows: Rows) -> None:

@@ -11,6 +11,7 @@ from tmon_common.config.model import SECOND, Analysis, Configuration, Filter, Fl
 from tmon_common.kernels import fences
 from tmon_common.observations import Rows
 from tmon_common.pdu import codec
+from tmon_probe.child import merge
 from tmon_probe.child.analysers import BUILT_IN
 from tmon_probe.child.chain import Chain
 from tmon_probe.father.capture import walk
@@ -48,6 +49,7 @@ def _ring() -> None:
     fences.store_release(words, 0, SystemClock().monotonic_ns())
     fences.load_acquire(words, 0)
     fences.full_fence()
+    merge.warm_up()
 
 
 def _nowhere(rows: Rows) -> None:

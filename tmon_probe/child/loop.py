@@ -1,4 +1,4 @@
-"""The child's work: records from the ring through the chain of analyses into publication."""
+"""The child's work: records from the lanes through the chain of analyses into publication."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from tmon_common.clock import Clock
 from tmon_common.increase import Increase
 from tmon_common.observations import Rows
 from tmon_common.stats import Statistics
-from tmon_probe.child.chain import MAX_BATCH, Chain
+from tmon_probe.child.chain import Chain
+from tmon_probe.child.intake import Intake
 from tmon_probe.health import CHILD
 from tmon_probe.publish.publication import Publication
 from tmon_probe.publish.publisher import Publisher
-from tmon_probe.ring import MAX_WAIT_S, Ring
+from tmon_probe.ring import MAX_WAIT_S
 
 log = logging.getLogger(__name__)
 
@@ -31,16 +32,17 @@ class Child:
 
     lossless    a replay: hold back while the queues are half full; else (live) the queues give up their least precious rows
     hurry_ns    how long acknowledgements are waited for once somebody waits for the end; before that, `final_timeout` counts
-    father      process whose death ends the ring; by default the parent, which may have died before this is asked.
+    father      process whose death ends the lanes; by default the parent, which may have died before this is asked.
     The clock is asked for monotonic time: publication lives on wall time, analyses on packet time.
     """
 
-    def __init__(self, ring: Ring, make_chain: Callable[[Callable[[Rows], None]], Chain], publication: Publication,
+    def __init__(self, intake: Intake, make_chain: Callable[[Callable[[Rows], None]], Chain], publication: Publication,
                  statistics: Statistics, clock: Clock, *, lossless: bool, hurry_ns: int, father: int | None = None) -> None:
-        self._ring, self._publication, self._clock, self._hurry_ns = ring, publication, clock, hurry_ns
+        self._intake, self._publication, self._clock, self._hurry_ns = intake, publication, clock, hurry_ns
         self._lossless = lossless
         self._numbers, self._index = statistics.numbers, statistics.index
         self._rows = 0
+        self._reached_ns = 0
         self._next_statistics_ns = 0
         self._acknowledged, self._acknowledged_ns = -1, clock.monotonic_ns()
         self._silence = Increase(clock)
@@ -49,28 +51,24 @@ class Child:
         self._chain = make_chain(self._take)
 
     def run(self) -> bool:
-        """Until the ring has ended and everything is delivered. False if something could not be."""
+        """Until the lanes have ended and everything is delivered. False if something could not be."""
         while True:
-            ended = self._ring.ended or self._orphaned()
-            watermark_ns = self._ring.watermark_ns
-            waiting, span = self._ring.fill, self._ring.filled()
-            if span.count and (not self._lossless or self._publication.accepts()):
-                count = min(span.count, MAX_BATCH)
-                records = self._ring.records[span.start : span.start + count]
-                self._chain.process(records)
-                reached_ns = watermark_ns if count == waiting else min(watermark_ns, int(records["time_ns"][-1]))
-                self._ring.release(count)
-                self._chain.flush(reached_ns - LATE_NS)
-            elif span.count:
+            portion = self._intake.look(orphaned=self._orphaned())
+            self._reached_ns = portion.reached_ns
+            if len(portion.records) and (not self._lossless or self._publication.accepts()):
+                self._chain.process(portion.records)
+                self._intake.release()
+                self._chain.flush(portion.reached_ns - LATE_NS)
+            elif len(portion.records):
                 if self._out_of_patience():
-                    log.error("%d packets in the ring are given up: the collectors take nothing", waiting)
+                    log.error("%d packets in the ring are given up: the collectors take nothing", self._intake.waiting)
                     break
                 self._wait_for_acknowledgements()
-            elif ended:
+            elif portion.ended:
                 break
             else:
-                self._chain.flush(watermark_ns - LATE_NS)
-                self._ring.wait_for_data(self._until_timer_s(), tuple(self._publication.filenos()))
+                self._chain.flush(portion.reached_ns - LATE_NS)
+                self._intake.wait(self._until_timer_s(), self._publication.filenos())
             self._poll()
         self._chain.finish()
         return self._deliver()
@@ -117,7 +115,7 @@ class Child:
             names = ", ".join(f"{p.parameters.collector} at {p.parameters.address} port {p.parameters.port}"
                               for p in self._publication.publishers if not p.idle)
             log.warning("nothing is acknowledged by collector %s; is it running and its spool writable? Still trying", names)
-        hurried = self._ring.hurried or self._orphaned()
+        hurried = self._intake.hurried or self._orphaned()
         patience_ns = self._hurry_ns if hurried else max(p.parameters.final_timeout_ns for p in self._publication.publishers)
         return silent_ns > patience_ns
 
@@ -141,7 +139,7 @@ class Child:
             len(registry), registry.created, registry.expired, registry.evicted, self._rows,
             sum(p.statistics.pdus_sent for p in publishers), sum(p.statistics.retries for p in publishers),
             sum(p.statistics.acked for p in publishers), sum(p.waiting for p in publishers),
-            given_up, self._ring.watermark_ns)
+            given_up, self._reached_ns)
         for name, value in zip(CHILD, values, strict=True):
             self._numbers[self._index[name]] = value
 

@@ -1,0 +1,52 @@
+"""The child process: pinned, deaf to signals meant for the father, and how it ends."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+from tmon_common.clock import Clock
+from tmon_common.config.model import SECOND, Probe
+from tmon_common.stats import Statistics
+from tmon_probe.child.chain import Chain
+from tmon_probe.child.intake import open_intake
+from tmon_probe.child.loop import Child
+from tmon_probe.cpus import pin_child
+from tmon_probe.lanes import Lanes
+from tmon_probe.publish.publication import Publication
+
+log = logging.getLogger(__name__)
+
+DELIVERED, NOT_DELIVERED, FAILED = 0, 1, 3
+"""Exit statuses: everything acknowledged; something was not; an error of ours."""
+HURRY_NS = 5 * SECOND
+"""How long acknowledgements are waited for when somebody waits for the end."""
+
+
+def run_child(probe: Probe, father_cpus: tuple[int, ...], lanes: Lanes, make_chain: Callable[..., Chain],
+              statistics: Statistics, clock: Clock, *, run_ms: int, parent: int, signals: tuple[signal.Signals, ...],
+              lossless: bool, patient: bool) -> NoReturn:
+    """To be called in the forked process. It stops when the lanes end, not by signals: those meant for all reach the parent.
+
+    lossless, patient: see `loop.Child` and `intake.open_intake`.
+    """
+    for number in signals:
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (*signals, signal.SIGCHLD))
+    pin_child(probe.child_cpus, father_cpus)
+    publication = Publication(probe.publications, probe.name, run_ms, lossless=lossless)
+    child = Child(open_intake(lanes, clock, patient=patient), make_chain, publication, statistics, clock, lossless=lossless,
+                  hurry_ns=HURRY_NS, father=parent)
+    try:
+        status = DELIVERED if child.run() else NOT_DELIVERED
+    except Exception:
+        log.exception("probe %s: the child failed", probe.name)
+        status = FAILED  # not to be taken for a collector that does not answer
+    publication.close()
+    logging.shutdown()
+    sys.stdout.flush()
+    os._exit(status)

@@ -1,0 +1,88 @@
+"""A source with what it has given and is not yet written, and the lane that it is written to: how far in packet time they are."""
+
+from __future__ import annotations
+
+from tmon_common.clock import Clock
+from tmon_probe.father.capture.batch import Batch, Source
+from tmon_probe.ring import Ring
+
+LIVE_DELAY_NS = 1_000_000_000
+"""A live packet is given by its source at most so long after it was stamped."""
+
+
+class Feed:
+    """source, and the number of its interface in the probe.
+
+    batch       packets of which those before `done` are written; None: nothing waits to be written
+    reached_ns  packet time before which (about) no packet of this source will come any more
+    octets_needed   of the ring's area, where a packet did not fit
+    """
+
+    def __init__(self, source: Source, interface: int, lane: Lane) -> None:
+        self.source, self.interface, self.lane = source, interface, lane
+        self.batch: Batch | None = None
+        self.done = 0
+        self.reached_ns = 0
+        self.octets_needed = 0
+        self._origin: tuple[int, int] | None = None  # of a paced source: packet time and monotonic time of its first packet
+        lane.feeds.append(self)
+
+    @property
+    def waits_its_turn(self) -> bool:
+        """A recording that comes as fast as it is read: which of several is read next decides about their order."""
+        return not (self.source.live or self.source.paced)
+
+    def fetch(self, clock: Clock) -> bool:
+        """Ask the source for its next batch. False if there is nothing now, or, when it is finished, at all."""
+        wall_ns, monotonic_ns = clock.wall_ns(), clock.monotonic_ns()  # before: what comes afterwards may be younger
+        batch = self.source.next_batch()
+        if batch is None:
+            self._idle(wall_ns, monotonic_ns)
+            return False
+        if batch.count:
+            self.batch, self.done, self.reached_ns = batch, 0, int(batch.times_ns[0])
+            if self._origin is None:
+                self._origin = self.reached_ns, monotonic_ns
+        return True
+
+    def advance(self, done: int) -> None:
+        """The packets of the batch before `done` are written."""
+        self.done, self.octets_needed = done, 0
+        if done < self.batch.count:
+            self.reached_ns = int(self.batch.times_ns[done])
+        else:
+            self.reached_ns = int(self.batch.times_ns[done - 1])
+            self.batch = None
+
+    def _idle(self, wall_ns: int, monotonic_ns: int) -> None:
+        """It had nothing at that time."""
+        if self.source.live:
+            self.reached_ns = min(max(self.reached_ns, wall_ns - LIVE_DELAY_NS), wall_ns)  # the clock may have been set
+        elif self.source.paced and self._origin:
+            first_ns, since_ns = self._origin
+            self.reached_ns = max(self.reached_ns, first_ns + monotonic_ns - since_ns - LIVE_DELAY_NS)
+
+
+class Lane:
+    """A ring, and the feeds of this process that are written to it and not finished."""
+
+    def __init__(self, ring: Ring) -> None:
+        self.ring = ring
+        self.feeds: list[Feed] = []
+        self._told_ns = 0
+
+    def publish(self, count: int, position: int) -> None:
+        """Records of the ring that are complete, and what packet time all feeds have reached."""
+        self._told_ns = min(f.reached_ns for f in self.feeds)
+        self.ring.publish(count, position, self._told_ns)
+
+    def tell_time(self) -> None:
+        """If packet time goes on while nothing is written."""
+        if self.feeds and min(f.reached_ns for f in self.feeds) != self._told_ns:
+            self.publish(0, self.ring.area_free()[0])
+
+    def finish(self, feed: Feed) -> None:
+        """Nothing more comes from this feed."""
+        self.feeds.remove(feed)
+        if not self.feeds:
+            self.ring.end()
