@@ -28,7 +28,7 @@ FRAGMENT_ENTRIES = 4096
 MAX_FRAGMENT_ENTRIES = 1 << 20
 WAYS = 4
 
-_LIFETIME, _WAYS, _HAS_PORTS, _OVER = FRAGMENT_LIFETIME_NS, WAYS, r.HAS_PORTS, np.iinfo(np.int64).max
+_LIFETIME, _WAYS, _HAS_PORTS, _FREE = FRAGMENT_LIFETIME_NS, WAYS, r.HAS_PORTS, np.iinfo(np.int64).max
 
 
 class FragmentCache:
@@ -56,10 +56,12 @@ def remember_first(table, seed, ring, slot, mask):
         entry = table[at]
         age = record.time_ns - entry.seen_ns
         if _is_of(entry, record, datagram, protocol):
-            chosen, age_of_chosen = at, _OVER
+            chosen, age_of_chosen = at, _FREE
             break
-        if entry.ip_version == 0 or age > _LIFETIME or age < -_LIFETIME:
-            age = _OVER
+        if entry.ip_version == 0:
+            age = _FREE
+        elif age < -_LIFETIME:  # of another recording, which was later
+            age = -age
         if age > age_of_chosen:
             chosen, age_of_chosen = at, age
     entry = table[chosen]
@@ -75,7 +77,7 @@ def remember_first(table, seed, ring, slot, mask):
     entry.protocol = protocol
     entry.ip_version = record.ip_version
     entry.had_ports = (record.flags & _HAS_PORTS) != 0
-    return int64(age_of_chosen != _OVER)
+    return int64(age_of_chosen <= _LIFETIME)
 
 
 @njit(cache=True, nogil=True)

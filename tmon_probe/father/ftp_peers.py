@@ -39,7 +39,7 @@ _SEQUENCE, _SEEN, _LOW_HI, _LOW_LO, _HIGH_HI, _HIGH_LO, _ALL, _BOUNDARIES, _ENTR
 _LIFETIME, _REFRESH, _WAYS = FTP_PEERS_LIFETIME_NS, REFRESH_NS, WAYS
 _FATHERS, _BUCKETS, _ENTRIES_AT, _IN_USE, _R, _TAGS = FATHERS, BUCKETS, ENTRIES_AT, IN_USE, RANDOM, TAGS
 _ATTEMPTS = 4
-_OVER = np.iinfo(np.int64).max
+_FREE = np.iinfo(np.int64).max
 _EACH, _HIGHEST, _HALF = uint64(0x0001000100010001), uint64(0x8000800080008000), uint64(32)
 
 
@@ -87,10 +87,13 @@ def remember_peers(words, row, ring, slot, mask_all, mask_boundaries):
         tag_there = (tags >> uint64(16 * way)) & uint64(0xFFFF)
         age = time_ns - words[at + _SEEN]
         # an odd sequence in one's own row: a father before this one was killed while writing
-        if tag_there == 0 or words[at + _SEQUENCE] & 1 or age > _LIFETIME or age < -_LIFETIME:
-            age = _OVER
-        if tag_there == tag and _is_of(words, at, low_hi, low_lo, high_hi, high_lo):
-            if age != _OVER:
+        if tag_there == 0 or words[at + _SEQUENCE] & 1:
+            age = _FREE
+        elif age < -_LIFETIME:  # of another recording, which was later
+            age = -age
+        if (tag_there == tag and words[at + _LOW_HI] == int64(low_hi) and words[at + _LOW_LO] == int64(low_lo)
+                and words[at + _HIGH_HI] == int64(high_hi) and words[at + _HIGH_LO] == int64(high_lo)):
+            if age <= _LIFETIME:
                 known_all, known_boundaries = uint64(words[at + _ALL]), uint64(words[at + _BOUNDARIES])
                 mask_all |= known_all
                 mask_boundaries |= known_boundaries
@@ -99,7 +102,7 @@ def remember_peers(words, row, ring, slot, mask_all, mask_boundaries):
                     wanted = False
                     if age > _REFRESH:
                         store_release(words, at + _SEEN, time_ns)
-            chosen, age_of_chosen = way, _OVER
+            chosen, age_of_chosen = way, _FREE
             break
         if age > age_of_chosen:
             chosen, age_of_chosen = way, age
@@ -118,7 +121,7 @@ def remember_peers(words, row, ring, slot, mask_all, mask_boundaries):
         shift = uint64(16 * chosen)
         store_release(words, tags_at, int64((tags & ~(uint64(0xFFFF) << shift)) | (tag << shift)))
         store_release(words, _IN_USE, 1)
-    return int64(wanted and age_of_chosen != _OVER)
+    return int64(wanted & (age_of_chosen <= _LIFETIME))
 
 
 @njit(cache=True, nogil=True)
@@ -159,13 +162,6 @@ def recall_peers(words, ring, slot):
                         mask_boundaries |= boundaries
                     break
     return mask_all, mask_boundaries
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _is_of(words, at, low_hi, low_lo, high_hi, high_lo):
-    """For the father whose row it is: nobody else writes there."""
-    return (words[at + _LOW_HI] == int64(low_hi) and words[at + _LOW_LO] == int64(low_lo)
-            and words[at + _HIGH_HI] == int64(high_hi) and words[at + _HIGH_LO] == int64(high_lo))
 
 
 @njit(cache=True, nogil=True, inline="always")
