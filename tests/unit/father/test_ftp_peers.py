@@ -22,12 +22,16 @@ ONE_HALF = {"src": 1 << 64 | 5, "dst": 1 << 64 | 5 | 1 << 63, "version": 6}  # t
 BOTH_HALVES = {"src": 1 << 127 | 1, "dst": 1 << 64 | 2, "version": 6}  # the upper halves decide, against the lower ones
 
 
-def remember(peers: FtpPeers, mask_all: int, mask_boundaries: int, row: int = 0, **fields) -> int:
+def remember(peers: FtpPeers, mask_all: int, mask_boundaries: int, *, row: int = 0, **fields) -> int:
     return remember_peers(peers.words, row, packet(**fields), 0, np.uint64(mask_all), np.uint64(mask_boundaries))
 
 
 def recall(peers: FtpPeers, **fields) -> tuple[int, int]:
     return recall_peers(peers.words, packet(**fields), 0)
+
+
+def between(src: int, dst: int) -> dict:
+    return {"src": src, "dst": dst}
 
 
 def reverse(fields: dict) -> dict:
@@ -55,7 +59,8 @@ def test_slot_of_the_ring():
     assert [0, 0, 5, 0] == [recall_peers(peers.words, ring, slot)[0] for slot in range(4)]
 
 
-@pytest.mark.parametrize(("pair", "bit"), [*((V4, 1 << b) for b in (0, 31)), *((V6, 1 << b) for b in (0, 31, 32, 63, 64, 95, 96, 127))])
+@pytest.mark.parametrize(("pair", "bit"), [
+    *((V4, 1 << b) for b in (0, 31)), *((V6, 1 << b) for b in (0, 31, 32, 63, 64, 95, 96, 127))])  # fmt: skip
 @pytest.mark.parametrize("side", ["src", "dst"])
 @pytest.mark.parametrize("hash_is_blind", [False, True])
 def test_other_pairs_are_others(pair, bit, side, hash_is_blind):
@@ -141,12 +146,12 @@ def test_the_oldest_gives_way():
     """In a full bucket the pair whose last control packet is oldest goes, and that is told; one that has expired is no loss."""
     peers = FtpPeers(1, WAYS)
     for i, age in enumerate((20, 40, 10, 30)):
-        assert 0 == remember(peers, i + 1, 0, i, 9, time_ns=START - age * SECOND)
-    remember(peers, 2, 0, 1, 9)  # is the youngest now
-    assert 1 == remember(peers, 5, 0, 4, 9)
-    assert [1, 2, 3, 0, 5] == [recall(peers, i, 9)[0] for i in range(5)]
+        assert 0 == remember(peers, i + 1, 0, **between(i, 9), time_ns=START - age * SECOND)
+    remember(peers, 2, 0, **between(1, 9))  # is the youngest now
+    assert 1 == remember(peers, 5, 0, **between(4, 9))
+    assert [1, 2, 3, 0, 5] == [recall(peers, **between(i, 9))[0] for i in range(5)]
     later = START + FTP_PEERS_LIFETIME_NS
-    assert [0, 0, 1] == [remember(peers, 1, 0, i, 9, time_ns=later) for i in (5, 6, 7)]
+    assert [0, 0, 1] == [remember(peers, 1, 0, **between(i, 9), time_ns=later) for i in (5, 6, 7)]
 
 
 @pytest.mark.parametrize("fathers", [1, 2, 3, 9])
@@ -155,12 +160,12 @@ def test_a_row_for_each_father(fathers):
     peers = FtpPeers(fathers, 16)
     for row in range(fathers):
         before = peers.entries.copy()
-        assert 0 == remember(peers, 1 << row, 0, row, **V4)
-        assert 0 == remember(peers, 0, 1 << row, row, src=row, dst=row + 1)
+        assert 0 == remember(peers, 1 << row, 0, row=row, **V4)
+        assert 0 == remember(peers, 0, 1 << row, row=row, **between(row, row + 1))
         changed = {int(i) for i in np.flatnonzero((before != peers.entries).any(axis=1))}
         assert {row} == changed
     assert ((1 << fathers) - 1, 0) == recall(peers, **V4)
-    assert [(0, 1 << row) for row in range(fathers)] == [recall(peers, row + 1, row) for row in range(fathers)]
+    assert [(0, 1 << row) for row in range(fathers)] == [recall(peers, **between(row + 1, row)) for row in range(fathers)]
 
 
 def test_an_entry_left_half_written():
@@ -174,10 +179,10 @@ def test_an_entry_left_half_written():
     assert (2, 0) == recall(peers, **V4)
     assert 1 == np.count_nonzero(peers.entries["sequence"][0])
     for i in range(3):
-        remember(peers, 1, 0, i, 9)
+        remember(peers, 1, 0, **between(i, 9))
     peers.entries["sequence"][0, 1] += 1
-    assert 0 == remember(peers, 1, 0, 7, 9)  # in its place
-    assert (1, 0) == recall(peers, 7, 9)
+    assert 0 == remember(peers, 1, 0, **between(7, 9))  # in its place
+    assert (1, 0) == recall(peers, **between(7, 9))
 
 
 @pytest.mark.parametrize(("fathers", "entries"), [(1, WAYS), (3, WAYS), (5, 8), (2, MAX_FTP_PEERS_ENTRIES)])
@@ -186,8 +191,8 @@ def test_each_entry_is_a_cache_line(fathers, entries):
     assert (fathers, entries) == peers.entries.shape
     assert 0 == peers.entries.ctypes.data % 64
     for row in range(fathers):
-        remember(peers, 1, 0, row, row, row)
-    assert [(1, 0)] * fathers == [recall(peers, row, row) for row in range(fathers)]
+        remember(peers, 1, 0, row=row, **between(row, row))
+    assert [(1, 0)] * fathers == [recall(peers, **between(row, row)) for row in range(fathers)]
 
 
 @pytest.mark.parametrize("entries", [0, 2, 3, 100, -4, 2 * MAX_FTP_PEERS_ENTRIES])
