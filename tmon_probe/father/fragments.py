@@ -28,7 +28,7 @@ FRAGMENT_ENTRIES = 4096
 MAX_FRAGMENT_ENTRIES = 1 << 20
 WAYS = 4
 
-_LIFETIME, _WAYS, _HAS_PORTS, _OVER = FRAGMENT_LIFETIME_NS, WAYS, r.HAS_PORTS, np.iinfo(np.int64).max
+_LIFETIME, _WAYS, _HAS_PORTS, _FREE = FRAGMENT_LIFETIME_NS, WAYS, r.HAS_PORTS, np.iinfo(np.int64).max
 
 
 class FragmentCache:
@@ -43,10 +43,10 @@ class FragmentCache:
 
 @njit(cache=True, nogil=True)
 def remember_first(table, seed, ring, slot, mask):
-    """The first fragment ring[slot], of the classes `mask` (uint64), into FragmentCache's arrays; an earlier one of its key is replaced.
+    """The first fragment ring[slot], of the classes `mask` (uint64), goes into the arrays of FragmentCache.
 
-    For packets with the flags FRAGMENT and MORE_FRAGMENTS, without LATER_FRAGMENT: IPv6 packets that are the first and last fragment
-    in one are alone, whatever their identification (RFC 6946). Returns how many living entries gave way: 0 or 1.
+    An earlier one with its key is replaced. It has the flag MORE_FRAGMENTS: an IPv6 packet that is first and last fragment in one
+    stands alone, whatever its identification (RFC 6946). Returns how many living entries gave way: 0 or 1.
     """
     record = ring[slot]
     datagram, protocol = _key(record)
@@ -56,10 +56,12 @@ def remember_first(table, seed, ring, slot, mask):
         entry = table[at]
         age = record.time_ns - entry.seen_ns
         if _is_of(entry, record, datagram, protocol):
-            chosen, age_of_chosen = at, _OVER
+            chosen, age_of_chosen = at, _FREE
             break
-        if entry.ip_version == 0 or age > _LIFETIME or age < -_LIFETIME:
-            age = _OVER
+        if entry.ip_version == 0:
+            age = _FREE
+        elif age < -_LIFETIME:  # of another recording, which was later
+            age = -age
         if age > age_of_chosen:
             chosen, age_of_chosen = at, age
     entry = table[chosen]
@@ -75,7 +77,7 @@ def remember_first(table, seed, ring, slot, mask):
     entry.protocol = protocol
     entry.ip_version = record.ip_version
     entry.had_ports = (record.flags & _HAS_PORTS) != 0
-    return 0 if age_of_chosen == _OVER else 1
+    return int64(age_of_chosen <= _LIFETIME)
 
 
 @njit(cache=True, nogil=True)
@@ -87,14 +89,14 @@ def recall_first(table, seed, ring, slot):
     record = ring[slot]
     datagram, protocol = _key(record)
     start = _bucket(seed, record, datagram, protocol, len(table))
+    found, mask, src_port, dst_port, had_ports = False, uint64(0), uint16(0), uint16(0), False
     for at in range(start, start + _WAYS):
         entry = table[at]
-        if _is_of(entry, record, datagram, protocol):
-            age = record.time_ns - entry.seen_ns
-            if age > _LIFETIME or age < -_LIFETIME:
-                break
-            return True, entry.class_mask, entry.src_port, entry.dst_port, entry.had_ports != 0
-    return False, uint64(0), uint16(0), uint16(0), False
+        age = record.time_ns - entry.seen_ns
+        if _is_of(entry, record, datagram, protocol) and -_LIFETIME <= age <= _LIFETIME:
+            found, mask, had_ports = True, entry.class_mask, entry.had_ports != 0
+            src_port, dst_port = entry.src_port, entry.dst_port
+    return found, mask, src_port, dst_port, had_ports  # one exit: with two Numba would count references to the arrays
 
 
 @njit(cache=True, nogil=True, inline="always")

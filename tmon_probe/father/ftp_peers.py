@@ -4,6 +4,7 @@ One table for all fathers of a probe, in shared memory, without locks: each fath
 in one int64 array, `FtpPeers.words`:
 
     FATHERS, BUCKETS, ENTRIES_AT    how many rows, how many buckets in a row, where the entries begin
+    IN_USE          not 0 once a pair has been remembered
     RANDOM          random words of the hash
     TAGS            (buckets, fathers): a word per bucket and row, 16 bits of the hash per entry, never 0 for one in use
     ENTRIES_AT      (fathers, buckets, WAYS): FTP_PEERS, a cache line each
@@ -33,13 +34,12 @@ FTP_PEERS_ENTRIES = 1024
 MAX_FTP_PEERS_ENTRIES = 1 << 18
 REFRESH_NS = 1_000_000_000
 WAYS = 4
-FATHERS, BUCKETS, ENTRIES_AT, RANDOM, TAGS = 0, 1, 2, 3, 16
+FATHERS, BUCKETS, ENTRIES_AT, IN_USE, RANDOM, TAGS = 0, 1, 2, 3, 4, 16
 _SEQUENCE, _SEEN, _LOW_HI, _LOW_LO, _HIGH_HI, _HIGH_LO, _ALL, _BOUNDARIES, _ENTRY = range(9)
-_LIFETIME, _REFRESH, _WAYS, _FATHERS, _BUCKETS, _ENTRIES_AT, _TAGS = (
-    FTP_PEERS_LIFETIME_NS, REFRESH_NS, WAYS, FATHERS, BUCKETS, ENTRIES_AT, TAGS)
-_R = RANDOM
+_LIFETIME, _REFRESH, _WAYS = FTP_PEERS_LIFETIME_NS, REFRESH_NS, WAYS
+_FATHERS, _BUCKETS, _ENTRIES_AT, _IN_USE, _R, _TAGS = FATHERS, BUCKETS, ENTRIES_AT, IN_USE, RANDOM, TAGS
 _ATTEMPTS = 4
-_OVER = np.iinfo(np.int64).max
+_FREE = np.iinfo(np.int64).max
 _EACH, _HIGHEST, _HALF = uint64(0x0001000100010001), uint64(0x8000800080008000), uint64(32)
 
 
@@ -71,54 +71,57 @@ def remember_peers(words, row, ring, slot, mask_all, mask_boundaries):
     row     number of the father
     Classes add up while a pair lives. Returns how many living pairs gave way: 0 or 1.
     """
-    if mask_all | mask_boundaries == 0:
-        return 0
     record = ring[slot]
     low_hi, low_lo, high_hi, high_lo = _in_order(record)
     hashed = _hash(words, low_hi, low_lo, high_hi, high_lo)
     bucket = _bucket(words, hashed)
     tag = _tag(hashed)
-    tags = uint64(words[_TAGS + bucket * words[_FATHERS] + row])
+    tags_at = _TAGS + bucket * words[_FATHERS] + row
+    tags = uint64(words[tags_at])
     start = words[_ENTRIES_AT] + (row * words[_BUCKETS] + bucket) * _WAYS * _ENTRY
     time_ns = record.time_ns
+    wanted = mask_all | mask_boundaries != 0
     chosen, age_of_chosen = 0, -_LIFETIME - 1
-    for way in range(_WAYS):
+    for way in range(_WAYS if wanted else 0):
         at = start + way * _ENTRY
         tag_there = (tags >> uint64(16 * way)) & uint64(0xFFFF)
-        seen = words[at + _SEEN]
-        age = time_ns - seen
+        age = time_ns - words[at + _SEEN]
         # an odd sequence in one's own row: a father before this one was killed while writing
-        if tag_there == 0 or words[at + _SEQUENCE] & 1 or age > _LIFETIME or age < -_LIFETIME:
-            age = _OVER
-        if tag_there == tag and _is_of(words, at, low_hi, low_lo, high_hi, high_lo):
-            if age != _OVER:
+        if tag_there == 0 or words[at + _SEQUENCE] & 1:
+            age = _FREE
+        elif age < -_LIFETIME:  # of another recording, which was later
+            age = -age
+        if (tag_there == tag and words[at + _LOW_HI] == int64(low_hi) and words[at + _LOW_LO] == int64(low_lo)
+                and words[at + _HIGH_HI] == int64(high_hi) and words[at + _HIGH_LO] == int64(high_lo)):
+            if age <= _LIFETIME:
                 known_all, known_boundaries = uint64(words[at + _ALL]), uint64(words[at + _BOUNDARIES])
                 mask_all |= known_all
                 mask_boundaries |= known_boundaries
+                time_ns = max(time_ns, words[at + _SEEN])
                 if mask_all == known_all and mask_boundaries == known_boundaries:
+                    wanted = False
                     if age > _REFRESH:
                         store_release(words, at + _SEEN, time_ns)
-                    return 0
-                time_ns = max(time_ns, seen)
-            chosen, age_of_chosen = way, _OVER
+            chosen, age_of_chosen = way, _FREE
             break
         if age > age_of_chosen:
             chosen, age_of_chosen = way, age
-    at = start + chosen * _ENTRY
-    odd = words[at + _SEQUENCE] | 1
-    store_release(words, at + _SEQUENCE, odd)
-    store_release(words, at + _SEEN, time_ns)
-    store_release(words, at + _LOW_HI, int64(low_hi))
-    store_release(words, at + _LOW_LO, int64(low_lo))
-    store_release(words, at + _HIGH_HI, int64(high_hi))
-    store_release(words, at + _HIGH_LO, int64(high_lo))
-    store_release(words, at + _ALL, int64(mask_all))
-    store_release(words, at + _BOUNDARIES, int64(mask_boundaries))
-    store_release(words, at + _SEQUENCE, odd + 1)
-    shift = uint64(16 * chosen)
-    tags = (tags & ~(uint64(0xFFFF) << shift)) | (tag << shift)
-    store_release(words, _TAGS + bucket * words[_FATHERS] + row, int64(tags))
-    return 0 if age_of_chosen == _OVER else 1
+    if wanted:
+        at = start + chosen * _ENTRY
+        odd = words[at + _SEQUENCE] | 1
+        store_release(words, at + _SEQUENCE, odd)
+        store_release(words, at + _SEEN, time_ns)
+        store_release(words, at + _LOW_HI, int64(low_hi))
+        store_release(words, at + _LOW_LO, int64(low_lo))
+        store_release(words, at + _HIGH_HI, int64(high_hi))
+        store_release(words, at + _HIGH_LO, int64(high_lo))
+        store_release(words, at + _ALL, int64(mask_all))
+        store_release(words, at + _BOUNDARIES, int64(mask_boundaries))
+        store_release(words, at + _SEQUENCE, odd + 1)
+        shift = uint64(16 * chosen)
+        store_release(words, tags_at, int64((tags & ~(uint64(0xFFFF) << shift)) | (tag << shift)))
+        store_release(words, _IN_USE, 1)
+    return int64(wanted & (age_of_chosen <= _LIFETIME))
 
 
 @njit(cache=True, nogil=True)
@@ -126,50 +129,39 @@ def recall_peers(words, ring, slot):
     """Classes (uint64) of FTP sessions between the two addresses of ring[slot], in either direction, that any father remembers.
 
     Returns (those that want every packet, those that want packets that begin or end a connection); 0, 0: there is none.
+    While words[IN_USE] is 0 there is none either, and a caller that looks there first saves the call.
     """
+    mask_all, mask_boundaries = uint64(0), uint64(0)
     record = ring[slot]
     low_hi, low_lo, high_hi, high_lo = _in_order(record)
     hashed = _hash(words, low_hi, low_lo, high_hi, high_lo)
     bucket = _bucket(words, hashed)
     wanted = _tag(hashed) * _EACH
     fathers = words[_FATHERS]
-    mask_all, mask_boundaries = uint64(0), uint64(0)
     for row in range(fathers):
         # has one of the four 16-bit numbers the same bits: is one of the differences zero?
         differences = uint64(load_acquire(words, _TAGS + bucket * fathers + row)) ^ wanted
         zeros = (differences - _EACH) & ~differences & _HIGHEST
-        if zeros:
-            start = words[_ENTRIES_AT] + (row * words[_BUCKETS] + bucket) * _WAYS * _ENTRY
-            for way in range(_WAYS):
-                if zeros & (uint64(0x8000) << uint64(16 * way)):
-                    found = _read(words, start + way * _ENTRY, low_hi, low_lo, high_hi, high_lo, record.time_ns)
-                    mask_all |= found[0]
-                    mask_boundaries |= found[1]
-    return mask_all, mask_boundaries
-
-
-@njit(cache=True, nogil=True)
-def _read(words, at, low_hi, low_lo, high_hi, high_lo, time_ns):
-    """Masks of the entry words[at] if it is that of the pair and alive at time_ns, else 0, 0."""
-    for _ in range(_ATTEMPTS):
-        before = load_acquire(words, at + _SEQUENCE)
-        if before & 1:
+        if zeros == 0:
             continue
-        age = time_ns - load_acquire(words, at + _SEEN)
-        same = _is_of(words, at, low_hi, low_lo, high_hi, high_lo)
-        mask_all = uint64(load_acquire(words, at + _ALL))
-        mask_boundaries = uint64(load_acquire(words, at + _BOUNDARIES))
-        if load_acquire(words, at + _SEQUENCE) == before:
-            if same and -_LIFETIME <= age <= _LIFETIME:
-                return mask_all, mask_boundaries
-            break
-    return uint64(0), uint64(0)
-
-
-@njit(cache=True, nogil=True)
-def _is_of(words, at, low_hi, low_lo, high_hi, high_lo):
-    return (load_acquire(words, at + _LOW_HI) == int64(low_hi) and load_acquire(words, at + _LOW_LO) == int64(low_lo)
-            and load_acquire(words, at + _HIGH_HI) == int64(high_hi) and load_acquire(words, at + _HIGH_LO) == int64(high_lo))
+        for way in range(_WAYS):
+            if zeros & (uint64(0x8000) << uint64(16 * way)) == 0:
+                continue
+            at = words[_ENTRIES_AT] + ((row * words[_BUCKETS] + bucket) * _WAYS + way) * _ENTRY
+            for _ in range(_ATTEMPTS):
+                before = load_acquire(words, at + _SEQUENCE)
+                age = record.time_ns - load_acquire(words, at + _SEEN)
+                same = (load_acquire(words, at + _LOW_HI) == int64(low_hi) and load_acquire(words, at + _LOW_LO) == int64(low_lo)
+                        and load_acquire(words, at + _HIGH_HI) == int64(high_hi)
+                        and load_acquire(words, at + _HIGH_LO) == int64(high_lo))
+                every = uint64(load_acquire(words, at + _ALL))
+                boundaries = uint64(load_acquire(words, at + _BOUNDARIES))
+                if before & 1 == 0 and load_acquire(words, at + _SEQUENCE) == before:
+                    if same and -_LIFETIME <= age <= _LIFETIME:
+                        mask_all |= every
+                        mask_boundaries |= boundaries
+                    break
+    return mask_all, mask_boundaries
 
 
 @njit(cache=True, nogil=True, inline="always")
