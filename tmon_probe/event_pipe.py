@@ -11,7 +11,7 @@ import os
 import select
 from contextlib import suppress
 
-from tmon_common.events import Event
+from tmon_common.events import VALUE_CHARACTERS, Event
 
 LINE_OCTETS = select.PIPE_BUF
 READ_OCTETS = 65536
@@ -35,7 +35,7 @@ class EventPipe:
         """False: there was no room, or nobody to read it."""
         try:
             os.write(self._writer, encode(event))  # whole or not at all
-        except OSError:
+        except (OSError, ValueError):
             self.lost += 1
             return False
         return True
@@ -90,12 +90,18 @@ class EventPipe:
 
 
 def encode(event: Event) -> bytes:
-    """The line of an event. Texts are bounded (tmon_common.events); together they may still be too long, and are cut."""
-    subject, values, characters = event.subject, event.values, 160
+    """The line of an event. Texts are bounded (tmon_common.events); together they may still be too long, and are cut.
+
+    ValueError if it is too long even so: a number that no counter reaches.
+    """
+    values, characters = event.values, VALUE_CHARACTERS
     while True:
-        line = json.dumps([event.time_ns, event.code, subject, values], ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+        fields = [event.time_ns, event.code, event.subject, values]
+        line = json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
         if len(line) <= LINE_OCTETS:
             return line
+        if not characters:
+            raise ValueError(f"event {event.code} does not fit in a line")
         characters //= 2
         values = tuple((name, value[:characters] if isinstance(value, str) else value) for name, value in values)
 
