@@ -107,8 +107,8 @@ class Dissector:
         self.area = np.zeros(AREA_OCTETS, np.uint8)
         self._area_at = 0
         self._tally = np.zeros(counts.COUNT, np.int64)
-        self._kernel = Kernel(sieve or _sieve, plan or EVERYTHING, self._tally)
-        self._viewpoint = Viewpoint(0, inner, longest)
+        self._kernel = Kernel(sieve or _sieve, plan or EVERYTHING)
+        self._viewpoint = Viewpoint(0, self._tally, inner, longest)
         self._batch = Batch.empty(np.zeros(0, np.uint8), (0,))
         self._batch.count = 1
 
@@ -172,12 +172,12 @@ def measure(path: Path, classes: tuple[FlowClass, ...] | None = None, max_flows:
     source = Replay((path,))
     ring, tally = np.zeros(min(ring_slots, MAX_BATCH), PACKET), np.zeros(counts.COUNT, np.int64)
     area, area_at = np.zeros(AREA_OCTETS, np.uint8), 0
-    dissect = Kernel(sieve, plan_of([c.filter for c in classes], [()] * len(classes)), tally)
+    dissect = Kernel(sieve, plan_of([c.filter for c in classes], [()] * len(classes)))
     while (batch := source.next_batch()) is not None:
         done = 0
         while done < batch.count:
             room = Room(ring, 0, len(ring), area, area_at, AREA_OCTETS)
-            done, written, area_at = dissect(batch, done, Viewpoint(0), room)
+            done, written, area_at = dissect(batch, done, Viewpoint(0, tally), room)
             chain.process(ring[:written])
         chain.flush(int(batch.times_ns[batch.count - 1]) - SECOND)
     chain.finish()

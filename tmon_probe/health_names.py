@@ -9,9 +9,9 @@ import numpy as np
 
 from tmon_probe.father import counts
 
-LANE = (*(f"packets_{n}" if n != "octets" else "octets_seen" for n in counts.NAMES),
+TALLY = tuple({"octets": "octets_seen"}.get(n, n) if n in counts.NOT_PACKETS else f"packets_{n}" for n in counts.NAMES)
+LANE = (*TALLY,
         "kernel_drops", "read_octets", "total_octets",
-        "packets_merged",  # by offloads before they were captured
         "last_packet_ns",  # wall time at which a packet was last taken, ns since 1970-01-01 UTC
         "device_gone")  # 1: the device is not there at the moment
 """Counters of one interface by one father; the tally of the dissection stands first."""
@@ -20,8 +20,7 @@ FATHER_OWN = (*RING,
               "ring_octets", "ring_octets_filled",  # the area of packets that travel whole or in part
               "events_lost",  # for want of room in the pipe
               "pid", "cpu_ns")  # processor time used
-FATHER = (*(f"packets_{n}" if n != "octets" else "octets_seen" for n in counts.NAMES), "kernel_drops", "ring_full_waits",
-          "read_octets", "total_octets", "ring_slots", "ring_filled", "ring_high_water")
+FATHER = (*TALLY, "kernel_drops", "ring_full_waits", "read_octets", "total_octets", "ring_slots", "ring_filled", "ring_high_water")
 """Totals of what fathers count."""
 CHILD = ("flows", "flows_created", "flows_expired", "flows_evicted", "rows", "pdus_sent", "pdus_retried", "pdus_acknowledged",
          "pdus_waiting", "rows_given_up", "packet_time_ns")

@@ -48,8 +48,8 @@ class Kernel:
                            if d.signature else None) for d in of_class] for of_class in DEMANDS]
         self.tally = np.zeros(counts.COUNT, np.int64)
         self.ring, self.area, self._at = np.zeros(SLOTS, PACKET), np.zeros(AREA, np.uint8), 0
-        self._dissect = Dissection(compile_sieve(FILTERS, {}), plan_of(FILTERS, demands), self.tally)
-        self._viewpoint = Viewpoint(0, inner, 1522)
+        self._dissect = Dissection(compile_sieve(FILTERS, {}), plan_of(FILTERS, demands))
+        self._viewpoint = Viewpoint(0, self.tally, inner, 1522)
 
     def __call__(self, batch) -> None:
         done = 0

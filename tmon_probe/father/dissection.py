@@ -20,9 +20,15 @@ __all__ = ["RECORDS_PER_PACKET", "Dissection", "Room", "Viewpoint", "compile_dis
 
 @dataclass(frozen=True)
 class Viewpoint:
-    """How packets of one source are looked at. number: of the interface in the probe; longest: see `dissect_batch`."""
+    """How packets of one source are looked at, and counted.
+
+    number      of the interface in the probe
+    tally       int64 (counts.COUNT,), added to
+    longest     see `dissect_batch`
+    """
 
     number: int
+    tally: np.ndarray
     inner: bool = False
     longest: int = 0
 
@@ -44,11 +50,10 @@ class Dissection:
 
     sieve, plan     of the classes of the probe, in the same order
     peers           shared by all fathers of the probe; `father` is the number of this one
-    tally           int64 (counts.COUNT,): where packets are counted
     """
 
-    def __init__(self, sieve: Sieve, plan: Plan, tally: np.ndarray, peers: FtpPeers | None = None, father: int = 0) -> None:
-        self._sieve, self._plan, self.tally, self._father = sieve, plan, tally, father
+    def __init__(self, sieve: Sieve, plan: Plan, peers: FtpPeers | None = None, father: int = 0) -> None:
+        self._sieve, self._plan, self._father = sieve, plan, father
         self._peers = peers or FtpPeers(1)
         self._fragments = FragmentCache()
 
@@ -59,7 +64,7 @@ class Dissection:
             batch.data, batch.offsets, batch.captured, batch.wire, batch.times_ns, batch.interfaces, batch.link_types, first,
             batch.count if count is None else count, viewpoint.number, int(viewpoint.inner), viewpoint.longest, self._sieve.address,
             self._plan.masks, self._plan.ports, self._fragments.table, self._fragments.seed, self._peers.words, self._father,
-            room.records, room.slot, room.free, room.area, room.area_at, room.area_free, self.tally)
+            room.records, room.slot, room.free, room.area, room.area_at, room.area_free, viewpoint.tally)
 
 
 def compile_dissection() -> None:
@@ -67,4 +72,5 @@ def compile_dissection() -> None:
     data = np.zeros(0, np.uint8)
     data.flags.writeable = False
     room = Room(np.zeros(0, PACKET), 0, 0, np.zeros(1, np.uint8), 0, 0)
-    Dissection(trivial_sieve(0), plan_of([], []), np.zeros(counts.COUNT, np.int64))(Batch.empty(data, (1,)), 0, Viewpoint(0), room)
+    viewpoint = Viewpoint(0, np.zeros(counts.COUNT, np.int64))
+    Dissection(trivial_sieve(0), plan_of([], []))(Batch.empty(data, (1,)), 0, viewpoint, room)

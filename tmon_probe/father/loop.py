@@ -2,50 +2,41 @@
 
 from __future__ import annotations
 
-import logging
+import os
 import select
+import time
 from collections.abc import Callable
 
-import numpy as np
-
 from tmon_common.clock import Clock
-from tmon_common.increase import Increase
-from tmon_probe.father import counts
-from tmon_probe.father.capture.batch import Batch
-from tmon_probe.father.dissect import RECORDS_PER_PACKET, dissect_batch
+from tmon_probe.father.dissection import RECORDS_PER_PACKET, Dissection, Room
 from tmon_probe.father.feed import Feed
-from tmon_probe.father.sieve import Sieve, trivial_sieve
-from tmon_probe.health import FATHER
-from tmon_probe.records import PACKET
-from tmon_probe.ring import OFFSET_MASK
-
-log = logging.getLogger(__name__)
+from tmon_probe.health import Part
 
 OCTETS_PER_PACKET = 2 * 65_600
 """Of a ring's area: what a packet may take, and as much left out where it would go past the end."""
 IDLE_WAIT_S = 0.05
 PACED_WAIT_S = 0.002
 STATISTICS_EVERY_NS = 100_000_000
-_AT = {name: position for position, name in enumerate(FATHER)}
 
 
 class Father:
     """feeds: all that this process reads. `run` returns when they are finished or `stopping` says so.
 
-    numbers     int64 (len(health.FATHER),): the statistics of this father
+    statistics  of this father itself; those of what it reads are the feeds'
     report      called after they were brought up to date
     """
 
-    def __init__(self, feeds: list[Feed], sieve: Sieve, numbers: np.ndarray, clock: Clock, stopping: Callable[[], bool],
+    def __init__(self, feeds: list[Feed], dissection: Dissection, statistics: Part, clock: Clock, stopping: Callable[[], bool],
                  report: Callable[[], None] = lambda: None) -> None:
         self._feeds, self._unfinished = feeds, list(feeds)
         self._lanes = list(dict.fromkeys(f.lane for f in feeds))
-        self._sieve, self._numbers, self._clock, self._stopping, self._report = sieve, numbers, clock, stopping, report
-        self._tally = numbers[: counts.COUNT]
+        self._dissection, self._statistics, self._clock, self._stopping, self._report = (
+            dissection, statistics, clock, stopping, report)
         self._next_statistics_ns = 0
-        self._drops = Increase(clock)
+        self._high_water = 0
 
     def run(self) -> None:
+        self._statistics.set(pid=os.getpid())
         while self._unfinished and not self._stopping():
             if not self.step() and self._unfinished:
                 self._wait()
@@ -86,7 +77,6 @@ class Father:
             if not progressed and feed.source.finished:
                 self._unfinished.remove(feed)
                 feed.lane.finish(feed)
-                self._collect_warnings(feed)
                 return True
         ring = feed.lane.ring
         while feed.batch is not None:
@@ -106,14 +96,9 @@ class Father:
         return progressed
 
     def _dissect(self, feed: Feed, slot: int, free: int) -> tuple[int, int, int]:
-        batch, ring = feed.batch, feed.lane.ring
-        position, _ = ring.area_free()
-        done, written = dissect_batch(batch.data, batch.offsets, batch.captured, batch.wire, batch.times_ns, batch.interfaces,
-                                      batch.link_types, feed.done, batch.count, feed.interface, self._sieve.address, ring.records,
-                                      slot, free, self._tally)
-        ring.records["bytes_offset"][slot : slot + written] = position & OFFSET_MASK
-        ring.records["bytes_length"][slot : slot + written] = 0
-        return done, written, position
+        """(first packet of its batch that is not done, records written, next position in the area of its ring)."""
+        ring = feed.lane.ring
+        return self._dissection(feed.batch, feed.done, feed.viewpoint, Room(ring.records, slot, free, ring.area, *ring.area_free()))
 
     def _wait(self) -> None:
         """For packets where there are none, and for space in the lane that is behind in packet time."""
@@ -121,42 +106,24 @@ class Father:
         blocked = [f for f in self._unfinished if f.batch is not None]
         if blocked:
             first = min(blocked, key=_reached)
-            self._numbers[_AT["ring_full_waits"]] += 1
+            self._statistics.add(ring_full_waits=1)
             first.lane.ring.wait_for_space(RECORDS_PER_PACKET, first.octets_needed, filenos)
         else:
             paced = any(f.source.paced for f in self._unfinished)
             select.select(filenos, [], [], PACED_WAIT_S if paced else IDLE_WAIT_S)
 
     def _update_statistics(self) -> None:
-        sources = [f.source for f in self._feeds]
-        progress = [s.progress() for s in sources]
-        drops = sum(s.dropped() for s in sources)
-        if lost := self._drops.told(drops):
-            log.warning("%d packets dropped by the kernel: more came than this probe could read", lost)
-        rings = [lane.ring for lane in self._lanes]
-        filled = max((r.fill for r in rings), default=0)
-        for name, value in (("kernel_drops", drops),
-                            ("read_octets", sum(p[0] for p in progress)), ("total_octets", sum(p[1] for p in progress)),
-                            ("ring_slots", max((r.slots for r in rings), default=0)), ("ring_filled", filled),
-                            ("ring_high_water", max(filled, int(self._numbers[_AT["ring_high_water"]])))):
-            self._numbers[_AT[name]] = value
         for feed in self._feeds:
-            self._collect_warnings(feed)
+            feed.update_statistics(self._clock.wall_ns())
+        rings = [lane.ring for lane in self._lanes]
+        filled = sum(r.fill for r in rings)
+        self._high_water = max(self._high_water, filled)
+        self._statistics.set(
+            ring_slots=sum(r.slots for r in rings), ring_filled=filled, ring_high_water=self._high_water,
+            ring_octets=sum(r.octets for r in rings), ring_octets_filled=sum(r.area_fill for r in rings),
+            cpu_ns=time.process_time_ns())
         self._report()
-
-    def _collect_warnings(self, feed: Feed) -> None:
-        for text in feed.source.warnings():
-            log.warning("%s", text)
 
 
 def _reached(feed: Feed) -> int:
     return feed.reached_ns
-
-
-def compile_dissection() -> None:
-    """Compile the dissection, or load it from the cache, with nothing to do."""
-    data = np.zeros(0, np.uint8)
-    data.flags.writeable = False
-    batch = Batch.empty(data, (1,))
-    dissect_batch(data, batch.offsets, batch.captured, batch.wire, batch.times_ns, batch.interfaces, batch.link_types, 0, 0, 0,
-                  trivial_sieve(0).address, np.zeros(0, PACKET), 0, 0, np.zeros(counts.COUNT, np.int64))

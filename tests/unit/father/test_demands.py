@@ -250,11 +250,11 @@ def test_no_packet_is_lost_or_doubled_when_the_area_is_full():
     batch.offsets[:count] = np.cumsum(batch.captured[:count]) - batch.captured[:count]
     batch.count = count
     whole = Demand(services=(Service("all", 17, frozenset({53})),))
-    dissect = Dissection(compile_sieve([filter_], {}), plan_of([filter_], [[whole]]), tally)
+    dissect = Dissection(compile_sieve([filter_], {}), plan_of([filter_], [[whole]]))
     ring, area, at, done, seen = np.zeros(8, PACKET), np.zeros(size, np.uint8), 0, 0, []
     while done < count:
         before = done
-        done, written, at = dissect(batch, done, Viewpoint(0), Room(ring, 0, 8, area, at, size))
+        done, written, at = dissect(batch, done, Viewpoint(0, tally), Room(ring, 0, 8, area, at, size))
         assert done > before
         for record in ring[:written]:
             start = int(record["bytes_offset"]) % size
@@ -262,7 +262,7 @@ def test_no_packet_is_lost_or_doubled_when_the_area_is_full():
             seen.append(area[start : start + int(record["bytes_length"])].tobytes())
     assert [p if len(p) > 28 else b"" for p in packets] == seen
     assert count == tally[counts.SEEN] == tally[counts.RELEVANT]
-    nothing = dissect(batch, 0, Viewpoint(0), Room(ring, 0, 8, area, at, 10))
+    nothing = dissect(batch, 0, Viewpoint(0, tally), Room(ring, 0, 8, area, at, 10))
     assert (1, 1, at) == nothing, "the first packet has no payload, the second does not fit"
 
 

@@ -119,14 +119,14 @@ def test_batches_are_single_packets_in_a_row(capture):
         tally.update(found.tally)
     single = np.concatenate(single)
     source, ring, rows, total = Replay((capture,)), np.zeros(7, PACKET), [], np.zeros(counts.COUNT, np.int64)
-    kernel, area, area_at = Dissection(sieve, EVERYTHING, total), np.zeros(1 << 20, np.uint8), 0
+    kernel, area, area_at = Dissection(sieve, EVERYTHING), np.zeros(1 << 20, np.uint8), 0
     left = tally["seen"]
     while left and (batch := source.next_batch()) is not None:
         done, last = 0, min(batch.count, left)
         left -= last
         while done < last:
             room = Room(ring, 2, 5, area, area_at, len(area))
-            done, written, area_at = kernel(batch, done, Viewpoint(0), room, last)
+            done, written, area_at = kernel(batch, done, Viewpoint(0, total), room, last)
             rows.append(ring[2 : 2 + written].copy())
     assert ring["time_ns"][:2].tolist() == [0, 0]  # before the slots that were free
     assert [tally[name] for name in counts.NAMES] == total.tolist()
@@ -150,9 +150,9 @@ def test_irrelevant_packets_leave_nothing():
     batch.offsets[:3] = np.cumsum(batch.captured[:3]) - batch.captured[:3]
     batch.count = 3
     filter_ = Filter((Predicate("protocol", ((17, 17),)),))
-    kernel = Dissection(compile_sieve([filter_], {}), plan_of([filter_], [()]), tally)
+    kernel = Dissection(compile_sieve([filter_], {}), plan_of([filter_], [()]))
     ring = np.zeros(8, PACKET)
-    assert (3, 3, 0) == kernel(batch, 0, Viewpoint(0), Room(ring, 0, 8, np.zeros(1 << 20, np.uint8), 0, 1 << 20))
+    assert (3, 3, 0) == kernel(batch, 0, Viewpoint(0, tally), Room(ring, 0, 8, np.zeros(1 << 20, np.uint8), 0, 1 << 20))
     assert tally[:5].tolist() == [3, 2, 1, 0, 0]
     expected = [(17, 1, 0), (1, 0, 1), (17, 1, 3 << 8 | 3)]
     assert expected == [tuple(map(int, record)) for record in ring[["protocol", "class_mask", "quoted_mask"]][:3].tolist()]
