@@ -58,8 +58,8 @@ def damaged(octets: bytes, rng: random.Random) -> bytes:
     words = bytearray(octets)
     for _ in range(rng.randrange(1, 6)):
         at = rng.choice([12, 16, 20, *(4 * n for n in range(12, 120))])
-        value = rng.choice([0, 1, 8, 48, 68, 72, 4088, 4096, 4097, 2**16 - 1, 2**31 - 1, 2**31, 2**32 - 8, 2**32 - 1, rng.randrange(4096),
-                            rng.randrange(0, 4096, 8), rng.randrange(2**32)])
+        value = rng.choice([0, 1, 8, 48, 68, 72, 4088, 4096, 4097, 2**16 - 1, 2**31 - 1, 2**31, 2**32 - 8, 2**32 - 1,
+                            rng.randrange(4096), rng.randrange(0, 4096, 8), rng.randrange(2**32)])
         struct.pack_into("=I", words, at, value)
     return bytes(words)
 

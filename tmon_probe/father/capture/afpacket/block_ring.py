@@ -71,11 +71,10 @@ class BlockRing:
             self._look_at_device()
             self._make_ring()
             self._join()
-        except OSError as error:
+        except BaseException as error:
             self.close()
-            raise CaptureError(_explain(interface, error)) from None
-        except CaptureError:
-            self.close()
+            if isinstance(error, OSError):
+                raise CaptureError(_explain(interface, error)) from None
             raise
 
     def start(self) -> None:
