@@ -80,17 +80,18 @@ class Offloads:
         self._switch(device)
 
     def restore(self) -> list[str]:
-        """What was on before is on again, unless another probe still needs it off; done once. Gives what went wrong, in sentences."""
+        """What was on before is on again, unless another probe still needs it off; done once. Gives what went wrong."""
         told = len(self.warnings)
         while self._held:
             index, (device, held) = self._held.popitem()
             try:
                 self._originals.leave(held, partial(self._put_back, index, device, held.path))
             except OSError as error:
-                self._warn(device, f"{_list(sorted(held.on))} not switched on again: {_reason(error)}")
-        if self._ethtool is not None:
-            self._ethtool.close()
-            self._ethtool = None
+                self._warn_off(device, held.on, held.path, error)
+        for opened in (self._originals, self._ethtool):
+            if opened is not None:
+                opened.close()
+        self._originals = self._ethtool = None
         return self.warnings[told:]
 
     def _hold(self, index: int, device: str) -> None:
@@ -138,9 +139,7 @@ class Offloads:
             self._ethtool.switch(name, sorted(on), on=True)
             after = self._ethtool.features(name)
         except OSError as error:
-            switches = " ".join(f"{feature} on" for feature in sorted(on))
-            self._warn(name, f"its offloads cannot be switched on again: {_reason(error)}. A probe that may does it when it stops, by "
-                             f"{path}; or: ethtool -K {name} {switches}")
+            self._warn_off(name, on, path, error)
             return False
         if back := among(SWITCHED, after.active - before.active):
             self.restored.append(Switched(name, back))
@@ -150,6 +149,14 @@ class Offloads:
 
     def _warn(self, device: str, sentence: str) -> None:
         self.warnings.append(f"device {device}: {sentence}")
+
+    def _warn_off(self, device: str, on: frozenset[str], path: Path, error: OSError) -> None:
+        """Of what stays off and was to go on again."""
+        if not on:
+            return
+        switches = " ".join(f"{feature} on" for feature in sorted(on))
+        self._warn(device, f"its offloads stay off: {_reason(error)}. Switch them on by: ethtool -K {device} {switches} "
+                           f"(the next probe does it when it stops, by {path})")
 
     def _warn_of(self, device: str, features: Features, reason: str) -> None:
         """Of what is on and was to go off."""

@@ -42,6 +42,7 @@ class Originals:
 
     def __init__(self, directory: Path | None = None) -> None:
         self.directory = _directory(directory)
+        self._lock = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)  # whatever happens to its path or our rights
         self._namespace = _namespace_inode()
         self._here = [_boot(), _namespace_cookie()]
 
@@ -50,9 +51,9 @@ class Originals:
 
         on_now   gives the features that are on, at a time when nobody else puts any back
         """
-        path = self.directory / f"{self._namespace}-{index}.json"
+        name = f"{self._namespace}-{index}.json"
         with self._alone():
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            descriptor = os.open(name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=self._lock)
             try:
                 on = on_now() | self._read(descriptor)
                 self._write(descriptor, device, on)
@@ -60,7 +61,7 @@ class Originals:
             except OSError:
                 os.close(descriptor)
                 raise
-        return Held(path, descriptor, on)
+        return Held(self.directory / name, descriptor, on)
 
     def renew(self, held: Held, device: str, on_now: Callable[[], frozenset[str]]) -> None:
         """More features are going to be switched off."""
@@ -74,25 +75,24 @@ class Originals:
             try:
                 fcntl.flock(held.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 if put_back(held.on | self._read(held.descriptor)):
-                    held.path.unlink(missing_ok=True)
+                    with suppress(OSError):  # what it says is true; that does no harm
+                        os.unlink(held.path.name, dir_fd=self._lock)
             except BlockingIOError:  # the last to leave does it
                 pass
             finally:
                 fcntl.flock(held.descriptor, fcntl.LOCK_UN)  # a forked process has the descriptor too, and with it the lock
                 os.close(held.descriptor)
 
+    def close(self) -> None:
+        os.close(self._lock)
+
     @contextmanager
     def _alone(self) -> Iterator[None]:
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
         try:
-            lock = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        except FileNotFoundError:  # somebody has tidied up: there is nothing left to protect
-            yield
-            return
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
             yield
         finally:
-            os.close(lock)
+            fcntl.flock(self._lock, fcntl.LOCK_UN)
 
     def _read(self, descriptor: int) -> frozenset[str]:
         """Nothing if the file was not written to its end (then nothing was changed either), or is about another device."""
