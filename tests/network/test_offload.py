@@ -12,6 +12,7 @@ import pytest
 
 from tests.linkemu import Network, why_unavailable
 from tests.linkemu.netns import inside
+from tests.pipeline.probe_process import until
 from tmon_common.config.model import Interface
 from tmon_probe.father.capture.offload import longest_frame, switch_off, told_on
 from tmon_probe.father.capture.offload.features import SWITCHED
@@ -196,6 +197,17 @@ def test_a_killed_probe_beside_a_living_one(hosts, hold):
     assert with_off(before) == ethtool(east)
     second.ask("restore")
     assert before == ethtool(east)
+
+
+def test_a_child_that_outlives_its_father_restores(hosts, hold, tmp_path):
+    """It has the father's lock, so another probe that leaves in between does not restore."""
+    east, _ = hosts
+    before = ethtool(east)
+    first, second = hold(east), hold(east)
+    first.ask("fork")
+    first.kill()
+    until(lambda: second.ask("restore") and before == ethtool(east), "the last one has restored")
+    until(lambda: [] == files(tmp_path), "nothing is left")
 
 
 def test_what_another_namespace_left_is_not_taken_over(hosts, hold, tmp_path):

@@ -42,7 +42,8 @@ class Originals:
 
     def __init__(self, directory: Path | None = None) -> None:
         self.directory = _directory(directory)
-        self._lock = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)  # whatever happens to its path or our rights
+        # Kept open: neither its path nor our rights need be the same at the end.
+        self._lock = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._namespace = _namespace_inode()
         self._here = [_boot(), _namespace_cookie()]
 
