@@ -300,7 +300,7 @@ def test_devices_that_cannot_be_switched(hosts, hold):
     """A sentence for each; features that the driver fixes are told, the others are off."""
     east, _ = hosts
     before = ethtool(east, "lo")
-    holder = hold(east, "none0", "any", "a-name-too-long-for-a-device", "lo")
+    holder = hold(east, "none0", "none0", "any", "a-name-too-long-for-a-device", "lo")
     missing, every, long, fixed = holder.first["warnings"]
     assert missing.startswith("device none0: its offloads cannot be read: it does not exist; `trafmon interfaces` lists ")
     assert every.startswith("device any: it stands for all devices")

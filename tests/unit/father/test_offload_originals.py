@@ -1,5 +1,6 @@
 """What was on outlives the probe that switched it off, and is put back once, by the last one."""
 
+import fcntl
 import json
 import os
 import tempfile
@@ -22,13 +23,16 @@ class Device:
         self.on, self.times = on, 0
 
     def on_now(self) -> frozenset[str]:
-        return self.on
+        now = self.on
+        os.sched_yield()  # the moment for another thread
+        return now
 
     def off(self) -> None:
         self.on = frozenset()
 
     def put_back(self, on: frozenset[str]) -> bool:
         self.on, self.times = on, self.times + 1
+        os.sched_yield()
         return True
 
 
@@ -125,10 +129,13 @@ def test_what_a_shorter_text_leaves_of_a_longer_one(open_originals):
 def test_putting_back_that_fails(open_originals):
     """The file stays for the next one."""
     device, place = Device(), open_originals()
-    place.leave(take(place, device), lambda _: False)
+    held = take(place, device)
+    shared = os.dup(held.descriptor)  # of a forked process, which ends later
+    place.leave(held, lambda _: False)
     assert frozenset() == device.on
     place.leave(take(place, device), device.put_back)
     assert ON == device.on
+    os.close(shared)
 
 
 def test_more_that_goes_off_while_held(open_originals):
@@ -143,24 +150,50 @@ def test_more_that_goes_off_while_held(open_originals):
     assert ON | {"rx-lro"} == device.on
 
 
-def test_a_forked_process_keeps_the_lock_of_a_dead_one_only(open_originals):
-    """While it lives after its father it counts as a holder; when the father has left, it does not."""
-    device, place = Device(), open_originals()
-    held = take(place, device)
+def test_a_forked_process_keeps_the_lock_of_a_dead_one(open_originals):
+    """While it lives after its father it counts as a holder."""
+    device, other = Device(), open_originals()
+    held = take(open_originals(), device)
     shared = os.dup(held.descriptor)  # what a fork does: the same open file
     os.close(held.descriptor)  # the father dies
-    other = open_originals()
-    mine = take(other, device)
-    other.leave(mine, device.put_back)
+    other.leave(take(other, device), device.put_back)
     assert 0 == device.times
     os.close(shared)
-    held = take(place, device)
-    shared = os.dup(held.descriptor)
-    place.leave(held, device.put_back)
-    assert 1 == device.times
     other.leave(take(other, device), device.put_back)
-    assert 2 == device.times
+    assert (ON, 1) == (device.on, device.times)
+
+
+def test_a_forked_process_that_is_slow_to_end(open_originals):
+    """Its father has left before another probe does: that one is the last."""
+    device, places = Device(), [open_originals(), open_originals()]
+    held = [take(p, device) for p in places]
+    shared = os.dup(held[0].descriptor)
+    places[0].leave(held[0], device.put_back)
+    places[1].leave(held[1], device.put_back)
+    assert 1 == device.times
     os.close(shared)
+
+
+def test_one_at_a_time_looks_at_the_device_and_puts_back(open_originals, tmp_path):
+    """Or one would put back between what another sees and what it writes down."""
+    place, alone = open_originals(), []
+
+    def look(*_: object) -> frozenset[str]:
+        directory = os.open(tmp_path / "o", os.O_RDONLY)
+        try:
+            fcntl.flock(directory, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            alone.append(True)
+        finally:
+            os.close(directory)
+        return ON
+
+    held = place.hold(INDEX, DEVICE, look)
+    place.renew(held, DEVICE, look)
+    place.leave(held, look)
+    assert [True] * 3 == alone
+    look()
+    assert [True] * 3 == alone, "and lets go of it"
 
 
 def test_many_that_come_and_go(open_originals, tmp_path):
