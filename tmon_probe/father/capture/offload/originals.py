@@ -58,7 +58,7 @@ class Originals:
             try:
                 on = on_now() | self._read(descriptor)
                 self._write(descriptor, device, on)
-                fcntl.flock(descriptor, fcntl.LOCK_SH)  # exclusive ones are held with the directory locked only: it does not wait
+                fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)  # exclusive only while the directory is locked: no wait
             except OSError:
                 os.close(descriptor)
                 raise
