@@ -16,7 +16,7 @@ ERRORS = {(4, 1): {3, 4, 5, 11, 12}, (6, 58): {1, 2, 3, 4}}
 def canonical(packet: bytes, nat: bool = False, limit: int = 1 << 20) -> tuple[bytes, bytes]:
     """(header, transport octets) that the signature is computed of. packet: from its IP header, without padding."""
     version = packet[0] >> 4
-    protocol, body, octets, source, destination, identification = (_ipv4 if version == 4 else _ipv6)(packet)
+    protocol, body, octets, source, destination, identification = (ipv4 if version == 4 else ipv6)(packet)
     if nat:
         source, destination, identification = bytes(len(source)), bytes(len(source)), 0
     header = struct.pack("<BBHI", version, protocol, identification, octets)
@@ -25,7 +25,7 @@ def canonical(packet: bytes, nat: bool = False, limit: int = 1 << 20) -> tuple[b
     return header, bytes(_translated(version, protocol, bytearray(body))) if nat else body
 
 
-def _ipv4(packet: bytes):
+def ipv4(packet: bytes):
     size = max((packet[0] & 15) * 4, 20)
     total, identification = struct.unpack_from(">HH", packet, 2)
     destination = packet[16:20]
@@ -45,7 +45,7 @@ def _ipv4(packet: bytes):
     return packet[9], packet[size:], max(total - size, 0), packet[12:16], destination, identification
 
 
-def _ipv6(packet: bytes):
+def ipv6(packet: bytes):
     length, protocol = struct.unpack_from(">HB", packet, 4)
     destination, body = packet[24:40], packet[40:]
     for _ in range(CHAIN):
@@ -95,7 +95,7 @@ def _translated_quote(version: int, quote: bytearray) -> bytearray:
         _zero(quote, 8, 40)
         if len(whole) < 40:
             return quote
-        protocol, rest, *_ = _ipv6(whole)
+        protocol, rest, *_ = ipv6(whole)
         size = len(whole) - len(rest)
     inner = bytearray(whole[size:])
     kind = (version, protocol)

@@ -22,8 +22,8 @@ MIX_0 = uint64(0x4DF3C1A1A0A27247)
 MIX_1 = uint64(0x57BAD6EC55D76725)
 
 
-@njit(cache=True, nogil=True)
-def sign_fast64(data, at, end, nat, limit):
+@njit(cache=True, nogil=True, inline="always")
+def fast64(data, at, end, nat, limit):
     """fast64 of the canonical form of a packet; uint64. See `sign_packet`."""
     version, protocol, start, a, b, c, d, e, f = header_of(data, at, end, nat)
     lane_0, lane_1 = fold(a ^ KEY_0, b ^ LANE_0), LANE_1

@@ -2,7 +2,7 @@
 
 from numba import njit
 
-from tmon_probe.father.signature.fast64 import sign_fast64
+from tmon_probe.father.signature.fast64 import fast64
 from tmon_probe.father.signature.md5 import sign_md5
 
 
@@ -19,4 +19,10 @@ def sign_packet(data, at, end, nat, md5, limit):
     """
     if md5:
         return sign_md5(data, at, end, nat, limit)
-    return sign_fast64(data, at, end, nat, limit)
+    return fast64(data, at, end, nat, limit)
+
+
+@njit(cache=True, nogil=True)
+def sign_fast64(data, at, end, nat, limit):
+    """As `sign_packet`, fast64 only."""
+    return fast64(data, at, end, nat, limit)
