@@ -111,7 +111,7 @@ def _options_filled_in(packet, rng):
 def _options_added(packet, rng):
     """Options come and go; the header and the total length grow, what follows stays."""
     size, total = (packet[0] & 15) * 4, int.from_bytes(packet[2:4], "big")
-    if not size <= 48 or not size <= total < 65000:
+    if size > 48 or not size <= total < 65000:
         return packet
     options = b"\x44\x0c\x0d\x01" + rng.randbytes(8)
     header = bytes((packet[0] + 3, packet[1])) + struct.pack(">H", total + 12) + packet[4:20] + options + packet[20:size]
@@ -129,7 +129,7 @@ def _class_and_label(packet, rng):
 def _header_inserted(kind, header):
     def insert(packet, rng):
         length = int.from_bytes(packet[4:6], "big")
-        if not 0 < length < 65000 or packet[6] == 0 or not 40 + length == len(packet):
+        if not 0 < length < 65000 or packet[6] == 0 or 40 + length != len(packet):
             return packet
         inserted = packet[6:7] + header(rng)
         return packet[:4] + struct.pack(">HB", length + len(inserted), kind) + packet[7:40] + inserted + packet[40:]

@@ -34,7 +34,8 @@ ECHO6 = b"\x80" + ECHO[1:]
 
 
 def ipv4(protocol: int, body: bytes, options: bytes = b"") -> bytes:
-    first = struct.pack(">BBHHBBBBH", 0x45 + len(options) // 4, 0x28, 20 + len(options) + len(body), 0x1D2E, 0x40, 0, 61, protocol, 0)
+    size = 20 + len(options)
+    first = struct.pack(">BBHHHBBH", 0x40 | size // 4, 0x28, size + len(body), 0x1D2E, 0x4000, 61, protocol, 0)
     return with_header_checksum(first + A4 + B4 + options + body)
 
 
@@ -57,7 +58,8 @@ BY_NAT = {4: {4, 5, *range(12, 20)}, 6: {*range(8, 40)}}
 QUOTED = {4: {4, 5, *range(10, 20)}, 6: {*range(8, 40)}}
 _tcp, _udp, _query = {0, 1, 2, 3, 16, 17}, {0, 1, 2, 3, 6, 7}, {2, 3, 4, 5}
 IN_TRANSPORT = {
-    "tcp": _tcp, "udp": _udp, "sctp": {*range(4), *range(8, 12)}, "dccp": _udp, "esp": set(), "echo": _query, "options": _udp, "empty": set(),
+    "tcp": _tcp, "udp": _udp, "sctp": {*range(4), *range(8, 12)}, "dccp": _udp, "esp": set(), "echo": _query,
+    "options": _udp, "empty": set(),
     "tcp6": _tcp, "udp6": _udp, "echo6": _query, "options6": _udp, "ah6": set(),
     "error": {2, 3} | {8 + i for i in QUOTED[4]} | {28 + i for i in _tcp},
     "error6": {2, 3} | {8 + i for i in QUOTED[6]} | {56 + i for i in _udp},
@@ -159,15 +161,16 @@ def test_octets_flipped(capture):
     """In real packets, too: another signature if and only if the canonical form is another."""
     rng = random.Random(capture.name)
     for packet in packets_of(capture, 12):
-        changed = [packet[:at] + bytes((packet[at] ^ rng.randint(1, 255),)) + packet[at + 1 :] for at in range(1, min(len(packet), 400))]
+        changed = [packet[:at] + bytes((packet[at] ^ rng.randint(1, 255),)) + packet[at + 1 :]
+                   for at in range(1, min(len(packet), 400))]  # fmt: skip
         for nat, md5 in VARIANTS:
             canonical = twin.canonical(packet, nat)
             same = [s == sign(packet, nat, md5) for s in sign_many(changed, nat, md5)]
             assert [canonical == twin.canonical(c, nat) for c in changed] == same
 
 
-@pytest.mark.parametrize(("name", "at"), [("tcp", 16), ("udp", 6), ("dccp", 6), ("echo", 2), ("error", 2), ("tcp6", 16), ("udp6", 6),
-                                          ("echo6", 2), ("error6", 2)])  # fmt: skip
+@pytest.mark.parametrize(("name", "at"), [("tcp", 16), ("udp", 6), ("dccp", 6), ("echo", 2), ("error", 2), ("tcp6", 16),
+                                          ("udp6", 6), ("echo6", 2), ("error6", 2)])  # fmt: skip
 def test_checksums_after_translation(name, at):
     """The translator of these tests leaves checksums that dpkt finds right: it is a good model of real ones."""
     packet = PACKETS[name]
@@ -183,7 +186,7 @@ def test_checksums_after_translation(name, at):
 
 
 def residue(packet: bytes, header: int) -> int:
-    """Internet checksum of pseudo-header (RFC 9293 section 3.1, RFC 8200 section 8.1) and transport octets; 0 if theirs is right."""
+    """Internet checksum of pseudo-header (RFC 9293 section 3.1, RFC 8200 section 8.1) and transport octets; 0 if theirs is good."""
     version, protocol = packet[0] >> 4, packet[9] if header == 20 else packet[6]
     pseudo = packet[12:20] if version == 4 else packet[8:40]
     pseudo += struct.pack(">II", protocol, len(packet) - header)
@@ -234,7 +237,8 @@ def test_limit(nat, md5):
         start = BEFORE_TRANSPORT.get(name, 20 if packet[0] >> 4 == 4 else 40)
         for limit in range(len(packet) - start + 1):
             cut = packet[: start + limit]
-            assert sign(packet, nat, md5, limit) == sign(cut, nat, md5) == sign(cut + bytes(len(packet) - len(cut)), nat, md5, limit)
+            assert sign(packet, nat, md5, limit) == sign(cut, nat, md5)
+            assert sign(packet, nat, md5, limit) == sign(cut + bytes(len(packet) - len(cut)), nat, md5, limit)
 
 
 def test_cut_packets_differ_by_their_length():

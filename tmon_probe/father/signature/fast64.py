@@ -1,7 +1,7 @@
 """Kernel: the hash fast64 of a packet's header words and transport octets.
 
-Two lanes, each swallowing 16 octets by one multiplication of 64 by 64 bits whose halves are laid over each other:
-lane = fold(first eight octets ^ its key, next eight octets ^ lane). Not seeded: all probes must agree, for ever. It tells packets apart
+Two lanes take turns; each swallows 16 octets by one multiplication of 64 by 64 bits whose halves are laid over each other:
+lane = fold(first eight octets ^ key, next eight octets ^ lane). Not seeded: all probes must agree, for ever. It tells apart packets
 that happen to differ; someone who wants two of his own packets to look alike can have that.
 """
 

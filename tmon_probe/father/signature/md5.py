@@ -32,7 +32,7 @@ def _halves(builder, word):
 
 
 @intrinsic
-def _block(_typing, ab, cd, w0, w1, w2, w3, w4, w5, w6, w7):
+def _block(_typing, ab, cd, w0, w1, w2, w3, w4, w5, w6, w7):  # noqa: ARG001 Numba types these arguments
     """The registers (ab, cd) after a block of 64 octets, given as eight words: the 64 steps, written out."""
 
     def generate(context, builder, signature, arguments):
@@ -69,7 +69,7 @@ def _padded(data, start, count, done, bits, quoted_bits, inner_at, inner_bits):
 
 @njit(cache=True, nogil=True)
 def sign_md5(data, at, end, nat, limit):
-    """First 64 bits of the MD5 of the canonical form of a packet, the first octet of the digest lowest; uint64. See `sign_packet`."""
+    """First 64 bits of the MD5 of the canonical form of a packet, first octet of the digest lowest; uint64. See `sign_packet`."""
     version, protocol, start, a, b, c, d, e, f = header_of(data, at, end, nat)
     count = max(min(end - start, limit), 0)
     bits = quoted_bits = inner_at = inner_bits = hidden_to = 0

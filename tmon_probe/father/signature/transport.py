@@ -1,7 +1,7 @@
 """Kernel: where the octets begin that no router touches, and which destination the packet has in the end.
 
-Stepped over: IPv4 options and the IPv6 headers hop-by-hop options, routing, destination options and fragment. Other extension headers
-(authentication, mobility, host identity, shim6) do not change on the way and begin the octets that are signed, as they do in IPv4.
+Stepped over: IPv4 options and the IPv6 headers hop-by-hop options, routing, destination options and fragment. Other extension
+headers (authentication, mobility, host identity, shim6) do not change on the way and begin the octets that are signed, as in IPv4.
 """
 
 from numba import njit

@@ -12,7 +12,7 @@ _WORD, _WIDE = ir.IntType(64), ir.IntType(128)
 
 
 @intrinsic
-def _load(_typing, data, at):
+def _load(_typing, data, at):  # noqa: ARG001 Numba types these arguments
     """Eight octets by one unaligned load."""
 
     def generate(context, builder, signature, arguments):
@@ -23,7 +23,7 @@ def _load(_typing, data, at):
 
 
 @intrinsic
-def _fold(_typing, a, b):
+def _fold(_typing, a, b):  # noqa: ARG001 Numba types these arguments
     """One multiplication of 64 by 64 bits."""
 
     def generate(_context, builder, _signature, arguments):
