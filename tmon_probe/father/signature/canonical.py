@@ -1,0 +1,64 @@
+"""Kernel: the canonical form of a packet, which is what its signature is computed of.
+
+It is a header of 16 octets (IPv4) or 48 octets (IPv6), then the transport octets (docs/decisions/0010-what-a-signature-covers.md):
+
+    octets   IPv4                                   IPv6                              with nat
+    0        4                                      6
+    1        protocol                               next header of the last header
+    2-3      identification                         0                                 0
+    4-7      octets after the header                octets after the headers
+    8-15     source, final destination              0                                 0
+    16-47                                           source, final destination         0
+    then     transport header and payload, as far as they were captured and up to the limit; with nat some are zero
+
+Numbers are little endian, addresses as in the packet. Lengths are those that the headers state.
+"""
+
+from numba import njit, uint64
+
+from tmon_common.kernels.byteorder import be16
+from tmon_probe.father.signature.translation import QUOTE, quotes, rewritten, rewritten_in_quote
+from tmon_probe.father.signature.transport import past_ipv4, past_ipv6
+from tmon_probe.father.signature.words import le64
+
+MASKED_HEADER = 24  # every bit of `rewritten` is below
+
+
+@njit(cache=True, nogil=True, inline="always")
+def header_of(data, at, end, nat):
+    """The canonical header of the packet data[at:end] (uint8).
+
+    Returns (IP version; protocol; position of the transport octets; six uint64, of which the last four count for IPv6 only).
+    """
+    a = b = c = d = e = uint64(0)
+    if data[at] >> 4 == 4:
+        version = 4
+        protocol, start, octets, destination = past_ipv4(data, at, end)
+        if not nat:
+            a = uint64(be16(data, at + 4)) << uint64(16)
+            b = (le64(data, at + 8) >> uint64(32)) | ((le64(data, destination - 4) >> uint64(32)) << uint64(32))
+    else:
+        version = 6
+        protocol, start, octets, destination = past_ipv6(data, at, end)
+        if not nat:
+            b, c = le64(data, at + 8), le64(data, at + 16)
+            d, e = le64(data, destination), le64(data, destination + 8)
+    a |= uint64(version) | (uint64(protocol) << uint64(8)) | (uint64(octets) << uint64(32))
+    if version == 4:
+        return version, protocol, start, a, b, c, c, d, e
+    return version, protocol, start, a, uint64(0), b, c, d, e
+
+
+@njit(cache=True, nogil=True, inline="always")
+def hidden_octets(data, start, count, version, protocol):
+    """Octets of data[start : start + count] that a translator rewrites.
+
+    Returns (bits from octet 0; bits from octet QUOTE; position of a quoted transport header, from octet 0; bits from there; octets
+    that may hold hidden ones).
+    """
+    icmp_type = int(data[start]) if count > 0 else -1
+    bits = rewritten(version, protocol, icmp_type)
+    if not quotes(version, protocol, icmp_type):
+        return bits, 0, 0, 0, MASKED_HEADER if bits else 0
+    quoted_bits, inner, inner_bits = rewritten_in_quote(data, version, start + QUOTE, start + count)
+    return bits, quoted_bits, inner - start, inner_bits, max(inner - start + MASKED_HEADER, QUOTE + 40)
