@@ -30,23 +30,21 @@ def header_of(data, at, end, nat):
 
     Returns (IP version; protocol; position of the transport octets; six uint64, of which the last four count for IPv6 only).
     """
-    a = b = c = d = e = uint64(0)
+    w0 = w1 = w2 = w3 = w4 = w5 = uint64(0)
     if data[at] >> 4 == 4:
         version = 4
         protocol, start, octets, destination = past_ipv4(data, at, end)
         if not nat:
-            a = uint64(be16(data, at + 4)) << uint64(16)
-            b = (le64(data, at + 8) >> uint64(32)) | ((le64(data, destination - 4) >> uint64(32)) << uint64(32))
+            w0 = uint64(be16(data, at + 4)) << uint64(16)
+            w1 = (le64(data, at + 8) >> uint64(32)) | ((le64(data, destination - 4) >> uint64(32)) << uint64(32))
     else:
         version = 6
         protocol, start, octets, destination = past_ipv6(data, at, end)
         if not nat:
-            b, c = le64(data, at + 8), le64(data, at + 16)
-            d, e = le64(data, destination), le64(data, destination + 8)
-    a |= uint64(version) | (uint64(protocol) << uint64(8)) | (uint64(octets) << uint64(32))
-    if version == 4:
-        return version, protocol, start, a, b, c, c, d, e
-    return version, protocol, start, a, uint64(0), b, c, d, e
+            w2, w3 = le64(data, at + 8), le64(data, at + 16)
+            w4, w5 = le64(data, destination), le64(data, destination + 8)
+    w0 |= uint64(version) | (uint64(protocol) << uint64(8)) | (uint64(octets) << uint64(32))
+    return version, protocol, start, w0, w1, w2, w3, w4, w5
 
 
 @njit(cache=True, nogil=True, inline="always")
