@@ -22,6 +22,7 @@ class EventPipe:
 
     lost    events that this process could not send
     garbled lines, or pieces of lines, that were no events
+    ended   nobody who could write is left, and all has been read
     """
 
     def __init__(self) -> None:
@@ -30,6 +31,7 @@ class EventPipe:
         self._overlong = False  # within a line that is longer than any of ours
         self.lost = 0
         self.garbled = 0
+        self.ended = False
 
     def send(self, event: Event) -> bool:
         """False: there was no room, or nobody to read it."""
@@ -50,6 +52,7 @@ class EventPipe:
         with suppress(BlockingIOError):
             while octets := os.read(self._reader, READ_OCTETS):
                 events += self._take(octets)
+            self.ended = True
         return events
 
     def keep_reader(self) -> None:

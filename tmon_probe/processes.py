@@ -9,10 +9,12 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from importlib.metadata import version
 from multiprocessing.connection import wait
 
 from tmon_common.clock import SystemClock
-from tmon_common.config.model import Configuration, Interface, Probe
+from tmon_common.config.model import Configuration, Probe
+from tmon_common.events import event
 from tmon_common.observations import Rows
 from tmon_probe import health
 from tmon_probe.child import merge
@@ -20,13 +22,14 @@ from tmon_probe.child.analysers import BUILT_IN
 from tmon_probe.child.chain import Chain
 from tmon_probe.child.process import DELIVERED, NOT_DELIVERED, run_child
 from tmon_probe.cpus import pin_father
-from tmon_probe.father.capture.batch import CaptureError, Source
-from tmon_probe.father.capture.open import open_source
-from tmon_probe.father.feed import Feed, Lane
-from tmon_probe.father.loop import Father, compile_dissection
+from tmon_probe.event_pipe import EventPipe
+from tmon_probe.father.dissection import compile_dissection
+from tmon_probe.father.loop import Father
 from tmon_probe.father.process import FatherProcess
-from tmon_probe.father.sieve import Sieve, compile_sieve
-from tmon_probe.lanes import LanePlan, Lanes, plan_lanes
+from tmon_probe.fathers import Fathers, Ground, prepare
+from tmon_probe.lanes import Lanes
+from tmon_probe.offloading import Offloading
+from tmon_probe.reporting import Reporter, Watchman
 
 log = logging.getLogger(__name__)
 
@@ -54,72 +57,70 @@ class ProbeProcesses:
         CaptureError if an interface cannot be opened; FileExistsError if a probe of this name and configuration runs already.
         """
         with ExitStack() as opened:
-            plan = _plan(self._probe)
-            sources = self._open_sources(opened)
+            self._offloading = opened.enter_context(Offloading(self._probe))
+            ground = prepare(self._configuration, self._probe, opened)
             compile_dissection()
             self._chain(_nowhere).warm_up()
             merge.warm_up()
-            filters = [c.filter for c in self._configuration.classes_of(self._probe)]
-            sieve = compile_sieve(filters, {i.name: n for n, i in enumerate(self._probe.interfaces)})
             signal.pthread_sigmask(signal.SIG_BLOCK, (*STOP_SIGNALS, signal.SIGCHLD))  # from here on there is something to clean up
-            self._fathers = len(plan.father_cpus)
-            self._statistics = health.create(self._configuration, self._probe.name, self._fathers)
+            self._statistics = health.create(self._configuration, self._probe.name, self.run_ms, ground.interfaces_of_fathers)
             opened.callback(self._statistics.close)
-            self._lanes = Lanes(plan.lanes, self._probe.ring_slots, self._probe.ring_octets)
+            self._lanes = Lanes(ground.lanes.lanes, self._probe.ring_slots, self._probe.ring_octets)
             opened.callback(self._lanes.close)
-            father = self._start(plan, sources, sieve)
+            self._pipe = EventPipe()
+            opened.callback(self._pipe.close)
+            father = self._start(ground)
             pin_father(self._probe.father_cpu)
             try:
                 father.run()
                 self._watch_others()
                 self._stop_others()
+                self._say_goodbye()
                 self._child.join()
             finally:
                 self._stop_others()
+                self._pipe.close()
                 self._end_child()
-                self._report()
                 for number in STOP_SIGNALS:  # there is nothing left to stop, and no ring to tell it to
                     signal.signal(number, signal.SIG_IGN)
                 self._others = []
                 del father  # it looks into the two segments that are closed now
         return self._status()
 
-    def _open_sources(self, opened: ExitStack) -> list[list[Source]]:
-        """Of every interface, one for each of its fathers."""
-        sources = []
-        for interface in self._probe.interfaces:
-            sources.append(_sources_of(interface))
-            for source in sources[-1]:
-                opened.callback(source.close)
-        return sources
-
-    def _start(self, plan: LanePlan, sources: list[list[Source]], sieve: Sieve) -> Father:
+    def _start(self, ground: Ground) -> Father:
         """Fork the others; the first father, to be run here."""
-        lanes = [Lane(ring) for ring in self._lanes.rings]
-        feeds = [[] for _ in plan.father_cpus]
-        for m in plan.members:
-            feeds[m.father].append(Feed(sources[m.interface][m.part], m.interface, lanes[m.lane]))
-        numbers = health.father_numbers(self._statistics, self._fathers)
-        everything = [s for of_one in sources for s in of_one]
-        lossless = not any(s.live for s in everything)
+        fathers = Fathers(self._probe, ground, self._lanes, self._statistics, self._pipe, self._clock)
+        lossless = not any(s.live for s in ground.all_sources)
         options = {"run_ms": self.run_ms, "parent": os.getpid(), "signals": STOP_SIGNALS, "lossless": lossless,
-                   "patient": lossless and not any(s.paced for s in everything)}
+                   "patient": lossless and not any(s.paced for s in ground.all_sources), "orphaned": self._offloading.restore}
         self._child = multiprocessing.get_context("fork").Process(
             target=run_child, name=f"{self._probe.name}-child", kwargs=options,
-            args=(self._probe, plan.father_cpus, self._lanes, self._chain, self._statistics, self._clock))
+            args=(self._probe, ground.lanes.father_cpus, self._lanes, self._chain, self._statistics.child(), self._pipe,
+                  self._clock))
         self._child.start()
-        for n, cpu in enumerate(plan.father_cpus[1:], 1):
-            def make(stopping: Callable[[], bool], n: int = n) -> Father:
-                return Father(feeds[n], sieve, numbers[n], self._clock, stopping)
-
-            rings = list(dict.fromkeys(f.lane.ring for f in feeds[n]))
-            self._others.append(FatherProcess(f"father {n} of probe {self._probe.name}", cpu, make, rings, STOP_SIGNALS))
-            self._others[-1].start()
+        for n, cpu in enumerate(ground.lanes.father_cpus[1:], 1):
+            rings = list(dict.fromkeys(f.lane.ring for f in fathers.feeds[n]))
+            name = f"father {n} of probe {self._probe.name}"
+            other = FatherProcess(name, cpu, lambda stopping, n=n: fathers.make(n, stopping), rings, STOP_SIGNALS)
+            self._others.append(other)
+            other.start()
         for number in STOP_SIGNALS:
             signal.signal(number, self._on_signal)
         signal.signal(signal.SIGCHLD, self._on_child)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, (*STOP_SIGNALS, signal.SIGCHLD))
-        return Father(feeds[0], sieve, numbers[0], self._clock, self._stopping, self._report)
+        self._reporter: Reporter = fathers.reporters[0]
+        self._reporter.tell([event("probe_started", self._clock.wall_ns(), self._probe.name, version=version("trafmon"),
+                                   interfaces=len(self._probe.interfaces)), *self._offloading.events(self._clock.wall_ns())])
+        self._watchman = Watchman(self._probe, self._statistics, self._reporter, self._clock)
+        return fathers.make(0, self._stopping, self._watchman.look)
+
+    def _say_goodbye(self) -> None:
+        """What is still to be told; the child waits for it."""
+        self._watchman.look(last=True)
+        reason = self._lost or ("asked to" if self._stop_asked else "at the end of the recordings")
+        self._reporter.tell([event("probe_stopped", self._clock.wall_ns(), self._probe.name, reason=reason)])
+        self._pipe.close()
+        self._lanes.end()
 
     def _stopping(self) -> bool:
         if self._changed:
@@ -142,7 +143,7 @@ class ProbeProcesses:
         """This father has nothing more to do."""
         while not self._stopping() and (living := [o.sentinel for o in self._others if o.alive]):
             wait([*living, self._child.sentinel], WATCH_EVERY_S)
-            self._report()
+            self._watchman.look()
 
     def _stop_others(self) -> None:
         """After this nobody writes any more, and the child knows."""
@@ -167,9 +168,6 @@ class ProbeProcesses:
         log.error("probe %s: %s; the probe ends", self._probe.name, self._lost)
         return PROCESS_LOST
 
-    def _report(self) -> None:
-        health.add_up(self._statistics, self._fathers)
-
     def _on_signal(self, _number: int, _frame: object) -> None:
         self._stop_asked += 1
         self._lanes.hurry()
@@ -183,19 +181,6 @@ class ProbeProcesses:
 
     def _chain(self, emit: Callable) -> Chain:
         return Chain(self._configuration, self._probe, BUILT_IN, emit)
-
-
-def _plan(probe: Probe) -> LanePlan:
-    try:
-        return plan_lanes(probe)
-    except ValueError as error:
-        raise CaptureError(f"probe {probe.name}: {error}") from None
-
-
-def _sources_of(interface: Interface) -> list[Source]:
-    if interface.fathers > 1:
-        raise CaptureError(f"interface {interface.name}: several fathers need a capture source that shares a device between them")
-    return [open_source(interface)]
 
 
 def _nowhere(rows: Rows) -> None:

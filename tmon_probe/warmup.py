@@ -35,7 +35,7 @@ def _capture() -> None:
 
 
 def _dissection() -> None:
-    from tmon_probe.father.loop import compile_dissection
+    from tmon_probe.father.dissection import compile_dissection
 
     compile_dissection()
 

@@ -13,7 +13,7 @@ import pytest
 from tests.linkemu.netns import inside
 from tests.network.conftest import WATCHER
 from tests.network.sent_and_seen import WEST, frames_of, open_in, read_until, send_all, sent_by, start_sending
-from tests.network.test_afpacket_live import tcpreplay, wait_for_warning
+from tests.network.test_afpacket_live import tcpreplay, wait_for_notice
 from tests.network.test_probe_live import udp_frame
 from tmon_common.config.model import Interface
 from tmon_probe.father.capture.afpacket.block_ring import NEW_GROUP
@@ -155,15 +155,15 @@ def test_a_group_survives_that_its_device_is_made_anew(cable):
             for source in sources:
                 source.start()
             watcher.ip("link delete group0")
-            told: list[str] = []
+            told: list[Notice] = []
             for source in sources:
-                wait_for_warning(source, told)
+                wait_for_notice(source, told)
             make()
             for _ in range(3):  # the first cannot while the second holds the group of the old device
                 for source in sources:
                     source.next_batch()
-                    told += source.warnings()
-        assert ["watched: device group0 is back"] * 2 == [t.partition(" ")[2] for t in told[2:]]
+                    told += source.notices()
+        assert ["device_back"] * 2 == [n.code for n in told[2:]]
         send_all(watcher, [udp_frame(port=port) for port in range(7000, 7000 + FLOWS)], "group1")
         seen = read_until(sources, lambda s: sum(udp_frame()[:12] == f[:12] for p in s for f in p.octets) >= FLOWS)
         frames = [f for part in seen for f in part.octets if f[:12] == udp_frame()[:12]]

@@ -25,7 +25,7 @@ from tests.network.test_probe_live import udp_frame
 from tests.pipeline.probe_process import until
 from tmon_probe.father.capture.afpacket.block_ring import BlockRing
 from tmon_probe.father.capture.afpacket.source import RETRY_NS, AfpacketDevice
-from tmon_probe.father.capture.batch import CaptureError
+from tmon_probe.father.capture.batch import CaptureError, Notice
 
 pytestmark = pytest.mark.network
 SHARED = ("vlan_dot1q.pcap", "qinq_pppoe.pcap", "lab_ftp_abort_vlan77.pcap", "mixed_many_protocols.pcap")
@@ -282,13 +282,13 @@ def test_tun_devices_carry_raw_ip(cable, opened):
 
 
 def test_hardware_timestamps_where_there_are_none(cable, opened):
-    """Said once, in a sentence; the kernel's are used."""
+    """Said once; the kernel's are used."""
     sender, watcher = cable
     source = opened(watcher, timestamps="hardware")
-    [warning] = source.warnings()
-    assert f"interface watched: device {DEVICE}: hardware timestamps: the device has none" in warning
-    assert "; the kernel's are used" in warning
-    assert [] == source.warnings()
+    [notice] = source.notices()
+    assert "timestamps_not_hardware" == notice.code
+    assert notice.values["why"].startswith("the device has none")
+    assert [] == source.notices()
     send_all(sender, [udp_frame()] * 1)
     [seen] = read_until([source], lambda s: s[0].packets >= 1)
     assert abs(time.time_ns() - seen.times_ns[0]) < LIMIT_S * 10**9
@@ -331,26 +331,28 @@ def test_a_device_made_anew_is_captured_from_anew(cable, opened):
     watcher.ip("link delete back0")
     told = []
     with inside(watcher.name):
-        wait_for_warning(source, told)
-        assert ["interface watched: device back0: The interface disappeared; trying again every 5 s"] == told
+        wait_for_notice(source, told)
+        assert [Notice("device_lost", {"device": "back0", "why": "it disappeared"})] == told
+        assert source.gone
         for _ in range(3):
             assert source.next_batch() is None
-        assert [] == source.warnings()
+        assert [] == source.notices()
         assert -1 == source.fileno()
         make()
-        wait_for_warning(source, told)
-    assert "interface watched: device back0 is back" == told[1]
+        wait_for_notice(source, told)
+    assert "device_back" == told[1].code
+    assert not source.gone
     send_all(watcher, [udp_frame(77)], "back1")
     read_until([source], lambda s: udp_frame(77) in s[0].octets)
     assert 0 == source.dropped()
 
 
-def wait_for_warning(source: AfpacketDevice, told: list[str]) -> None:
+def wait_for_notice(source: AfpacketDevice, told: list[Notice]) -> None:
     end, before = time.monotonic() + LIMIT_S, len(told)
     while len(told) == before:
         assert time.monotonic() < end
         source.next_batch()
-        told += source.warnings()
+        told += source.notices()
 
 
 def test_closing_leaves_nothing_behind(cable, opened):

@@ -279,7 +279,7 @@ def test_a_device_that_goes_away_and_comes_back(cable, tmp_path):
           Probe(tmp_path, configuration, command=watcher.command) as probe):
         probe.until_capturing()
         watcher.ip("link set gone0 down")
-        until(lambda: "device gone0: The interface" in probe.messages, "the loss is told")
+        until(lambda: "device gone0 is gone: " in probe.messages, "the loss is told")
         before = probe.numbers()["packets_seen"]
         send_frames(sender, udp_frame(), 10)
         until(lambda: probe.numbers()["packets_seen"] >= before + 10, "the other device is still measured")

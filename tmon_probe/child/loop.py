@@ -5,14 +5,19 @@ from __future__ import annotations
 import logging
 import os
 import select
+import time
 from collections.abc import Callable
 
 from tmon_common.clock import Clock
+from tmon_common.config.model import Probe
+from tmon_common.events import event
 from tmon_common.increase import Increase
 from tmon_common.observations import Rows
-from tmon_common.stats import Statistics
+from tmon_probe import health
 from tmon_probe.child.chain import Chain
+from tmon_probe.child.events import EventRows
 from tmon_probe.child.intake import Intake
+from tmon_probe.event_pipe import EventPipe
 from tmon_probe.health import CHILD
 from tmon_probe.publish.publication import Publication
 from tmon_probe.publish.publisher import Publisher
@@ -31,16 +36,19 @@ class Child:
     """make_chain gets the function that takes finished rows.
 
     lossless    a replay: hold back while the queues are half full; else (live) the queues give up their least precious rows
+    statistics  the child's part
+    pipe        brings the fathers' events, which are published too
     hurry_ns    how long acknowledgements are waited for once somebody waits for the end; before that, `final_timeout` counts
     father      process whose death ends the lanes; by default the parent, which may have died before this is asked.
     The clock is asked for monotonic time: publication lives on wall time, analyses on packet time.
     """
 
     def __init__(self, intake: Intake, make_chain: Callable[[Callable[[Rows], None]], Chain], publication: Publication,
-                 statistics: Statistics, clock: Clock, *, lossless: bool, hurry_ns: int, father: int | None = None) -> None:
+                 statistics: health.Part, pipe: EventPipe, clock: Clock, *, probe: Probe, lossless: bool, hurry_ns: int,
+                 father: int | None = None) -> None:
         self._intake, self._publication, self._clock, self._hurry_ns = intake, publication, clock, hurry_ns
-        self._lossless = lossless
-        self._numbers, self._index = statistics.numbers, statistics.index
+        self._lossless, self._statistics, self._pipe, self._probe = lossless, statistics, pipe, probe
+        self._events = EventRows(health.host_of(probe), self._take)
         self._rows = 0
         self._reached_ns = 0
         self._next_statistics_ns = 0
@@ -48,12 +56,14 @@ class Child:
         self._silence = Increase(clock)
         self._given_up = Increase(clock)
         self._father = father or os.getppid()
+        self.orphaned = False
         self._chain = make_chain(self._take)
 
     def run(self) -> bool:
         """Until the lanes have ended and everything is delivered. False if something could not be."""
+        self._statistics.set(child_pid=os.getpid())
         while True:
-            portion = self._intake.look(orphaned=self._orphaned())
+            portion = self._intake.look(orphaned=self._look_for_father())
             self._reached_ns = portion.reached_ns
             if len(portion.records) and (not self._lossless or self._publication.accepts()):
                 self._chain.process(portion.records)
@@ -68,13 +78,34 @@ class Child:
                 break
             else:
                 self._chain.flush(portion.reached_ns - LATE_NS)
-                self._intake.wait(self._until_timer_s(), self._publication.filenos())
+                self._intake.wait(self._until_timer_s(), [*self._publication.filenos(), *self._pipe_filenos()])
             self._poll()
         self._chain.finish()
+        self._hear_the_last()
         return self._deliver()
 
-    def _orphaned(self) -> bool:
-        return os.getppid() != self._father
+    def _look_for_father(self) -> bool:
+        """Has the main process died?"""
+        if not self.orphaned and os.getppid() != self._father:
+            self.orphaned = True
+            lost = event("father_lost", self._clock.wall_ns(), self._probe.name)
+            log.error("%s", lost.text)
+            self._events.publish([lost], "child")
+        return self.orphaned
+
+    def _hear(self) -> None:
+        self._events.publish(self._pipe.read(), "father")
+
+    def _pipe_filenos(self) -> list[int]:
+        return [] if self._pipe.ended else [self._pipe.fileno()]
+
+    def _hear_the_last(self) -> None:
+        """The lanes have ended, but the main process may still have something to tell; then it closes the pipe."""
+        patience_ns = self._clock.monotonic_ns() + self._hurry_ns
+        self._hear()
+        while not self._pipe.ended and not self._look_for_father() and self._clock.monotonic_ns() < patience_ns:
+            select.select([self._pipe.fileno()], [], [], MAX_WAIT_S)
+            self._hear()
 
     def _take(self, rows: Rows) -> None:
         self._rows += len(rows)
@@ -83,6 +114,7 @@ class Child:
     def _poll(self) -> None:
         now_ns = self._clock.monotonic_ns()
         self._publication.poll(now_ns)
+        self._hear()
         if now_ns >= self._next_statistics_ns:
             self._next_statistics_ns = now_ns + STATISTICS_EVERY_NS
             self._update_statistics()
@@ -115,7 +147,7 @@ class Child:
             names = ", ".join(f"{p.parameters.collector} at {p.parameters.address} port {p.parameters.port}"
                               for p in self._publication.publishers if not p.idle)
             log.warning("nothing is acknowledged by collector %s; is it running and its spool writable? Still trying", names)
-        hurried = self._intake.hurried or self._orphaned()
+        hurried = self._intake.hurried or self._look_for_father()
         patience_ns = self._hurry_ns if hurried else max(p.parameters.final_timeout_ns for p in self._publication.publishers)
         return silent_ns > patience_ns
 
@@ -140,8 +172,8 @@ class Child:
             sum(p.statistics.pdus_sent for p in publishers), sum(p.statistics.retries for p in publishers),
             sum(p.statistics.acked for p in publishers), sum(p.waiting for p in publishers),
             given_up, self._reached_ns)
-        for name, value in zip(CHILD, values, strict=True):
-            self._numbers[self._index[name]] = value
+        self._statistics.set(**dict(zip(CHILD, values, strict=True)), events_published=self._events.published,
+                             events_garbled=self._pipe.garbled, child_cpu_ns=time.process_time_ns(), flows_max=registry.max_flows)
 
 
 def _given_up(publisher: Publisher) -> int:

@@ -11,11 +11,12 @@ from typing import NoReturn
 
 from tmon_common.clock import Clock
 from tmon_common.config.model import SECOND, Probe
-from tmon_common.stats import Statistics
+from tmon_probe import health
 from tmon_probe.child.chain import Chain
 from tmon_probe.child.intake import open_intake
 from tmon_probe.child.loop import Child
 from tmon_probe.cpus import pin_child
+from tmon_probe.event_pipe import EventPipe
 from tmon_probe.lanes import Lanes
 from tmon_probe.publish.publication import Publication
 
@@ -28,21 +29,25 @@ HURRY_NS = 5 * SECOND
 
 
 def run_child(probe: Probe, father_cpus: tuple[int, ...], lanes: Lanes, make_chain: Callable[..., Chain],
-              statistics: Statistics, clock: Clock, *, run_ms: int, parent: int, signals: tuple[signal.Signals, ...],
-              lossless: bool, patient: bool) -> NoReturn:
+              statistics: health.Part, pipe: EventPipe, clock: Clock, *, run_ms: int, parent: int,
+              signals: tuple[signal.Signals, ...], lossless: bool, patient: bool, orphaned: Callable[[], None]) -> NoReturn:
     """To be called in the forked process. It stops when the lanes end, not by signals: those meant for all reach the parent.
 
-    lossless, patient: see `loop.Child` and `intake.open_intake`.
+    lossless, patient: see `loop.Child` and `intake.open_intake`. orphaned: called at the end if the parent has died.
     """
     for number in signals:
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, (*signals, signal.SIGCHLD))
     pin_child(probe.child_cpus, father_cpus)
     publication = Publication(probe.publications, probe.name, run_ms, lossless=lossless)
-    child = Child(open_intake(lanes, clock, patient=patient), make_chain, publication, statistics, clock, lossless=lossless,
-                  hurry_ns=HURRY_NS, father=parent)
+    pipe.keep_reader()
+    intake = open_intake(lanes, clock, patient=patient)
+    child = Child(intake, make_chain, publication, statistics, pipe, clock, probe=probe, lossless=lossless, hurry_ns=HURRY_NS,
+                  father=parent)
     try:
         status = DELIVERED if child.run() else NOT_DELIVERED
+        if child.orphaned:
+            orphaned()
     except Exception:
         log.exception("probe %s: the child failed", probe.name)
         status = FAILED  # not to be taken for a collector that does not answer

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from tmon_common.clock import Clock
+from tmon_common.events import Event, event
 from tmon_probe.father.capture.batch import Batch, Source
+from tmon_probe.father.dissection import Viewpoint
+from tmon_probe.health import Part
 from tmon_probe.ring import Ring
 
 LIVE_DELAY_NS = 1_000_000_000
@@ -11,15 +14,17 @@ LIVE_DELAY_NS = 1_000_000_000
 
 
 class Feed:
-    """source, and the number of its interface in the probe.
+    """A source, how its packets are looked at, and the lane that they are written to.
 
+    name        of the interface
+    statistics  of this interface in this father; other feeds may share them: other parts of a device
     batch       packets of which those before `done` are written; None: nothing waits to be written
     reached_ns  packet time before which (about) no packet of this source will come any more
     octets_needed   of the ring's area, where a packet did not fit
     """
 
-    def __init__(self, source: Source, interface: int, lane: Lane) -> None:
-        self.source, self.interface, self.lane = source, interface, lane
+    def __init__(self, source: Source, name: str, viewpoint: Viewpoint, lane: Lane, statistics: Part) -> None:
+        self.source, self.name, self.viewpoint, self.lane, self.statistics = source, name, viewpoint, lane, statistics
         self.batch: Batch | None = None
         self.done = 0
         self.reached_ns = 0
@@ -53,6 +58,11 @@ class Feed:
         else:
             self.reached_ns = int(self.batch.times_ns[done - 1])
             self.batch = None
+
+    def events(self, wall_ns: int) -> list[Event]:
+        """What has happened to the source."""
+        told = [event("capture_warning", wall_ns, self.name, what=text) for text in self.source.warnings()]
+        return told + [event(n.code, wall_ns, self.name, **n.values) for n in self.source.notices()]
 
     def _idle(self, wall_ns: int, monotonic_ns: int) -> None:
         """It had nothing at that time."""

@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 
 from tmon_common.clock import Clock
+from tmon_common.events import Event
+from tmon_probe.father import counts
 from tmon_probe.father.dissection import RECORDS_PER_PACKET, Dissection, Room
 from tmon_probe.father.feed import Feed
 from tmon_probe.health import Part
@@ -23,17 +25,20 @@ class Father:
     """feeds: all that this process reads. `run` returns when they are finished or `stopping` says so.
 
     statistics  of this father itself; those of what it reads are the feeds'
-    report      called after they were brought up to date
+    tell        takes events
+    report      called after the statistics were brought up to date
     """
 
     def __init__(self, feeds: list[Feed], dissection: Dissection, statistics: Part, clock: Clock, stopping: Callable[[], bool],
-                 report: Callable[[], None] = lambda: None) -> None:
+                 tell: Callable[[list[Event]], None] = lambda _events: None, report: Callable[[], None] = lambda: None) -> None:
         self._feeds, self._unfinished = feeds, list(feeds)
         self._lanes = list(dict.fromkeys(f.lane for f in feeds))
-        self._dissection, self._statistics, self._clock, self._stopping, self._report = (
-            dissection, statistics, clock, stopping, report)
+        self._dissection, self._statistics, self._clock = dissection, statistics, clock
+        self._stopping, self._tell, self._report = stopping, tell, report
         self._next_statistics_ns = 0
         self._high_water = 0
+        self._parts = list({id(f.statistics): f.statistics for f in feeds}.values())
+        self._seen = [0] * len(self._parts)
 
     def run(self) -> None:
         self._statistics.set(pid=os.getpid())
@@ -113,8 +118,11 @@ class Father:
             select.select(filenos, [], [], PACED_WAIT_S if paced else IDLE_WAIT_S)
 
     def _update_statistics(self) -> None:
-        for feed in self._feeds:
-            feed.update_statistics(self._clock.wall_ns())
+        wall_ns = self._clock.wall_ns()
+        if events := [e for feed in self._feeds for e in feed.events(wall_ns)]:
+            self._tell(events)
+        for number, part in enumerate(self._parts):
+            self._update_part(number, part, wall_ns)
         rings = [lane.ring for lane in self._lanes]
         filled = sum(r.fill for r in rings)
         self._high_water = max(self._high_water, filled)
@@ -123,6 +131,17 @@ class Father:
             ring_octets=sum(r.octets for r in rings), ring_octets_filled=sum(r.area_fill for r in rings),
             cpu_ns=time.process_time_ns())
         self._report()
+
+    def _update_part(self, number: int, part: Part, wall_ns: int) -> None:
+        """Of one interface, from all feeds that it has here."""
+        sources = [f.source for f in self._feeds if f.statistics is part]
+        progress = [s.progress() for s in sources]
+        part.set(kernel_drops=sum(s.dropped() for s in sources), read_octets=sum(p[0] for p in progress),
+                 total_octets=sum(p[1] for p in progress), device_gone=int(any(s.gone for s in sources)))
+        seen = int(part.tally[counts.SEEN])
+        if seen != self._seen[number]:
+            self._seen[number] = seen
+            part.set(last_packet_ns=wall_ns)
 
 
 def _reached(feed: Feed) -> int:

@@ -44,16 +44,28 @@ class Batch:
         return cls(data, *columns, link_types=np.array(link_types, np.int64))
 
 
+@dataclass(frozen=True)
+class Notice:
+    """Something that happened to a source, as the catalogue of events names it (tmon_common.events): code, and values by name."""
+
+    code: str
+    values: dict[str, int | str]
+
+
 class Source(Protocol):
     """A capture source of one interface of the probe.
 
     live        packets are lost when nobody reads them; else the source waits (replay)
+    gone        its device is not there at the moment
+    longest_frame   octets of the longest frame that the device can send, 0 if not known: a longer packet was merged on receipt
     paced       a recording whose packets come at the pace they were recorded at
     finished    nothing more will come
     """
 
     live: bool
     paced: bool
+    gone: bool
+    longest_frame: int
 
     def next_batch(self) -> Batch | None:
         """The next packets, or None when there are none now (live) or any more (`finished`)."""
@@ -72,5 +84,8 @@ class Source(Protocol):
 
     def warnings(self) -> list[str]:
         """What a person should know about this source, in full sentences; each is given once."""
+
+    def notices(self) -> list[Notice]:
+        """What has happened since the last call."""
 
     def close(self) -> None: ...

@@ -38,10 +38,3 @@ def unsupported_link_type(interface: Interface, link_type: int) -> str:
     return (f"{where(interface)} has link type {describe({link_type})}, which is not supported; supported are "
             f"{describe(set(SUPPORTED))}")
 
-
-def lost(interface: Interface, why: str, retry_ns: int) -> str:
-    return f"{where(interface)}: {why}; trying again every {retry_ns // 1_000_000_000} s"
-
-
-def back(interface: Interface) -> str:
-    return f"{where(interface)} is back"

@@ -11,8 +11,9 @@ import pcapy
 
 from tmon_common.config.model import Interface
 from tmon_probe.father.capture import device_errors
-from tmon_probe.father.capture.batch import BATCH_PACKETS, Batch, CaptureError
+from tmon_probe.father.capture.batch import BATCH_PACKETS, Batch, CaptureError, Notice
 from tmon_probe.father.capture.linktypes import SUPPORTED
+from tmon_probe.father.capture.offload import longest_frame
 
 READ_TIMEOUT_MS = 10
 RETRY_NS = 5_000_000_000
@@ -35,7 +36,9 @@ class LibpcapDevice:
         self._interface, self._clock = interface, clock
         self._handle: pcapy.Reader | None = _open(interface)
         self._batch = Batch.empty(np.empty(0, np.uint8), (self._handle.datalink(),))
-        self._warnings: list[str] = []
+        self.longest_frame = longest_frame(interface.device)
+        self._notices: list[Notice] = []
+        self._lost_ns: int | None = None
         self._dropped_before = 0  # by handles that are closed
         self._try_again_ns = 0
 
@@ -69,8 +72,15 @@ class LibpcapDevice:
         return 0, 0
 
     def warnings(self) -> list[str]:
-        given, self._warnings = self._warnings, []
+        return []
+
+    def notices(self) -> list[Notice]:
+        given, self._notices = self._notices, []
         return given
+
+    @property
+    def gone(self) -> bool:
+        return self._lost_ns is not None
 
     def close(self) -> None:
         if self._handle is not None:
@@ -88,10 +98,11 @@ class LibpcapDevice:
             return 0
 
     def _lose(self, error: str) -> None:
-        self._warnings.append(device_errors.lost(self._interface, error, RETRY_NS))
+        self._notices.append(Notice("device_lost", {"device": self._interface.device, "why": error}))
         self._dropped_before += self._dropped_now()
         self.close()
-        self._try_again_ns = self._clock() + RETRY_NS
+        self._lost_ns = self._clock()
+        self._try_again_ns = self._lost_ns + RETRY_NS
 
     def _reopen(self) -> bool:
         now_ns = self._clock()
@@ -103,7 +114,10 @@ class LibpcapDevice:
         except CaptureError:
             return False
         self._batch.link_types[:] = self._handle.datalink()
-        self._warnings.append(device_errors.back(self._interface))
+        self.longest_frame = longest_frame(self._interface.device)
+        seconds = (now_ns - self._lost_ns) // 1_000_000_000
+        self._notices.append(Notice("device_back", {"device": self._interface.device, "seconds": seconds}))
+        self._lost_ns = None
         return True
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tmon_probe.father.capture import walk
-from tmon_probe.father.capture.batch import Batch, CaptureError
+from tmon_probe.father.capture.batch import Batch, CaptureError, Notice
 from tmon_probe.father.capture.bpf import CaptureFilter
 from tmon_probe.father.capture.formats import PcapFormat, PcapngFormat, check_capture, first_link_types, open_window, recognise
 from tmon_probe.father.capture.linktypes import SUPPORTED, describe
@@ -25,7 +25,8 @@ class Replay:
 
     def __init__(self, files: tuple[Path, ...], paced_by: Callable[[], int] | None = None, *, bpf: str = "",
                  interface: str = "") -> None:
-        self.live = False
+        self.live = self.gone = False
+        self.longest_frame = 0
         self.paced = paced_by is not None
         self.finished = False
         self._files, self._clock = files, paced_by
@@ -67,6 +68,9 @@ class Replay:
     def warnings(self) -> list[str]:
         given, self._warnings = self._warnings, []
         return given
+
+    def notices(self) -> list[Notice]:
+        return []
 
     def close(self) -> None:
         for window in (self._window, *self._pipes.values()):

@@ -55,13 +55,13 @@ class BlockRing:
     link_type       LINKTYPE_ of its frames
     longest_frame   octets of the longest frame that the device sends: header, two tags, MTU
     in_kernel       the kernel filters; else there is no filter yet, the expression is not for kernels
-    warnings        what a person should know of how it was opened
+    not_hardware    why timestamps are the kernel's though hardware ones were asked for, "" if they are not
     CaptureError at construction if the device does not exist, is down, or may not be opened, or the BPF filter is wrong.
     """
 
     def __init__(self, interface: Interface, group: int | None = None) -> None:
         self.interface, self.group = interface, group
-        self.warnings: list[str] = []
+        self.not_hardware = ""
         self._mapping: mmap.mmap | None = None
         try:
             self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)  # protocol 0: nothing comes before it is bound
@@ -164,7 +164,7 @@ class BlockRing:
             except OSError:  # before Linux 4.20
                 self._skip_outgoing = True
         if interface.timestamps == "hardware" and (problem := use_hardware_timestamps(sock, interface.device)):
-            self.warnings.append(f"{device_errors.where(interface)}: hardware timestamps: {problem}; the kernel's are used")
+            self.not_hardware = problem
         if interface.promiscuous:
             sock.setsockopt(SOL_PACKET, PACKET_ADD_MEMBERSHIP, PACKET_MREQ.pack(self._index, PACKET_MR_PROMISC, 0, bytes(8)))
         attach(sock, REJECT_ALL)

@@ -6,10 +6,9 @@ import time
 from collections.abc import Callable
 
 from tmon_common.config.model import Interface
-from tmon_probe.father.capture import device_errors
 from tmon_probe.father.capture.afpacket.block_ring import BlockRing, compile_walk
 from tmon_probe.father.capture.afpacket.netdevice import is_there, is_up
-from tmon_probe.father.capture.batch import Batch, CaptureError
+from tmon_probe.father.capture.batch import Batch, CaptureError, Notice
 from tmon_probe.father.capture.bpf import CaptureFilter
 
 RETRY_NS = 5_000_000_000
@@ -31,19 +30,24 @@ class AfpacketDevice:
         self._interface, self._clock = interface, clock
         compile_walk()
         self._filter: CaptureFilter | None = None
-        self._warnings: list[str] = []
+        self._notices: list[Notice] = []
         self._dropped = 0
-        self._lost = False
+        self._lost_ns: int | None = None
         self._try_again_ns = 0
         self._ring: BlockRing | None = None
         self._open(group)
-        self._warnings += self._ring.warnings
+        if self._ring.not_hardware:
+            self._notices.append(Notice("timestamps_not_hardware", {"why": self._ring.not_hardware}))
         if group is None:
             self.start()
 
     @property
     def group(self) -> int | None:
         return self._group
+
+    @property
+    def gone(self) -> bool:
+        return self._lost_ns is not None
 
     @property
     def longest_frame(self) -> int:
@@ -82,7 +86,10 @@ class AfpacketDevice:
         return 0, 0
 
     def warnings(self) -> list[str]:
-        given, self._warnings = self._warnings, []
+        return []
+
+    def notices(self) -> list[Notice]:
+        given, self._notices = self._notices, []
         return given
 
     def close(self) -> None:
@@ -108,16 +115,18 @@ class AfpacketDevice:
 
     def _look_after_device(self) -> None:
         """Nothing comes: perhaps the device has gone away, or is back."""
-        if self._ring and self._ring.take_error() and not self._lost:
-            self._lost = True
-            why = "went down" if is_there(self._interface.device) else "disappeared"
-            self._warnings.append(device_errors.lost(self._interface, f"The interface {why}", RETRY_NS))
-            self._try_again_ns = self._clock() + RETRY_NS
-        if self._lost and self._clock() >= self._try_again_ns:
-            self._try_again_ns = self._clock() + RETRY_NS
+        now_ns = self._clock()
+        if self._ring and self._ring.take_error() and self._lost_ns is None:
+            self._lost_ns = now_ns
+            why = "it went down" if is_there(self._interface.device) else "it disappeared"
+            self._notices.append(Notice("device_lost", {"device": self._interface.device, "why": why}))
+            self._try_again_ns = now_ns + RETRY_NS
+        if self._lost_ns is not None and now_ns >= self._try_again_ns:
+            self._try_again_ns = now_ns + RETRY_NS
             if self._reopened():
-                self._lost = False
-                self._warnings.append(device_errors.back(self._interface))
+                seconds = (now_ns - self._lost_ns) // 1_000_000_000
+                self._notices.append(Notice("device_back", {"device": self._interface.device, "seconds": seconds}))
+                self._lost_ns = None
 
     def _reopened(self) -> bool:
         """A device that was down only is captured from as soon as it is up; one that was made anew has to be opened anew."""

@@ -1,0 +1,48 @@
+"""Offloads of the devices that a probe captures from: switched as the configuration says, for as long as the probe runs."""
+
+from __future__ import annotations
+
+import logging
+from types import TracebackType
+from typing import Self
+
+from tmon_common.config.model import Interface, Probe
+from tmon_common.events import Event, event
+from tmon_probe.father.capture.offload import switch_off, told_on
+
+log = logging.getLogger(__name__)
+
+
+class Offloading:
+    """As a context: off at its beginning, as they were at its end. What goes wrong is told, and keeps nobody from capturing."""
+
+    def __init__(self, probe: Probe) -> None:
+        self._interfaces = [i for i in probe.interfaces if not i.files]
+
+    def __enter__(self) -> Self:
+        self._offloads = switch_off(self._interfaces)
+        for device, features in self._offloads.switched_off:
+            log.info("device %s: offloads switched off: %s", device, ", ".join(features))
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None) -> None:
+        self.restore()
+
+    def restore(self) -> None:
+        """Also to be called by a forked process that finds this one dead."""
+        for sentence in self._offloads.restore():
+            log.warning("%s", sentence)
+        for device, features in self._offloads.restored:
+            log.info("device %s: offloads switched on again: %s", device, ", ".join(features))
+
+    def events(self, time_ns: int) -> list[Event]:
+        """What is on, or was not to be switched off: packets may be seen merged."""
+        events = [event("offloads_on", time_ns, i.name, features=", ".join(features), why=_why(i))
+                  for i in self._interfaces if (features := told_on(i.device))]
+        return events + [event("capture_warning", time_ns, "", what=sentence) for sentence in self._offloads.warnings]
+
+
+def _why(interface: Interface) -> str:
+    if interface.offloads == "keep":
+        return "offloads=\"off\" would switch them off while the probe runs"
+    return "they could not be switched off"
