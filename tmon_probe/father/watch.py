@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from tmon_common.clock import Clock
 from tmon_common.events import Event, event
 
 SECOND_NS = 1_000_000_000
@@ -37,7 +36,8 @@ class Moment(NamedTuple):
     wall_ns: int
 
     @classmethod
-    def of(cls, clock: Clock) -> Moment:
+    def of(cls, clock) -> Moment:
+        """Of a tmon_common.clock.Clock, which is not for engines to import."""
         return cls(clock.monotonic_ns(), clock.wall_ns())
 
 
