@@ -27,6 +27,7 @@ def probe(tmp_path):
         probe.until_capturing()
         until(lambda: probe.numbers()["flows"] == FLOWS, "all packets of the first instant are measured")
         yield probe
+    probe.segment.unlink(missing_ok=True)  # if all its processes were killed at once
 
 
 def top(directory, *arguments):

@@ -121,6 +121,16 @@ def test_the_end_of_a_writer_is_seen(segment):
     reader.close()
 
 
+def test_a_removed_segment_has_ended(segment):
+    """Whoever still holds it."""
+    writer = Statistics.create(segment, NAMES)
+    reader = Statistics.attach(segment)
+    Path("/dev/shm", segment).unlink()
+    assert reader.ended
+    writer.close()
+    reader.close()
+
+
 def test_a_segment_that_lies(segment):
     """Any header, any length: refused or read, without a crash and without more memory than there is."""
     generator = random.Random(1)

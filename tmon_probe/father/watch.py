@@ -111,7 +111,7 @@ class DropWatch:
             self._first_ns = now.monotonic_ns
         if told:
             return [event("kernel_drops", now.wall_ns, self._interface, packets=told[0], seconds=told[1])]
-        if self._first_ns is None or growth.untold or now.monotonic_ns - growth.grew_ns < EVERY_NS:
+        if self._first_ns is None or now.monotonic_ns - growth.grew_ns < EVERY_NS:
             return []
         ended = event("kernel_drops_ended", now.wall_ns, self._interface, packets=growth.total - self._ended_total,
                       seconds=_seconds(growth.grew_ns - self._first_ns))
