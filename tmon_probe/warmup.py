@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,10 @@ def _capture() -> None:
     walk.walk_pcap(data, 0, 0, False, 1, *arrays)
     walk.walk_pcapng(data, 0, 0, False, np.zeros((0, 4), np.int64), 0, *arrays, batch.interfaces)
     CaptureFilter("none", "")
+    if sys.platform.startswith("linux"):
+        from tmon_probe.father.capture.afpacket.block_ring import compile_walk
+
+        compile_walk()
 
 
 def _dissection() -> None:

@@ -1,13 +1,13 @@
 """Loads and stores that order memory between processes, as C11 atomics do."""
 
 import numpy as np
-from numba import int64, njit, types
+from numba import int64, njit, types, uint32
 from numba.core import cgutils
 from numba.extending import intrinsic
 
 
 def _element(context, builder, array_type, array, index):
-    """Pointer to array[index] of an int64 array."""
+    """Pointer to array[index]."""
     view = context.make_array(array_type)(context, builder, array)
     return cgutils.get_item_pointer(context, builder, array_type, view, [index], wraparound=False)
 
@@ -30,6 +30,23 @@ def _store(typingctx, array, index, value):
 
 
 @intrinsic
+def _load_u32(typingctx, array, index):
+    def codegen(context, builder, signature, args):
+        return builder.load_atomic(_element(context, builder, signature.args[0], args[0], args[1]), "acquire", 4)
+
+    return uint32(array, types.intp), codegen
+
+
+@intrinsic
+def _store_u32(typingctx, array, index, value):
+    def codegen(context, builder, signature, args):
+        builder.store_atomic(args[2], _element(context, builder, signature.args[0], args[0], args[1]), "release", 4)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, uint32), codegen
+
+
+@intrinsic
 def _fence(typingctx):
     def codegen(context, builder, signature, args):
         builder.fence("seq_cst")
@@ -48,6 +65,18 @@ def load_acquire(words, index):
 def store_release(words, index, value):
     """words[index] = value, after every earlier store of this process is visible."""
     _store(words, index, value)
+
+
+@njit("uint32(uint32[::1], int64)", cache=True, nogil=True)
+def load_acquire_u32(words, index):
+    """The same of a uint32 array: words that a kernel shares are no longer."""
+    return _load_u32(words, index)
+
+
+@njit("void(uint32[::1], int64, uint32)", cache=True, nogil=True)
+def store_release_u32(words, index, value):
+    """The same of a uint32 array."""
+    _store_u32(words, index, value)
 
 
 @njit("void()", cache=True, nogil=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -11,8 +10,9 @@ import numpy as np
 import pcapy
 
 from tmon_common.config.model import Interface
+from tmon_probe.father.capture import device_errors
 from tmon_probe.father.capture.batch import BATCH_PACKETS, Batch, CaptureError
-from tmon_probe.father.capture.linktypes import SUPPORTED, describe
+from tmon_probe.father.capture.linktypes import SUPPORTED
 
 READ_TIMEOUT_MS = 10
 RETRY_NS = 5_000_000_000
@@ -88,7 +88,7 @@ class LibpcapDevice:
             return 0
 
     def _lose(self, error: str) -> None:
-        self._warnings.append(f"{_where(self._interface)}: {error}; trying again every {RETRY_NS // 1_000_000_000} s")
+        self._warnings.append(device_errors.lost(self._interface, error, RETRY_NS))
         self._dropped_before += self._dropped_now()
         self.close()
         self._try_again_ns = self._clock() + RETRY_NS
@@ -103,7 +103,7 @@ class LibpcapDevice:
         except CaptureError:
             return False
         self._batch.link_types[:] = self._handle.datalink()
-        self._warnings.append(f"{_where(self._interface)} is back")
+        self._warnings.append(device_errors.back(self._interface))
         return True
 
 
@@ -117,39 +117,31 @@ def _open(interface: Interface) -> pcapy.Reader:
         handle.set_buffer_size(min(interface.buffer_octets, 2**31 - 1))
         status = handle.activate()
     except pcapy.PcapError as error:
-        raise CaptureError(f"{_where(interface)} cannot be opened: {error}") from None
+        raise CaptureError(device_errors.not_opened(interface, str(error))) from None
     if status < 0:
         raise CaptureError(_explain(interface, status))
     if interface.bpf:
         try:
             handle.setfilter(interface.bpf)
         except pcapy.PcapError as error:
-            raise CaptureError(f"interface {interface.name}: the BPF filter '{interface.bpf}' is not valid: {error}") from None
+            raise CaptureError(device_errors.wrong_filter(interface, str(error))) from None
     handle.setnonblock(1)
     link_type = handle.datalink()
     if link_type not in SUPPORTED:
-        raise CaptureError(f"interface {interface.name}: device {interface.device} has link type {describe({link_type})}, "
-                           f"which is not supported; supported are {describe(set(SUPPORTED))}")
+        raise CaptureError(device_errors.unsupported_link_type(interface, link_type))
     return handle
-
-
-def _where(interface: Interface) -> str:
-    return f"interface {interface.name}: device {interface.device}"
 
 
 def _explain(interface: Interface, status: int) -> str:
     """What is wrong with a device and what to do about it. status: of pcap_activate (pcapy does not turn it into an exception)."""
-    where = _where(interface)
     if status in _NOT_PERMITTED:
-        return (f"{where} may not be opened: capability CAP_NET_RAW is missing. Run as root, or grant it: "
-                f"setcap cap_net_raw+ep {sys.executable} (the file behind the link), or AmbientCapabilities=CAP_NET_RAW in the "
-                "systemd unit")
+        return device_errors.not_permitted(interface)
     if status == _NO_SUCH_DEVICE:
-        return f"{where} does not exist; `trafmon interfaces` lists those of this machine"
+        return device_errors.no_such_device(interface)
     if status == _NOT_UP:
-        return f"{where} is down; bring it up: ip link set {interface.device} up"
+        return device_errors.not_up(interface)
     try:
         pcapy.open_live(interface.device, interface.snaplen, interface.promiscuous, READ_TIMEOUT_MS)
     except pcapy.PcapError as error:  # the only way to libpcap's words
-        return f"{where} cannot be opened: {error}"
-    return f"{where} cannot be opened: libpcap's error {status}"
+        return device_errors.not_opened(interface, str(error))
+    return device_errors.not_opened(interface, f"libpcap's error {status}")

@@ -1,0 +1,134 @@
+"""Capture source: a network device through the ring of blocks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from tmon_common.config.model import Interface
+from tmon_probe.father.capture import device_errors
+from tmon_probe.father.capture.afpacket.block_ring import BlockRing, compile_walk
+from tmon_probe.father.capture.afpacket.netdevice import is_there, is_up
+from tmon_probe.father.capture.batch import Batch, CaptureError
+from tmon_probe.father.capture.bpf import CaptureFilter
+
+RETRY_NS = 5_000_000_000
+
+
+class AfpacketDevice:
+    """Source over a device. Batches lie in the ring itself: their octets are the kernel's again after the next call.
+
+    group   fan-out group that it belongs to (see `open_members`), None for none
+    CaptureError at construction if the device does not exist, may not be opened, or the BPF filter is wrong.
+    A device that goes away later is tried again every few seconds: it may come back.
+    """
+
+    live = True
+    paced = False
+    finished = False
+
+    def __init__(self, interface: Interface, group: int | None = None, clock: Callable[[], int] = time.monotonic_ns) -> None:
+        self._interface, self._clock = interface, clock
+        compile_walk()
+        self._filter: CaptureFilter | None = None
+        self._warnings: list[str] = []
+        self._dropped = 0
+        self._lost = False
+        self._try_again_ns = 0
+        self._ring: BlockRing | None = None
+        self._open(group)
+        self._warnings += self._ring.warnings
+        if group is None:
+            self.start()
+
+    @property
+    def group(self) -> int | None:
+        return self._group
+
+    @property
+    def longest_frame(self) -> int:
+        """Octets of the longest frame that the device can send, two VLAN tags included; a longer packet was merged on receipt.
+
+        Of when the device was opened; 0 if that is not known.
+        """
+        return self._longest_frame
+
+    def start(self) -> None:
+        """Packets come in from now on. For members of a group: to be called when all have joined.
+
+        CaptureError if the kernel refuses the filter.
+        """
+        self._ring.start()
+
+    def next_batch(self) -> Batch | None:
+        batch, ring = self._batch, self._ring
+        batch.count = ring.next_packets(batch) if ring else 0
+        if not batch.count:
+            self._look_after_device()
+            return None
+        if self._filter:
+            self._filter.apply(batch)
+        return batch
+
+    def fileno(self) -> int:
+        return self._ring.fileno() if self._ring else -1
+
+    def dropped(self) -> int:
+        if self._ring:
+            self._dropped += self._ring.take_dropped()
+        return self._dropped
+
+    def progress(self) -> tuple[int, int]:
+        return 0, 0
+
+    def warnings(self) -> list[str]:
+        given, self._warnings = self._warnings, []
+        return given
+
+    def close(self) -> None:
+        if self._ring:
+            self.dropped()
+            self._batch.data = self._batch.data[:0].copy()
+            self._ring.close()
+            self._ring = None
+
+    def _open(self, group: int | None) -> None:
+        ring = BlockRing(self._interface, group)
+        self._filter = None
+        try:
+            if not ring.in_kernel:
+                self._filter = CaptureFilter(self._interface.name, self._interface.bpf)
+                self._filter.require_fit((ring.link_type,))
+                self._filter.choose((ring.link_type,), False)
+        except CaptureError:
+            ring.close()
+            raise
+        self._ring, self._group, self._longest_frame = ring, ring.group, ring.longest_frame
+        self._batch = Batch.empty(ring.octets, (ring.link_type,))
+
+    def _look_after_device(self) -> None:
+        """Nothing comes: perhaps the device has gone away, or is back."""
+        if self._ring and self._ring.take_error() and not self._lost:
+            self._lost = True
+            why = "went down" if is_there(self._interface.device) else "disappeared"
+            self._warnings.append(device_errors.lost(self._interface, f"The interface {why}", RETRY_NS))
+            self._try_again_ns = self._clock() + RETRY_NS
+        if self._lost and self._clock() >= self._try_again_ns:
+            self._try_again_ns = self._clock() + RETRY_NS
+            if self._reopened():
+                self._lost = False
+                self._warnings.append(device_errors.back(self._interface))
+
+    def _reopened(self) -> bool:
+        """A device that was down only is captured from as soon as it is up; one that was made anew has to be opened anew."""
+        if self._ring:
+            if self._ring.same_device():
+                return is_up(self._interface.device)
+            self.close()  # a group of the old device would refuse the new one
+        try:
+            self._open(self._group)
+            self._ring.start()
+        except CaptureError:
+            self.close()
+            return False
+        return True
