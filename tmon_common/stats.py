@@ -1,40 +1,51 @@
-"""Counters of a running process in shared memory, for whoever monitors it: named int64 numbers, one writer, many readers.
+"""Counters of a running process in shared memory, for whoever monitors it: named int64 numbers, one writer each, many readers.
 
 The writer creates the segment and removes it when it stops; a segment that a killed process left is replaced at the next
-start. A reader sees numbers that are each exact, though not all of the same instant.
+start. A reader sees numbers that are each exact, though not all of the same instant. A text that never changes says whose they are.
+
+The segment: eight int64 (magic, number of counters, octets of the text), the names, the numbers, the text in UTF-8.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
+import stat
+import time
+from collections.abc import Sequence
 from contextlib import suppress
-from multiprocessing import resource_tracker, shared_memory
+from multiprocessing import shared_memory
 from pathlib import Path
 
 import numpy as np
 
 SEGMENTS = Path("/dev/shm")  # noqa: S108 it is where Linux keeps them
-MAX_COUNTERS = 4096
-NAME_OCTETS = 48
-_HEADER_OCTETS = 64  # int64 words: magic, number of counters
-_MAGIC = 0x7472666D53544154
+MAX_COUNTERS = 1 << 19
+MAX_TEXT_OCTETS = 1 << 20
+NAME_OCTETS = 64
+_HEADER_OCTETS = 64
+_MAGIC = 0x7472666D53544132
+_LOOK_AGAIN_S = 0.005
 
 
 class Statistics:
-    """`numbers`: int64 array (len(names),) in place. Writers index it by position (`index`), readers take `snapshot()`."""
+    """The writer's hold. `numbers`: int64 array (len(names),) in place, written by position (`index`). An empty name is a place
+    that is not used: eight numbers from the start are a cache line."""
 
-    def __init__(self, memory: shared_memory.SharedMemory, names: tuple[str, ...], lock: int | None) -> None:
+    def __init__(self, memory: shared_memory.SharedMemory, names: tuple[str, ...], lock: int) -> None:
         self._memory, self._lock, self.names = memory, lock, names
-        self.index = {name: i for i, name in enumerate(names)}
-        self.numbers = np.frombuffer(memory.buf, np.int64, len(names), _HEADER_OCTETS + MAX_COUNTERS * NAME_OCTETS)
+        self.index = {name: i for i, name in enumerate(names) if name}
+        self.numbers = np.frombuffer(memory.buf, np.int64, len(names), _HEADER_OCTETS + len(names) * NAME_OCTETS)
 
     @classmethod
-    def create(cls, segment: str, names: tuple[str, ...]) -> Statistics:
+    def create(cls, segment: str, names: Sequence[str], text: str = "") -> Statistics:
         """A new segment, all zeros. FileExistsError if a living process has one of this name."""
         if len(names) > MAX_COUNTERS:
             raise ValueError(f"{len(names)} counters, at most {MAX_COUNTERS}")
-        size = _HEADER_OCTETS + MAX_COUNTERS * (NAME_OCTETS + 8)
+        octets, encoded = text.encode(), [n.encode() for n in names]
+        if len(octets) > MAX_TEXT_OCTETS or max(map(len, encoded), default=0) > NAME_OCTETS:
+            raise ValueError(f"a name has at most {NAME_OCTETS} octets, the text {MAX_TEXT_OCTETS}")
+        size = _HEADER_OCTETS + len(names) * (NAME_OCTETS + 8) + len(octets)
         try:
             memory = shared_memory.SharedMemory(segment, create=True, size=size)
         except FileExistsError:
@@ -43,34 +54,25 @@ class Statistics:
             _remove(segment)
             memory = shared_memory.SharedMemory(segment, create=True, size=size)
         lock = _hold(segment)
-        header = np.frombuffer(memory.buf, np.int64, 2)
-        header[1] = len(names)
-        texts = np.frombuffer(memory.buf, f"S{NAME_OCTETS}", MAX_COUNTERS, _HEADER_OCTETS)
-        texts[: len(names)] = [n.encode() for n in names]
+        header = np.frombuffer(memory.buf, np.int64, 3)
+        header[1:] = len(names), len(octets)
+        if names:
+            np.frombuffer(memory.buf, f"S{NAME_OCTETS}", len(names), _HEADER_OCTETS)[:] = encoded
+        memory.buf[size - len(octets) : size] = octets
         header[0] = _MAGIC  # last: from now on others may read
-        return cls(memory, names, lock)
+        return cls(memory, tuple(names), lock)
 
-    @classmethod
-    def attach(cls, segment: str) -> Statistics:
-        """Read the statistics of another process. FileNotFoundError if there is none of this name, or it is only being made."""
-        try:
-            memory = shared_memory.SharedMemory(segment)
-        except ValueError:  # it has no size yet
-            raise FileNotFoundError(f"{segment}: no trafMon statistics") from None
-        # Only the writer removes the segment; Python 3.11 would have every reader do it.
-        resource_tracker.unregister(memory._name, "shared_memory")
-        magic, count = np.frombuffer(memory.buf, np.int64, 2).tolist()
-        if magic != _MAGIC:
-            memory.close()
-            raise FileNotFoundError(f"{segment}: no trafMon statistics")
-        texts = np.frombuffer(memory.buf, f"S{NAME_OCTETS}", count, _HEADER_OCTETS)
-        return cls(memory, tuple(bytes(t).decode() for t in texts), None)
+    @staticmethod
+    def attach(segment: str) -> Reader:
+        """Read the statistics of another process. FileNotFoundError if there is none of this name, or it is only being made;
+        PermissionError if they are not for this user."""
+        return Reader(segment)
 
     def snapshot(self) -> dict[str, int]:
-        return dict(zip(self.names, self.numbers.tolist(), strict=True))
+        return {name: value for name, value in zip(self.names, self.numbers.tolist(), strict=True) if name}
 
     def close(self) -> None:
-        """Let go; the writer also removes the segment."""
+        """Let go and remove the segment."""
         self.numbers = None
         with suppress(BufferError):
             self._memory.close()
@@ -79,6 +81,58 @@ class Statistics:
                 self._memory.unlink()
             os.close(self._lock)
             self._lock = None
+
+
+class Reader:
+    """Somebody else's statistics; they can be read even after their end. Nothing in a segment can harm who reads it."""
+
+    def __init__(self, segment: str) -> None:
+        missing = f"{segment}: no trafMon statistics"
+        try:
+            self._file = os.open(SEGMENTS / segment, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except PermissionError:
+            raise
+        except OSError:
+            raise FileNotFoundError(missing) from None
+        self.segment = segment
+        status = os.fstat(self._file)
+        self.owner = status.st_uid
+        header = np.frombuffer(os.pread(self._file, 24, 0) if stat.S_ISREG(status.st_mode) else b"", np.uint8)
+        magic, count, octets = header.view(np.int64).tolist() if len(header) == 24 else (0, 0, 0)
+        self._at = _HEADER_OCTETS + count * NAME_OCTETS
+        sound = magic == _MAGIC and 0 <= count <= MAX_COUNTERS and 0 <= octets <= MAX_TEXT_OCTETS
+        if not sound or self._at + 8 * count + octets > status.st_size:
+            os.close(self._file)
+            raise FileNotFoundError(missing)
+        names = np.frombuffer(os.pread(self._file, count * NAME_OCTETS, _HEADER_OCTETS), f"S{NAME_OCTETS}")
+        self.names = tuple(bytes(n).decode(errors="replace") for n in names)
+        self.text = os.pread(self._file, octets, self._at + 8 * count).decode(errors="replace")
+
+    @property
+    def numbers(self) -> np.ndarray:
+        """int64 (len(names),), as they are now."""
+        octets = os.pread(self._file, 8 * len(self.names), self._at)
+        return np.frombuffer(octets.ljust(8 * len(self.names), b"\0"), np.int64)
+
+    def snapshot(self) -> dict[str, int]:
+        return {name: value for name, value in zip(self.names, self.numbers.tolist(), strict=True) if name}
+
+    @property
+    def ended(self) -> bool:
+        """The writer has removed the segment, or has died together with all processes it forked."""
+        if not os.fstat(self._file).st_nlink:
+            return True
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        fcntl.flock(self._file, fcntl.LOCK_UN)
+        return True
+
+    def close(self) -> None:
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
 
 
 def _hold(segment: str) -> int:
@@ -95,20 +149,23 @@ def _hold(segment: str) -> int:
 
 
 def _writer_lives(segment: str) -> bool:
-    """Whether some process holds the lock: it goes with the process, however that dies."""
-    try:
-        descriptor = os.open(SEGMENTS / segment, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    except OSError:  # another user's
-        return True
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
+    """Whether some process holds the lock: it goes with the process, however that dies. A reader may hold it for an instant."""
+    for _ in range(3):
+        try:
+            descriptor = os.open(SEGMENTS / segment, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        except OSError:  # another user's
+            return True
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(_LOOK_AGAIN_S)
+        else:
+            return False
+        finally:
+            os.close(descriptor)
+    return True
 
 
 def _remove(segment: str) -> None:

@@ -144,3 +144,22 @@ def happenings(store: Backend) -> list[Happening]:
             f" GROUP BY f.probe, f.flow_class HAVING sum({count}) > 0 ORDER BY 1, 2")
         found += [Happening(p, c or "", text, int(n), int(flows), int(of)) for p, c, n, flows, of in rows]
     return found
+
+
+@dataclass(frozen=True)
+class Told:
+    """An event, see docs/events.md. time: UTC, whole microseconds."""
+
+    probe: str
+    time: datetime
+    severity: str
+    text: str
+
+
+def warnings(store: Backend, limit: int = 10) -> list[Told]:
+    """The latest events of severity warning and error, in order. A database loaded before there were events has none."""
+    if store.query("SELECT count(*) FROM information_schema.tables WHERE table_name = 'event'") == [(0,)]:
+        return []
+    found = store.query("SELECT probe, time, severity, text FROM event WHERE severity <> 'info'"
+                        f" ORDER BY time DESC, probe, text LIMIT {int(limit)}")
+    return [Told(*row) for row in reversed(found)]

@@ -41,6 +41,7 @@ def summarise(database: Path, files: Mapping[str, Path], console: Console | None
         classes, protocols = report.by_class(store), report.by_protocol(store)
         talkers, conversations = report.talkers(store, limit), report.conversations(store, limit)
         happenings = report.happenings(store)
+        warnings = report.warnings(store, limit)
     finally:
         store.close()
 
@@ -73,6 +74,9 @@ def summarise(database: Path, files: Mapping[str, Path], console: Console | None
     if happenings:
         _print(console, "Worth a look", ["What", "Count>", "Share>", "Flows>"],
                [(h.what, f"{h.count:,}", _share(h.count, h.of), f"{h.flows:,}") for h in happenings], sources.of(happenings))
+    if warnings:
+        _print(console, "Events that make figures incomplete", ["Time (UTC)", "Severity", "What"],
+               [(f"{w.time:%Y-%m-%d %H:%M:%S}", w.severity, printable(w.text)) for w in warnings], sources.probes_of(warnings))
     console.print()
     for what, path in files.items():
         console.print(_line(what, printable(path)), highlight=False, soft_wrap=True)

@@ -3,6 +3,7 @@
 from tmon_common.observations.column import Column, Merge, Type
 from tmon_common.observations.counters import ICMP_COUNTERS, IP_COUNTERS, TCP_COUNTERS, UDP_COUNTERS
 from tmon_common.observations.definitions import FLOW_DEFINITION, HISTOGRAM_DEFINITION
+from tmon_common.observations.events import EVENT
 from tmon_common.observations.kind import ABSENT, SOURCE_COLUMNS, Kind
 from tmon_common.observations.rows import Rows
 from tmon_common.observations.sizes import IP_SIZES, MAX_SLICES
@@ -12,6 +13,7 @@ KINDS: dict[str, Kind] = {
     for kind in (
         FLOW_DEFINITION,
         HISTOGRAM_DEFINITION,
+        EVENT,
         IP_COUNTERS,
         IP_SIZES,
         ICMP_COUNTERS,
@@ -23,7 +25,7 @@ KINDS: dict[str, Kind] = {
 KINDS_BY_NUMBER: dict[int, Kind] = {kind.number: kind for kind in KINDS.values()}
 
 __all__ = [
-    "ABSENT", "FLOW_DEFINITION", "HISTOGRAM_DEFINITION", "ICMP_COUNTERS", "IP_COUNTERS", "IP_SIZES", "KINDS",
+    "ABSENT", "EVENT", "FLOW_DEFINITION", "HISTOGRAM_DEFINITION", "ICMP_COUNTERS", "IP_COUNTERS", "IP_SIZES", "KINDS",
     "KINDS_BY_NUMBER", "MAX_SLICES", "SOURCE_COLUMNS", "TCP_COUNTERS", "UDP_COUNTERS", "Column", "Kind", "Merge", "Rows",
     "Type",
 ]

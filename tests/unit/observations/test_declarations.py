@@ -23,6 +23,7 @@ FROZEN = {
     "flow_definition": ("flow", "flow_class", "interface", "src_addr", "dst_addr", "protocol", "src_port", "dst_port",
                         "bidirectional", "vlan", "dscp", "first_seen"),
     "histogram_definition": ("histogram", "slice", "unit", "lower", "upper"),
+    "event": ("time", "component", "host", "severity", "code", "subject", "text", "details"),
     "ip_counters": ("flow", "start", "end", "packets", "octets", "fragments"),
     "icmp_counters": ("flow", "start", "end", "messages", "echo_requests", "echo_replies", "destination_unreachable",
                       "packet_too_big", "time_exceeded", "parameter_problem", "redirect", "source_quench", "neighbor_discovery",
@@ -34,8 +35,8 @@ FROZEN = {
 }
 """First columns of each kind as they once were sent: more may follow, these stay."""
 
-NUMBERS = {"flow_definition": 1, "histogram_definition": 2, "ip_counters": 16, "icmp_counters": 17, "udp_counters": 18,
-           "tcp_counters": 19, "ip_sizes": 20}
+NUMBERS = {"flow_definition": 1, "histogram_definition": 2, "event": 3, "ip_counters": 16, "icmp_counters": 17,
+           "udp_counters": 18, "tcp_counters": 19, "ip_sizes": 20}
 
 
 def test_names_and_numbers_are_unique():
