@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from multiprocessing.connection import wait
 
 from tmon_common.clock import SystemClock
-from tmon_common.config.model import Configuration, Interface, Probe
+from tmon_common.config.model import Configuration, Probe
 from tmon_common.observations import Rows
 from tmon_probe import health
 from tmon_probe.child import merge
@@ -21,8 +21,8 @@ from tmon_probe.child.chain import Chain
 from tmon_probe.child.process import DELIVERED, NOT_DELIVERED, run_child
 from tmon_probe.cpus import pin_father
 from tmon_probe.father.capture.batch import CaptureError, Source
-from tmon_probe.father.capture.open import open_source
-from tmon_probe.father.feed import Feed, Lane
+from tmon_probe.father.capture.open import open_sources
+from tmon_probe.father.feed import Feed
 from tmon_probe.father.loop import Father, compile_dissection
 from tmon_probe.father.process import FatherProcess
 from tmon_probe.father.sieve import Sieve, compile_sieve
@@ -62,13 +62,13 @@ class ProbeProcesses:
             filters = [c.filter for c in self._configuration.classes_of(self._probe)]
             sieve = compile_sieve(filters, {i.name: n for n, i in enumerate(self._probe.interfaces)})
             signal.pthread_sigmask(signal.SIG_BLOCK, (*STOP_SIGNALS, signal.SIGCHLD))  # from here on there is something to clean up
-            self._fathers = len(plan.father_cpus)
-            self._statistics = health.create(self._configuration, self._probe.name, self._fathers)
+            read = [[m.interface for m in plan.read_by(n)] for n in range(len(plan.father_cpus))]
+            self._statistics = health.create(self._configuration, self._probe.name, self.run_ms, read)
             opened.callback(self._statistics.close)
             self._lanes = Lanes(plan.lanes, self._probe.ring_slots, self._probe.ring_octets)
             opened.callback(self._lanes.close)
             father = self._start(plan, sources, sieve)
-            pin_father(self._probe.father_cpu)
+            pin_father(plan.father_cpus[0])
             try:
                 father.run()
                 self._watch_others()
@@ -77,7 +77,6 @@ class ProbeProcesses:
             finally:
                 self._stop_others()
                 self._end_child()
-                self._report()
                 for number in STOP_SIGNALS:  # there is nothing left to stop, and no ring to tell it to
                     signal.signal(number, signal.SIG_IGN)
                 self._others = []
@@ -88,18 +87,16 @@ class ProbeProcesses:
         """Of every interface, one for each of its fathers."""
         sources = []
         for interface in self._probe.interfaces:
-            sources.append(_sources_of(interface))
+            sources.append(open_sources(interface))
             for source in sources[-1]:
                 opened.callback(source.close)
         return sources
 
     def _start(self, plan: LanePlan, sources: list[list[Source]], sieve: Sieve) -> Father:
         """Fork the others; the first father, to be run here."""
-        lanes = [Lane(ring) for ring in self._lanes.rings]
-        feeds = [[] for _ in plan.father_cpus]
-        for m in plan.members:
-            feeds[m.father].append(Feed(sources[m.interface][m.part], m.interface, lanes[m.lane]))
-        numbers = health.father_numbers(self._statistics, self._fathers)
+        rings = self._lanes.rings
+        feeds = [[Feed(sources[m.interface][m.part], m.interface, rings[m.lane], self._statistics.lane(m.interface, n))
+                  for m in plan.read_by(n)] for n in range(len(plan.father_cpus))]
         everything = [s for of_one in sources for s in of_one]
         lossless = not any(s.live for s in everything)
         options = {"run_ms": self.run_ms, "parent": os.getpid(), "signals": STOP_SIGNALS, "lossless": lossless,
@@ -110,16 +107,16 @@ class ProbeProcesses:
         self._child.start()
         for n, cpu in enumerate(plan.father_cpus[1:], 1):
             def make(stopping: Callable[[], bool], n: int = n) -> Father:
-                return Father(feeds[n], sieve, numbers[n], self._clock, stopping)
+                return Father(feeds[n], sieve, self._statistics.father(n), self._clock, stopping)
 
-            rings = list(dict.fromkeys(f.lane.ring for f in feeds[n]))
-            self._others.append(FatherProcess(f"father {n} of probe {self._probe.name}", cpu, make, rings, STOP_SIGNALS))
+            written = list({f.ring: None for f in feeds[n]})
+            self._others.append(FatherProcess(f"father {n} of probe {self._probe.name}", cpu, make, written, STOP_SIGNALS))
             self._others[-1].start()
         for number in STOP_SIGNALS:
             signal.signal(number, self._on_signal)
         signal.signal(signal.SIGCHLD, self._on_child)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, (*STOP_SIGNALS, signal.SIGCHLD))
-        return Father(feeds[0], sieve, numbers[0], self._clock, self._stopping, self._report)
+        return Father(feeds[0], sieve, self._statistics.father(0), self._clock, self._stopping)
 
     def _stopping(self) -> bool:
         if self._changed:
@@ -142,7 +139,6 @@ class ProbeProcesses:
         """This father has nothing more to do."""
         while not self._stopping() and (living := [o.sentinel for o in self._others if o.alive]):
             wait([*living, self._child.sentinel], WATCH_EVERY_S)
-            self._report()
 
     def _stop_others(self) -> None:
         """After this nobody writes any more, and the child knows."""
@@ -167,9 +163,6 @@ class ProbeProcesses:
         log.error("probe %s: %s; the probe ends", self._probe.name, self._lost)
         return PROCESS_LOST
 
-    def _report(self) -> None:
-        health.add_up(self._statistics, self._fathers)
-
     def _on_signal(self, _number: int, _frame: object) -> None:
         self._stop_asked += 1
         self._lanes.hurry()
@@ -190,12 +183,6 @@ def _plan(probe: Probe) -> LanePlan:
         return plan_lanes(probe)
     except ValueError as error:
         raise CaptureError(f"probe {probe.name}: {error}") from None
-
-
-def _sources_of(interface: Interface) -> list[Source]:
-    if interface.fathers > 1:
-        raise CaptureError(f"interface {interface.name}: several fathers need a capture source that shares a device between them")
-    return [open_source(interface)]
 
 
 def _nowhere(rows: Rows) -> None:

@@ -11,10 +11,11 @@ from tests.oracles.ring_entries import is_whole, write_entry
 from tmon_common.clock import FakeClock
 from tmon_probe.child.intake import PATIENCE_NS, open_intake
 from tmon_probe.father.capture.batch import Batch
-from tmon_probe.father.feed import LIVE_DELAY_NS, Feed, Lane
+from tmon_probe.father.feed import LIVE_DELAY_NS, Feed
 from tmon_probe.father.loop import Father
 from tmon_probe.father.sieve import trivial_sieve
-from tmon_probe.health import FATHER
+from tmon_probe.health import Part
+from tmon_probe.health_names import FATHER_OWN, LANE
 from tmon_probe.lanes import Lanes
 from tmon_probe.records import QUOTED
 
@@ -76,7 +77,7 @@ class SlowFather(Father):
     """With a dissection in Python: the number of the packet is its signature."""
 
     def _dissect(self, feed: Feed, slot: int, free: int) -> tuple[int, int, int]:
-        batch, ring = feed.batch, feed.lane.ring
+        batch, ring = feed.batch, feed.ring
         position, area_free = ring.area_free()
         done, written = feed.done, 0
         while done < batch.count and free - written >= 2:
@@ -96,20 +97,24 @@ class SlowFather(Father):
         return done, written, position
 
 
+def part(names: tuple[str, ...]) -> Part:
+    """Statistics that nobody reads."""
+    return Part(np.zeros(len(names), np.int64), {name: i for i, name in enumerate(names)})
+
+
 class Run:
     """sources: a list for each father; lane_of: lane of each source, in order."""
 
     def __init__(self, fathers: list[list[FakeSource]], lane_of: list[int], slots: int, octets: int, clock: FakeClock) -> None:
         self.lanes = Lanes(max(lane_of) + 1, slots, octets)
         self.clock = clock
-        lanes = [Lane(ring) for ring in self.lanes.rings]
         self.fathers, number = [], 0
         for sources in fathers:
             feeds = []
             for source in sources:
-                feeds.append(Feed(source, number, lanes[lane_of[number]]))
+                feeds.append(Feed(source, number, self.lanes.rings[lane_of[number]], part(LANE)))
                 number += 1
-            self.fathers.append(SlowFather(feeds, SIEVE, np.zeros(len(FATHER), np.int64), clock, lambda: False))
+            self.fathers.append(SlowFather(feeds, SIEVE, part(FATHER_OWN), clock, lambda: False))
         self.patient = not any(s.live for sources in fathers for s in sources)
         self.intake = open_intake(self.lanes, clock, patient=self.patient)
         self.got: list[tuple[int, int]] = []  # (signature, lane)

@@ -10,10 +10,9 @@ from collections.abc import Callable
 from tmon_common.clock import Clock
 from tmon_common.increase import Increase
 from tmon_common.observations import Rows
-from tmon_common.stats import Statistics
 from tmon_probe.child.chain import Chain
 from tmon_probe.child.intake import Intake
-from tmon_probe.health import CHILD
+from tmon_probe.health import CHILD, ProbeStatistics
 from tmon_probe.publish.publication import Publication
 from tmon_probe.publish.publisher import Publisher
 from tmon_probe.ring import MAX_WAIT_S
@@ -37,10 +36,10 @@ class Child:
     """
 
     def __init__(self, intake: Intake, make_chain: Callable[[Callable[[Rows], None]], Chain], publication: Publication,
-                 statistics: Statistics, clock: Clock, *, lossless: bool, hurry_ns: int, father: int | None = None) -> None:
+                 statistics: ProbeStatistics, clock: Clock, *, lossless: bool, hurry_ns: int, father: int | None = None) -> None:
         self._intake, self._publication, self._clock, self._hurry_ns = intake, publication, clock, hurry_ns
         self._lossless = lossless
-        self._numbers, self._index = statistics.numbers, statistics.index
+        self._statistics = statistics.child()
         self._rows = 0
         self._reached_ns = 0
         self._next_statistics_ns = 0
@@ -140,8 +139,7 @@ class Child:
             sum(p.statistics.pdus_sent for p in publishers), sum(p.statistics.retries for p in publishers),
             sum(p.statistics.acked for p in publishers), sum(p.waiting for p in publishers),
             given_up, self._reached_ns)
-        for name, value in zip(CHILD, values, strict=True):
-            self._numbers[self._index[name]] = value
+        self._statistics.set(**dict(zip(CHILD, values, strict=True)))
 
 
 def _given_up(publisher: Publisher) -> int:

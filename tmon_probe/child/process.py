@@ -11,11 +11,11 @@ from typing import NoReturn
 
 from tmon_common.clock import Clock
 from tmon_common.config.model import SECOND, Probe
-from tmon_common.stats import Statistics
 from tmon_probe.child.chain import Chain
 from tmon_probe.child.intake import open_intake
 from tmon_probe.child.loop import Child
 from tmon_probe.cpus import pin_child
+from tmon_probe.health import ProbeStatistics
 from tmon_probe.lanes import Lanes
 from tmon_probe.publish.publication import Publication
 
@@ -28,7 +28,7 @@ HURRY_NS = 5 * SECOND
 
 
 def run_child(probe: Probe, father_cpus: tuple[int, ...], lanes: Lanes, make_chain: Callable[..., Chain],
-              statistics: Statistics, clock: Clock, *, run_ms: int, parent: int, signals: tuple[signal.Signals, ...],
+              statistics: ProbeStatistics, clock: Clock, *, run_ms: int, parent: int, signals: tuple[signal.Signals, ...],
               lossless: bool, patient: bool) -> NoReturn:
     """To be called in the forked process. It stops when the lanes end, not by signals: those meant for all reach the parent.
 

@@ -1,9 +1,10 @@
-"""A source with what it has given and is not yet written, and the lane that it is written to: how far in packet time they are."""
+"""A source with what it has given and is not yet written; feeds that share a ring; and how far in packet time they are."""
 
 from __future__ import annotations
 
 from tmon_common.clock import Clock
 from tmon_probe.father.capture.batch import Batch, Source
+from tmon_probe.health import Part
 from tmon_probe.ring import Ring
 
 LIVE_DELAY_NS = 1_000_000_000
@@ -11,21 +12,22 @@ LIVE_DELAY_NS = 1_000_000_000
 
 
 class Feed:
-    """source, and the number of its interface in the probe.
+    """source, the number of its interface in the probe, and the ring it is written to; statistics of this interface and father.
 
     batch       packets of which those before `done` are written; None: nothing waits to be written
     reached_ns  packet time before which (about) no packet of this source will come any more
     octets_needed   of the ring's area, where a packet did not fit
+    last_packet_ns  wall time at which it last gave a packet
     """
 
-    def __init__(self, source: Source, interface: int, lane: Lane) -> None:
-        self.source, self.interface, self.lane = source, interface, lane
+    def __init__(self, source: Source, interface: int, ring: Ring, statistics: Part) -> None:
+        self.source, self.interface, self.ring, self.statistics = source, interface, ring, statistics
         self.batch: Batch | None = None
         self.done = 0
         self.reached_ns = 0
         self.octets_needed = 0
+        self.last_packet_ns = 0
         self._origin: tuple[int, int] | None = None  # of a paced source: packet time and monotonic time of its first packet
-        lane.feeds.append(self)
 
     @property
     def waits_its_turn(self) -> bool:
@@ -40,7 +42,7 @@ class Feed:
             self._idle(wall_ns, monotonic_ns)
             return False
         if batch.count:
-            self.batch, self.done, self.reached_ns = batch, 0, int(batch.times_ns[0])
+            self.batch, self.done, self.reached_ns, self.last_packet_ns = batch, 0, int(batch.times_ns[0]), wall_ns
             if self._origin is None:
                 self._origin = self.reached_ns, monotonic_ns
         return True
@@ -66,9 +68,8 @@ class Feed:
 class Lane:
     """A ring, and the feeds of this process that are written to it and not finished."""
 
-    def __init__(self, ring: Ring) -> None:
-        self.ring = ring
-        self.feeds: list[Feed] = []
+    def __init__(self, ring: Ring, feeds: list[Feed]) -> None:
+        self.ring, self.feeds = ring, feeds
         self._told_ns = 0
 
     def publish(self, count: int, position: int) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 import select
+import time
 from collections.abc import Callable
 
 import numpy as np
@@ -13,9 +15,9 @@ from tmon_common.increase import Increase
 from tmon_probe.father import counts
 from tmon_probe.father.capture.batch import Batch
 from tmon_probe.father.dissect import RECORDS_PER_PACKET, dissect_batch
-from tmon_probe.father.feed import Feed
+from tmon_probe.father.feed import Feed, Lane
 from tmon_probe.father.sieve import Sieve, trivial_sieve
-from tmon_probe.health import FATHER
+from tmon_probe.health import Part
 from tmon_probe.records import PACKET
 from tmon_probe.ring import OFFSET_MASK
 
@@ -26,22 +28,21 @@ OCTETS_PER_PACKET = 2 * 65_600
 IDLE_WAIT_S = 0.05
 PACED_WAIT_S = 0.002
 STATISTICS_EVERY_NS = 100_000_000
-_AT = {name: position for position, name in enumerate(FATHER)}
 
 
 class Father:
     """feeds: all that this process reads. `run` returns when they are finished or `stopping` says so.
 
-    numbers     int64 (len(health.FATHER),): the statistics of this father
-    report      called after they were brought up to date
+    statistics  the part of this father; those of the interfaces come with the feeds
+    report      called whenever these have been brought up to date
     """
 
-    def __init__(self, feeds: list[Feed], sieve: Sieve, numbers: np.ndarray, clock: Clock, stopping: Callable[[], bool],
+    def __init__(self, feeds: list[Feed], sieve: Sieve, statistics: Part, clock: Clock, stopping: Callable[[], bool],
                  report: Callable[[], None] = lambda: None) -> None:
         self._feeds, self._unfinished = feeds, list(feeds)
-        self._lanes = list(dict.fromkeys(f.lane for f in feeds))
-        self._sieve, self._numbers, self._clock, self._stopping, self._report = sieve, numbers, clock, stopping, report
-        self._tally = numbers[: counts.COUNT]
+        self._lanes = {ring: Lane(ring, [f for f in feeds if f.ring is ring]) for ring in {f.ring: None for f in feeds}}
+        self._sieve, self._statistics, self._clock, self._stopping, self._report = sieve, statistics, clock, stopping, report
+        self._ring_full_waits = self._high_water = 0
         self._next_statistics_ns = 0
         self._drops = Increase(clock)
 
@@ -49,8 +50,8 @@ class Father:
         while self._unfinished and not self._stopping():
             if not self.step() and self._unfinished:
                 self._wait()
-        for lane in self._lanes:
-            lane.ring.end()
+        for ring in self._lanes:
+            ring.end()
         self._update_statistics()
 
     def step(self) -> bool:
@@ -58,7 +59,7 @@ class Father:
         progressed = False
         for feed in self._turn():
             progressed |= self._serve(feed)
-        for lane in self._lanes:
+        for lane in self._lanes.values():
             lane.tell_time()
         now_ns = self._clock.monotonic_ns()
         if now_ns >= self._next_statistics_ns:
@@ -74,21 +75,21 @@ class Father:
         if any(f.source.paced for f in self._unfinished):
             return list(self._unfinished)
         recorded = [f for f in self._unfinished
-                    if f.waits_its_turn and (f.batch is None or f.lane.ring.has_room(RECORDS_PER_PACKET, f.octets_needed))]
+                    if f.waits_its_turn and (f.batch is None or f.ring.has_room(RECORDS_PER_PACKET, f.octets_needed))]
         next_one = [min(recorded, key=_reached)] if recorded else []
         return [f for f in self._unfinished if not f.waits_its_turn] + next_one
 
     def _serve(self, feed: Feed) -> bool:
         """Write what fits of its batch, or of the next one. True if it came any further."""
+        ring, lane = feed.ring, self._lanes[feed.ring]
         progressed = False
         if feed.batch is None:
             progressed = feed.fetch(self._clock)
             if not progressed and feed.source.finished:
                 self._unfinished.remove(feed)
-                feed.lane.finish(feed)
+                lane.finish(feed)
                 self._collect_warnings(feed)
                 return True
-        ring = feed.lane.ring
         while feed.batch is not None:
             free = ring.free()
             if free.count < RECORDS_PER_PACKET:
@@ -101,16 +102,16 @@ class Father:
                 feed.octets_needed = min(OCTETS_PER_PACKET, ring.octets)
                 break
             feed.advance(done)
-            feed.lane.publish(written, position)
+            lane.publish(written, position)
             progressed = True
         return progressed
 
     def _dissect(self, feed: Feed, slot: int, free: int) -> tuple[int, int, int]:
-        batch, ring = feed.batch, feed.lane.ring
+        batch, ring = feed.batch, feed.ring
         position, _ = ring.area_free()
         done, written = dissect_batch(batch.data, batch.offsets, batch.captured, batch.wire, batch.times_ns, batch.interfaces,
                                       batch.link_types, feed.done, batch.count, feed.interface, self._sieve.address, ring.records,
-                                      slot, free, self._tally)
+                                      slot, free, feed.statistics.tally)
         ring.records["bytes_offset"][slot : slot + written] = position & OFFSET_MASK
         ring.records["bytes_length"][slot : slot + written] = 0
         return done, written, position
@@ -121,27 +122,27 @@ class Father:
         blocked = [f for f in self._unfinished if f.batch is not None]
         if blocked:
             first = min(blocked, key=_reached)
-            self._numbers[_AT["ring_full_waits"]] += 1
-            first.lane.ring.wait_for_space(RECORDS_PER_PACKET, first.octets_needed, filenos)
+            self._ring_full_waits += 1
+            first.ring.wait_for_space(RECORDS_PER_PACKET, first.octets_needed, filenos)
         else:
             paced = any(f.source.paced for f in self._unfinished)
             select.select(filenos, [], [], PACED_WAIT_S if paced else IDLE_WAIT_S)
 
     def _update_statistics(self) -> None:
-        sources = [f.source for f in self._feeds]
-        progress = [s.progress() for s in sources]
-        drops = sum(s.dropped() for s in sources)
-        if lost := self._drops.told(drops):
-            log.warning("%d packets dropped by the kernel: more came than this probe could read", lost)
-        rings = [lane.ring for lane in self._lanes]
-        filled = max((r.fill for r in rings), default=0)
-        for name, value in (("kernel_drops", drops),
-                            ("read_octets", sum(p[0] for p in progress)), ("total_octets", sum(p[1] for p in progress)),
-                            ("ring_slots", max((r.slots for r in rings), default=0)), ("ring_filled", filled),
-                            ("ring_high_water", max(filled, int(self._numbers[_AT["ring_high_water"]])))):
-            self._numbers[_AT[name]] = value
+        drops = 0
         for feed in self._feeds:
             self._collect_warnings(feed)
+            dropped, (read, total) = feed.source.dropped(), feed.source.progress()
+            feed.statistics.set(kernel_drops=dropped, read_octets=read, total_octets=total, last_packet_ns=feed.last_packet_ns)
+            drops += dropped
+        if lost := self._drops.told(drops):
+            log.warning("%d packets dropped by the kernel: more came than this probe could read", lost)
+        fullest = max(self._lanes, key=lambda r: max(r.fill / r.slots, r.area_fill / r.octets))
+        filled = fullest.fill
+        self._high_water = max(self._high_water, filled)
+        self._statistics.set(ring_full_waits=self._ring_full_waits, ring_slots=fullest.slots, ring_filled=filled,
+                             ring_high_water=self._high_water, ring_octets=fullest.octets, ring_octets_filled=fullest.area_fill,
+                             pid=os.getpid(), cpu_ns=time.process_time_ns())
         self._report()
 
     def _collect_warnings(self, feed: Feed) -> None:
