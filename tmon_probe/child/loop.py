@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import select
+import time
 from collections.abc import Callable
 
 from tmon_common.clock import Clock
@@ -139,7 +140,7 @@ class Child:
             sum(p.statistics.pdus_sent for p in publishers), sum(p.statistics.retries for p in publishers),
             sum(p.statistics.acked for p in publishers), sum(p.waiting for p in publishers),
             given_up, self._reached_ns)
-        self._statistics.set(**dict(zip(CHILD, values, strict=True)))
+        self._statistics.set(**dict(zip(CHILD, values, strict=True)), child_pid=os.getpid(), child_cpu_ns=time.process_time_ns())
 
 
 def _given_up(publisher: Publisher) -> int:
