@@ -16,7 +16,7 @@ from tmon_probe.event_pipe import EventPipe
 from tmon_probe.father.capture.batch import CaptureError, Source
 from tmon_probe.father.capture.open import open_sources
 from tmon_probe.father.dissection import Dissection, Viewpoint
-from tmon_probe.father.feed import Feed, Lane
+from tmon_probe.father.feed import Feed
 from tmon_probe.father.ftp_peers import FtpPeers
 from tmon_probe.father.loop import Father
 from tmon_probe.father.plan import DemandError, Plan, plan_of
@@ -41,8 +41,7 @@ class Ground:
     @property
     def interfaces_of_fathers(self) -> list[list[int]]:
         """For each father, the numbers of the interfaces that it reads."""
-        return [list(dict.fromkeys(m.interface for m in self.lanes.members if m.father == n))
-                for n in range(len(self.lanes.father_cpus))]
+        return [list(dict.fromkeys(m.interface for m in self.lanes.read_by(n))) for n in range(len(self.lanes.father_cpus))]
 
 
 def prepare(configuration: Configuration, probe: Probe, opened: ExitStack) -> Ground:
@@ -69,13 +68,12 @@ class Fathers:
         self._ground, self._statistics, self._clock = ground, statistics, clock
         self._peers = FtpPeers(len(ground.lanes.father_cpus))
         self.feeds: list[list[Feed]] = [[] for _ in ground.lanes.father_cpus]
-        rings = [Lane(ring) for ring in lanes.rings]
         parts = {(m.interface, m.father): statistics.lane(m.interface, m.father) for m in ground.lanes.members}
         for m in ground.lanes.members:
             interface, source = probe.interfaces[m.interface], ground.sources[m.interface][m.part]
             part = parts[m.interface, m.father]
             viewpoint = Viewpoint(m.interface, part.tally, interface.tunnel == "inner", source.longest_frame)
-            self.feeds[m.father].append(Feed(source, interface.name, viewpoint, rings[m.lane], part))
+            self.feeds[m.father].append(Feed(source, interface.name, viewpoint, lanes.rings[m.lane], part))
         self.reporters = [Reporter(pipe, statistics.father(n)) for n in range(len(self.feeds))]
 
     def make(self, number: int, stopping: Callable[[], bool], report: Callable[[], None] = lambda: None) -> Father:

@@ -29,17 +29,20 @@ class LanePlan:
     """members      in the order of the interfaces, one for each of an interface's fathers
 
     lanes       how many there are
-    father_cpus     CPU of each father process; the first is the probe's main process
+    father_cpus     CPU of each father process; the first, the probe's main process, reads the first source
     """
 
     members: tuple[Member, ...]
     lanes: int
     father_cpus: tuple[int, ...]
 
+    def read_by(self, father: int) -> list[Member]:
+        return [m for m in self.members if m.father == father]
+
 
 def plan_lanes(probe: Probe) -> LanePlan:
     """One father process a CPU. ValueError, with the cure, if there are too many."""
-    cpus = [probe.father_cpu]
+    cpus: list[int] = []
     members: list[Member] = []
     shared: dict[int, int] = {}  # father: the lane of its ordinary interfaces
     lanes = 0

@@ -70,7 +70,7 @@ class ProbeProcesses:
             self._pipe = EventPipe()
             opened.callback(self._pipe.close)
             father = self._start(ground)
-            pin_father(self._probe.father_cpu)
+            pin_father(ground.lanes.father_cpus[0])
             try:
                 father.run()
                 self._watch_others()
@@ -99,7 +99,7 @@ class ProbeProcesses:
                   self._clock))
         self._child.start()
         for n, cpu in enumerate(ground.lanes.father_cpus[1:], 1):
-            rings = list(dict.fromkeys(f.lane.ring for f in fathers.feeds[n]))
+            rings = list(dict.fromkeys(f.ring for f in fathers.feeds[n]))
             name = f"father {n} of probe {self._probe.name}"
             other = FatherProcess(name, cpu, lambda stopping, n=n: fathers.make(n, stopping), rings, STOP_SIGNALS)
             self._others.append(other)

@@ -145,13 +145,14 @@ def start_collector(directory: Path, **options) -> Program:
 
 
 class Probe(Program):
-    """tmon_probe with the configuration ./tmon.xml."""
+    """tmon_probe with the configuration ./tmon.xml. fathers: how many it has."""
 
-    def __init__(self, directory: Path, configuration: Configuration, *arguments: str, **options) -> None:
+    def __init__(self, directory: Path, configuration: Configuration, *arguments: str, fathers: int = 1, **options) -> None:
         super().__init__("tmon_probe", directory, *(arguments or ("-l",)), **options)
         self.configuration = configuration
         self.segment = Path("/dev/shm", health.segment_name(configuration, PROBE))
         self._statistics = None
+        self._fathers = fathers
 
     def numbers(self) -> dict[str, int]:
         """Its statistics block, from when it is there to after its end."""
@@ -160,13 +161,13 @@ class Probe(Program):
         return self._statistics.snapshot()
 
     def capturing(self) -> bool:
-        """The sources are open and the child works."""
+        """The sources are open, every father and the child are at work."""
         assert self.process.poll() is None, f"ended with {self.process.returncode}: {self.messages}"
         try:
-            self.numbers()
+            numbers = self.numbers()
         except FileNotFoundError:
             return False
-        return len(self.children()) == 1
+        return bool(numbers["child_pid"] and all(numbers[f"father_{n}_pid"] for n in range(self._fathers)))
 
     def until_capturing(self) -> Self:
         until(self.capturing, "the probe captures", START_LIMIT_S)

@@ -8,19 +8,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.oracles.ring_entries import is_whole, write_entry
+from tests.pipeline_in_process import EVERYTHING
 from tmon_common.clock import FakeClock
 from tmon_probe.child.intake import PATIENCE_NS, open_intake
 from tmon_probe.father.capture.batch import Batch
-from tmon_probe.father.feed import LIVE_DELAY_NS, Feed, Lane
+from tmon_probe.father.counts import COUNT
+from tmon_probe.father.dissection import Dissection, Viewpoint
+from tmon_probe.father.feed import LIVE_DELAY_NS, Feed
 from tmon_probe.father.loop import Father
 from tmon_probe.father.sieve import trivial_sieve
-from tmon_probe.health import FATHER
+from tmon_probe.health import Part
+from tmon_probe.health_names import FATHER_OWN, LANE
 from tmon_probe.lanes import Lanes
 from tmon_probe.records import QUOTED
 
 IRRELEVANT, PLAIN, ERROR = 0, 1, 2  # how many records a packet has
 SECOND = 1_000_000_000
-SIEVE = trivial_sieve(1)
+DISSECTION = Dissection(trivial_sieve(1), EVERYTHING)
 
 
 @dataclass
@@ -61,7 +65,13 @@ class FakeSource:
     def progress(self) -> tuple[int, int]:
         return 0, 0
 
+    gone = False
+    longest_frame = 0
+
     def warnings(self) -> list[str]:
+        return []
+
+    def notices(self) -> list:
         return []
 
     def close(self) -> None:
@@ -76,11 +86,11 @@ class SlowFather(Father):
     """With a dissection in Python: the number of the packet is its signature."""
 
     def _dissect(self, feed: Feed, slot: int, free: int) -> tuple[int, int, int]:
-        batch, ring = feed.batch, feed.lane.ring
+        batch, ring = feed.batch, feed.ring
         position, area_free = ring.area_free()
         done, written = feed.done, 0
         while done < batch.count and free - written >= 2:
-            number = number_of(feed.interface, int(batch.offsets[done]))
+            number = number_of(feed.viewpoint.number, int(batch.offsets[done]))
             kind = int(batch.wire[done])
             for more in range(kind):
                 after = write_entry(ring, slot + written, number, 0 if more else int(batch.captured[done]), position, area_free)
@@ -89,11 +99,16 @@ class SlowFather(Father):
                 area_free -= after - position
                 position = after
                 record = ring.records[slot + written]
-                record["time_ns"], record["interface"], record["class_mask"] = batch.times_ns[done], feed.interface, 1
+                record["time_ns"], record["interface"], record["class_mask"] = batch.times_ns[done], feed.viewpoint.number, 1
                 record["flags"] = QUOTED if more else 0
                 written += 1
             done += 1
         return done, written, position
+
+
+def part(names: tuple[str, ...]) -> Part:
+    """Statistics that nobody reads."""
+    return Part(np.zeros(len(names), np.int64), {name: i for i, name in enumerate(names)})
 
 
 class Run:
@@ -102,14 +117,14 @@ class Run:
     def __init__(self, fathers: list[list[FakeSource]], lane_of: list[int], slots: int, octets: int, clock: FakeClock) -> None:
         self.lanes = Lanes(max(lane_of) + 1, slots, octets)
         self.clock = clock
-        lanes = [Lane(ring) for ring in self.lanes.rings]
         self.fathers, number = [], 0
         for sources in fathers:
             feeds = []
             for source in sources:
-                feeds.append(Feed(source, number, lanes[lane_of[number]]))
+                viewpoint = Viewpoint(number, np.zeros(COUNT, np.int64))
+                feeds.append(Feed(source, str(number), viewpoint, self.lanes.rings[lane_of[number]], part(LANE)))
                 number += 1
-            self.fathers.append(SlowFather(feeds, SIEVE, np.zeros(len(FATHER), np.int64), clock, lambda: False))
+            self.fathers.append(SlowFather(feeds, DISSECTION, part(FATHER_OWN), clock, lambda: False))
         self.patient = not any(s.live for sources in fathers for s in sources)
         self.intake = open_intake(self.lanes, clock, patient=self.patient)
         self.got: list[tuple[int, int]] = []  # (signature, lane)

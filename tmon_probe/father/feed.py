@@ -1,4 +1,4 @@
-"""A source with what it has given and is not yet written, and the lane that it is written to: how far in packet time they are."""
+"""A source with what it has given and is not yet written; feeds that share a ring; and how far in packet time they are."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ LIVE_DELAY_NS = 1_000_000_000
 
 
 class Feed:
-    """A source, how its packets are looked at, and the lane that they are written to.
+    """A source, the name of its interface, how its packets are looked at, and the ring that they are written to.
 
-    name        of the interface
     statistics  of this interface in this father; other feeds may share them: other parts of a device
     batch       packets of which those before `done` are written; None: nothing waits to be written
     reached_ns  packet time before which (about) no packet of this source will come any more
     octets_needed   of the ring's area, where a packet did not fit
+    last_packet_ns  wall time at which it last gave a packet
     """
 
-    def __init__(self, source: Source, name: str, viewpoint: Viewpoint, lane: Lane, statistics: Part) -> None:
-        self.source, self.name, self.viewpoint, self.lane, self.statistics = source, name, viewpoint, lane, statistics
+    def __init__(self, source: Source, name: str, viewpoint: Viewpoint, ring: Ring, statistics: Part) -> None:
+        self.source, self.name, self.viewpoint, self.ring, self.statistics = source, name, viewpoint, ring, statistics
         self.batch: Batch | None = None
         self.done = 0
         self.reached_ns = 0
         self.octets_needed = 0
+        self.last_packet_ns = 0
         self._origin: tuple[int, int] | None = None  # of a paced source: packet time and monotonic time of its first packet
-        lane.feeds.append(self)
 
     @property
     def waits_its_turn(self) -> bool:
@@ -45,7 +45,7 @@ class Feed:
             self._idle(wall_ns, monotonic_ns)
             return False
         if batch.count:
-            self.batch, self.done, self.reached_ns = batch, 0, int(batch.times_ns[0])
+            self.batch, self.done, self.reached_ns, self.last_packet_ns = batch, 0, int(batch.times_ns[0]), wall_ns
             if self._origin is None:
                 self._origin = self.reached_ns, monotonic_ns
         return True
@@ -60,7 +60,7 @@ class Feed:
             self.batch = None
 
     def events(self, wall_ns: int) -> list[Event]:
-        """What has happened to the source."""
+        """What has happened to the source since this was last asked."""
         told = [event("capture_warning", wall_ns, self.name, what=text) for text in self.source.warnings()]
         return told + [event(n.code, wall_ns, self.name, **n.values) for n in self.source.notices()]
 
@@ -76,9 +76,8 @@ class Feed:
 class Lane:
     """A ring, and the feeds of this process that are written to it and not finished."""
 
-    def __init__(self, ring: Ring) -> None:
-        self.ring = ring
-        self.feeds: list[Feed] = []
+    def __init__(self, ring: Ring, feeds: list[Feed]) -> None:
+        self.ring, self.feeds = ring, feeds
         self._told_ns = 0
 
     def publish(self, count: int, position: int) -> None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import select
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from tmon_common.clock import Clock
 from tmon_common.events import Event
-from tmon_probe.father import counts
 from tmon_probe.father.dissection import RECORDS_PER_PACKET, Dissection, Room
-from tmon_probe.father.feed import Feed
+from tmon_probe.father.feed import Feed, Lane
 from tmon_probe.health import Part
 
 OCTETS_PER_PACKET = 2 * 65_600
@@ -24,29 +23,26 @@ STATISTICS_EVERY_NS = 100_000_000
 class Father:
     """feeds: all that this process reads. `run` returns when they are finished or `stopping` says so.
 
-    statistics  of this father itself; those of what it reads are the feeds'
+    statistics  the part of this father; those of the interfaces come with the feeds
     tell        takes events
-    report      called after the statistics were brought up to date
+    report      called whenever the statistics have been brought up to date
     """
 
     def __init__(self, feeds: list[Feed], dissection: Dissection, statistics: Part, clock: Clock, stopping: Callable[[], bool],
-                 tell: Callable[[list[Event]], None] = lambda _events: None, report: Callable[[], None] = lambda: None) -> None:
+                 tell: Callable[[Sequence[Event]], None] = len, report: Callable[[], None] = lambda: None) -> None:
         self._feeds, self._unfinished = feeds, list(feeds)
-        self._lanes = list(dict.fromkeys(f.lane for f in feeds))
+        self._lanes = {ring: Lane(ring, [f for f in feeds if f.ring is ring]) for ring in {f.ring: None for f in feeds}}
         self._dissection, self._statistics, self._clock = dissection, statistics, clock
         self._stopping, self._tell, self._report = stopping, tell, report
+        self._ring_full_waits = self._high_water = 0
         self._next_statistics_ns = 0
-        self._high_water = 0
-        self._parts = list({id(f.statistics): f.statistics for f in feeds}.values())
-        self._seen = [0] * len(self._parts)
 
     def run(self) -> None:
-        self._statistics.set(pid=os.getpid())
         while self._unfinished and not self._stopping():
             if not self.step() and self._unfinished:
                 self._wait()
-        for lane in self._lanes:
-            lane.ring.end()
+        for ring in self._lanes:
+            ring.end()
         self._update_statistics()
 
     def step(self) -> bool:
@@ -54,7 +50,7 @@ class Father:
         progressed = False
         for feed in self._turn():
             progressed |= self._serve(feed)
-        for lane in self._lanes:
+        for lane in self._lanes.values():
             lane.tell_time()
         now_ns = self._clock.monotonic_ns()
         if now_ns >= self._next_statistics_ns:
@@ -70,20 +66,21 @@ class Father:
         if any(f.source.paced for f in self._unfinished):
             return list(self._unfinished)
         recorded = [f for f in self._unfinished
-                    if f.waits_its_turn and (f.batch is None or f.lane.ring.has_room(RECORDS_PER_PACKET, f.octets_needed))]
+                    if f.waits_its_turn and (f.batch is None or f.ring.has_room(RECORDS_PER_PACKET, f.octets_needed))]
         next_one = [min(recorded, key=_reached)] if recorded else []
         return [f for f in self._unfinished if not f.waits_its_turn] + next_one
 
     def _serve(self, feed: Feed) -> bool:
         """Write what fits of its batch, or of the next one. True if it came any further."""
+        ring, lane = feed.ring, self._lanes[feed.ring]
         progressed = False
         if feed.batch is None:
             progressed = feed.fetch(self._clock)
             if not progressed and feed.source.finished:
                 self._unfinished.remove(feed)
-                feed.lane.finish(feed)
+                lane.finish(feed)
+                self._collect_warnings(feed)
                 return True
-        ring = feed.lane.ring
         while feed.batch is not None:
             free = ring.free()
             if free.count < RECORDS_PER_PACKET:
@@ -96,14 +93,15 @@ class Father:
                 feed.octets_needed = min(OCTETS_PER_PACKET, ring.octets)
                 break
             feed.advance(done)
-            feed.lane.publish(written, position)
+            lane.publish(written, position)
             progressed = True
         return progressed
 
     def _dissect(self, feed: Feed, slot: int, free: int) -> tuple[int, int, int]:
         """(first packet of its batch that is not done, records written, next position in the area of its ring)."""
-        ring = feed.lane.ring
-        return self._dissection(feed.batch, feed.done, feed.viewpoint, Room(ring.records, slot, free, ring.area, *ring.area_free()))
+        ring = feed.ring
+        room = Room(ring.records, slot, free, ring.area, *ring.area_free())
+        return self._dissection(feed.batch, feed.done, feed.viewpoint, room)
 
     def _wait(self) -> None:
         """For packets where there are none, and for space in the lane that is behind in packet time."""
@@ -111,37 +109,34 @@ class Father:
         blocked = [f for f in self._unfinished if f.batch is not None]
         if blocked:
             first = min(blocked, key=_reached)
-            self._statistics.add(ring_full_waits=1)
-            first.lane.ring.wait_for_space(RECORDS_PER_PACKET, first.octets_needed, filenos)
+            self._ring_full_waits += 1
+            first.ring.wait_for_space(RECORDS_PER_PACKET, first.octets_needed, filenos)
         else:
             paced = any(f.source.paced for f in self._unfinished)
             select.select(filenos, [], [], PACED_WAIT_S if paced else IDLE_WAIT_S)
 
     def _update_statistics(self) -> None:
-        wall_ns = self._clock.wall_ns()
-        if events := [e for feed in self._feeds for e in feed.events(wall_ns)]:
+        if events := [e for feed in self._feeds for e in feed.events(self._clock.wall_ns())]:
             self._tell(events)
-        for number, part in enumerate(self._parts):
-            self._update_part(number, part, wall_ns)
-        rings = [lane.ring for lane in self._lanes]
-        filled = sum(r.fill for r in rings)
+        parts = {id(f.statistics): f.statistics for f in self._feeds}
+        for key, part in parts.items():
+            _update_part(part, [f for f in self._feeds if id(f.statistics) == key])
+        fullest = max(self._lanes, key=lambda r: max(r.fill / r.slots, r.area_fill / r.octets))
+        filled = fullest.fill
         self._high_water = max(self._high_water, filled)
-        self._statistics.set(
-            ring_slots=sum(r.slots for r in rings), ring_filled=filled, ring_high_water=self._high_water,
-            ring_octets=sum(r.octets for r in rings), ring_octets_filled=sum(r.area_fill for r in rings),
-            cpu_ns=time.process_time_ns())
+        self._statistics.set(ring_full_waits=self._ring_full_waits, ring_slots=fullest.slots, ring_filled=filled,
+                             ring_high_water=self._high_water, ring_octets=fullest.octets, ring_octets_filled=fullest.area_fill,
+                             pid=os.getpid(), cpu_ns=time.process_time_ns())
         self._report()
 
-    def _update_part(self, number: int, part: Part, wall_ns: int) -> None:
-        """Of one interface, from all feeds that it has here."""
-        sources = [f.source for f in self._feeds if f.statistics is part]
-        progress = [s.progress() for s in sources]
-        part.set(kernel_drops=sum(s.dropped() for s in sources), read_octets=sum(p[0] for p in progress),
-                 total_octets=sum(p[1] for p in progress), device_gone=int(any(s.gone for s in sources)))
-        seen = int(part.tally[counts.SEEN])
-        if seen != self._seen[number]:
-            self._seen[number] = seen
-            part.set(last_packet_ns=wall_ns)
+
+def _update_part(part: Part, feeds: list[Feed]) -> None:
+    """Of one interface, from all feeds that it has in this father."""
+    sources = [f.source for f in feeds]
+    progress = [s.progress() for s in sources]
+    part.set(kernel_drops=sum(s.dropped() for s in sources), read_octets=sum(p[0] for p in progress),
+             total_octets=sum(p[1] for p in progress), last_packet_ns=max(f.last_packet_ns for f in feeds),
+             device_gone=int(any(s.gone for s in sources)))
 
 
 def _reached(feed: Feed) -> int:
