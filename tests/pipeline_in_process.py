@@ -110,8 +110,8 @@ class Dissector:
         self._link_type[0] = link_type
         self._tally[:] = 0
         self._ring.view(np.uint8)[:] = self._rubbish
-        done, written = dissect_batch(data, offsets, captured, wires, times, interfaces, self._link_type, 0, 1, 0, self._inner, _sieve.address,
-                                      self._ring, 0, RECORDS_PER_PACKET, self._tally)
+        done, written = dissect_batch(data, offsets, captured, wires, times, interfaces, self._link_type, 0, 1, 0, self._inner,
+                                      _sieve.address, self._ring, 0, RECORDS_PER_PACKET, self._tally)
         assert done == 1
         return Dissection(self._ring[:written].copy(), dict(zip(counts.NAMES, self._tally.tolist(), strict=True)))
 

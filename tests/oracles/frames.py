@@ -16,7 +16,8 @@ ERRORS = {4: (3, 4, 5, 11, 12), 6: (1, 2, 3, 4)}
 @st.composite
 def tcp_option(draw) -> bytes:
     """An option as its RFC says, now and then of another length, or with a length that lies."""
-    kind, octets = draw(st.sampled_from(((2, 2), (3, 1), (4, 0), (5, 8), (5, 16), (5, 24), (5, 32), (8, 8), (8, 8), (28, 2), (254, 5))))
+    known = ((2, 2), (3, 1), (4, 0), (5, 8), (5, 16), (5, 24), (5, 32), (8, 8), (8, 8), (28, 2), (254, 5))
+    kind, octets = draw(st.sampled_from(known))
     octets += draw(st.sampled_from((0,) * 12 + (1, 8)))
     lie = draw(st.sampled_from((0,) * 12 + (-1, 3, -2, 200)))
     return bytes((kind, max(2 + octets + lie, 0))) + draw(st.binary(min_size=octets, max_size=octets))
@@ -82,7 +83,8 @@ def ipv4_options(draw) -> bytes:
         size = 0 if kind == 136 else draw(st.sampled_from((1, 2, 5, 14, 37)))
         size = 2 if kind == 148 and draw(st.booleans()) else size
         lie = draw(st.sampled_from((0, 0, 0, 0, 0, -2, 9)))
-        octets += bytes((kind,)) if kind < 2 else bytes((kind, max(size + 2 + lie, 0))) + draw(st.binary(min_size=size, max_size=size))
+        value = bytes((max(size + 2 + lie, 0),)) + draw(st.binary(min_size=size, max_size=size))
+        octets += bytes((kind,)) + (value if kind > 1 else b"")
     octets = octets[:40]
     return octets + bytes(-len(octets) % 4)
 

@@ -1,7 +1,7 @@
 """Slow twin of the dissection: the same headers by slicing octets, with an exception where they end.
 
-Written from the standards, not from the kernels: IEEE 802.3/802.1Q, RFC 1042, 3032, 2516, 791, 8200, 4302, 6946, 9293, 768, 792, 4443,
-and of tunnels RFC 2003, 2473, 4213, 2784, 2890.
+Written from the standards, not from the kernels: IEEE 802.3/802.1Q, RFC 1042, 3032, 2516, 791, 8200, 4302, 6946, 9293, 768, 792,
+4443; of tunnels RFC 2003, 2473, 4213, 2784, 2890, 4023.
 """
 
 from tests.oracles.option_walk import hop_by_hop_flags, ipv4_flags, tcp_fields

@@ -25,7 +25,7 @@ dissectors, inner_dissectors = ([Dissector(**kwargs, inner=inner) for kwargs in 
 
 
 def check(frame: bytes, link_type: int, wire: int) -> None:
-    """The twin's outcome and fields; the same whatever lies around the frame and was in the ring before. Tunnels outside and inside."""
+    """The twin's outcome and fields, of tunnels outside and inside; the same whatever lies around the frame and was in the ring."""
     for inner, dissect in ((False, dissectors), (True, inner_dissectors)):
         outcome, *expected = walk(frame, link_type, wire, inner)
         expected = [e for e in expected if e is not None]
@@ -51,7 +51,7 @@ def test_good_frames(frame, beyond):
 @settings(max_examples=400)
 @given(frames.tunnelled(), st.integers(0, 40), st.integers(0, 20))
 def test_carried_packets(tunnelled, cut, padding):
-    """With the tunnel's inside asked for, the record of a packet is that of the packet it carries, four tunnels deep, cut or not."""
+    """With the tunnels' inside asked for, the record is that of the packet that is carried, up to four tunnels deep."""
     packet, levels, carried = tunnelled
     check(packet[: len(packet) - cut] + bytes(0 if cut else padding), linktypes.RAW, len(packet))
     whole = inner_dissectors[1](packet, linktypes.RAW).record

@@ -141,7 +141,8 @@ def test_batches_are_single_packets_in_a_row(capture):
     for name in set(PACKET.names) - OF_BYTES - {"unused", "sack"}:
         meant = single["flags"] & WITH_FLAG[name] > 0 if name in WITH_FLAG else slice(None)
         np.testing.assert_array_equal(single[name][meant], together[name][meant], name)
-    for one, other in zip(single[single["flags"] & records.HAS_SACK > 0], together[together["flags"] & records.HAS_SACK > 0], strict=True):
+    with_sack = single["flags"] & records.HAS_SACK > 0
+    for one, other in zip(single[with_sack], together[with_sack], strict=True):
         assert fields_of(one, ["sack"]) == fields_of(other, ["sack"])
 
 
@@ -158,7 +159,8 @@ def test_irrelevant_packets_leave_nothing():
     offsets = np.cumsum(captured) - captured
     zeros, link, ring, tally = np.zeros(3, np.int64), np.array([228]), np.zeros(8, PACKET), np.zeros(counts.COUNT, np.int64)
     sieve = compile_sieve([Filter((Predicate("protocol", ((17, 17),)),))], {})
-    assert dissect_batch(data, offsets, captured, captured, zeros, zeros, link, 0, 3, 0, 0, sieve.address, ring, 0, 8, tally) == (3, 3)
+    done = dissect_batch(data, offsets, captured, captured, zeros, zeros, link, 0, 3, 0, 0, sieve.address, ring, 0, 8, tally)
+    assert done == (3, 3)
     assert tally[:5].tolist() == [3, 2, 1, 0, 0]
     expected = [(17, 1, 0), (1, 0, 1), (17, 1, 3 << 8 | 3)]
     assert expected == [tuple(map(int, record)) for record in ring[["protocol", "class_mask", "quoted_mask"]][:3].tolist()]
