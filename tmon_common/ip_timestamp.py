@@ -37,7 +37,7 @@ class Timestamps:
 
 
 def read(header: bytes) -> Timestamps | None:
-    """The Timestamp option of an IPv4 header (its octets with all options; more may follow); None if there is none, or a broken one.
+    """The Timestamp option of an IPv4 header (octets, with all options; more may follow); None if there is none, or a broken one.
 
     An entry counts if it is whole and lies before the option's pointer. A value that claims to be standard but is no time of a day
     is taken for one that is not. Sources: RFC 791 section 3.1, RFC 781.
