@@ -4,14 +4,20 @@ import struct
 
 import pytest
 
+from tests.pipeline_in_process import Dissector
 from tests.unit.father.test_dissect import fields_of
 from tests.unit.father.test_network import TCP, TIMESTAMPS, ipv4, ipv6, record_of, segment
 from tmon_probe import records as r
+from tmon_probe.father.capture import linktypes
 
 BLOCKS = struct.pack(">8I", *range(0xFFFFFFF8, 0xFFFFFFFF + 1))
 OPTIONS = {
     "the usual timestamps": (b"\1\1\x08\x0a" + TIMESTAMPS, {"tcp_tsval": 0x01020304, "tcp_tsecr": 0xFFFFFFFE}),
     "timestamps first": (b"\x08\x0a" + TIMESTAMPS + b"\1\1", {"tcp_tsval": 0x01020304, "tcp_tsecr": 0xFFFFFFFE}),
+    "the usual timestamps, then a block": (b"\1\1\x08\x0a" + TIMESTAMPS + b"\1\1\5\x0a" + BLOCKS[8:16],
+                                           {"tcp_tsval": 0x01020304, "sack_blocks": 1, "sack": [0xFFFFFFFA, 0xFFFFFFFB]}),
+    "none": (b"", {}),
+    "a header too short for timestamps": (b"\1\1\1\1", {}),
     "a syn": (b"\2\4\5\xb4\4\2\x08\x0a" + TIMESTAMPS + b"\1\3\3\x0e",
               {"tcp_mss": 1460, "tcp_window_scale": 14, "tcp_tsval": 0x01020304, "tcp_tsecr": 0xFFFFFFFE}),
     "four blocks": (b"\1\1\5\x22" + BLOCKS, {"sack_blocks": 4, "sack": list(range(0xFFFFFFF8, 0xFFFFFFFF + 1))}),
@@ -32,7 +38,7 @@ OF_OPTIONS = r.HAS_MSS | r.HAS_WINDOW_SCALE | r.HAS_TIMESTAMPS | r.HAS_SACK | r.
 def test_tcp_options(case, version):
     """What the options say, with the flag that says that they do; what comes after the header is no option."""
     options, expected = OPTIONS[case]
-    body = segment(options) + b"\2\4\5\xb4" + b"\1\1\x08\x0a" + TIMESTAMPS
+    body = segment(options) + b"\1\1\x08\x0a" + TIMESTAMPS + b"\2\4\5\xb4"
     record = record_of(ipv4(6, 20 + len(body), body) if version == 4 else ipv6(6, len(body), body))
     assert expected == fields_of(record, expected)
     permitted = r.SACK_PERMITTED if case == "a syn" else 0
@@ -62,7 +68,7 @@ def test_options_of_a_segment_longer_than_its_packet():
     (b"\x44\x0c\5\0" + bytes(8), r.IP_TIMESTAMP), (b"\7\7\4" + bytes(4) + b"\0", r.RECORD_ROUTE), (b"\x94\4\0\0", r.ROUTER_ALERT),
     (b"\1\x94\4\0\0\x44\4\5\0\7\3\4", r.ROUTER_ALERT | r.IP_TIMESTAMP | r.RECORD_ROUTE),
     (b"\0\x94\4\0", 0), (b"\x82\0\x94\4\0\0\0\0", 0), (b"\x82\x0b" + bytes(9) + b"\x94\4\0\0" + bytes(1), r.ROUTER_ALERT),
-    (b"\x44\x28\5\0" + bytes(4), 0), (b"\x94\3\0\0", 0),
+    (b"\7\2\x44\2\x94\4\0\0", r.ROUTER_ALERT), (b"\x44\x28\5\0" + bytes(4), 0), (b"\x94\3\0\0", 0),
     (b"\x94\4\0\0\x07\1\x44\4", r.ROUTER_ALERT),
 ])  # fmt: skip
 def test_ipv4_options(options, expected):
@@ -71,6 +77,12 @@ def test_ipv4_options(options, expected):
     record = record_of(header + options + TCP)
     assert expected | r.HAS_PORTS | r.HAS_TCP == int(record["flags"])
     assert (1, 2) == (int(record["src_port"]), int(record["dst_port"]))
+
+
+def test_ipv4_options_that_were_not_captured():
+    """What lies behind the captured octets in memory is no option."""
+    header = b"\x46" + ipv4(6, 44, b"")[1:]
+    assert 0 == int(Dissector(after=b"\x94\4\0\0" * 9)(header, linktypes.RAW, 44).record["flags"]) & r.ROUTER_ALERT
 
 
 @pytest.mark.parametrize(("options", "expected"), [
