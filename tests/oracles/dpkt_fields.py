@@ -1,5 +1,7 @@
 """What dpkt reads in a frame, in the words of our packet record."""
 
+import struct
+
 import dpkt
 
 from tmon_probe import records as r
@@ -10,9 +12,14 @@ _LINKS = {
     linktypes.ETHERNET: dpkt.ethernet.Ethernet, linktypes.LINUX_SLL: dpkt.sll.SLL, linktypes.LINUX_SLL2: dpkt.sll2.SLL2,
     linktypes.NULL: dpkt.loopback.Loopback, linktypes.LOOP: dpkt.loopback.Loopback,
 }  # fmt: skip
+OF_TCP_OPTIONS = r.HAS_MSS | r.HAS_WINDOW_SCALE | r.SACK_PERMITTED | r.HAS_SACK | r.HAS_TIMESTAMPS
+OF_TRANSPORT = r.HAS_PORTS | r.HAS_TCP | r.HAS_UDP | r.HAS_ICMP | r.HAS_ECHO | r.NO_CHECKSUM | OF_TCP_OPTIONS
+NOT_READ = r.IP_TIMESTAMP | r.RECORD_ROUTE | r.ROUTER_ALERT
 
 
-OF_TRANSPORT = r.HAS_PORTS | r.HAS_TCP | r.HAS_UDP | r.HAS_ICMP | r.NO_CHECKSUM
+def as_dpkt_reads(flags: int, expected: int) -> int:
+    """`flags` of a record without those that dpkt did not look for when it gave `expected`."""
+    return flags & ~NOT_READ & ~(0 if expected & OF_TRANSPORT else OF_TRANSPORT)
 
 
 def fields_by_dpkt(frame: bytes, link_type: int, wire: int) -> dict | None:
@@ -69,7 +76,8 @@ def _ipv6(ip: dpkt.ip6.IP6) -> dict:
     fragments = [e for e in ip.all_extension_headers if isinstance(e, dpkt.ip6.IP6FragmentHeader)]
     for header in fragments:
         fields |= {"fragment_id": header.id, "fragment_offset": header.frag_off}
-        fields["flags"] |= r.FRAGMENT | header.m_flag * r.MORE_FRAGMENTS | (header.frag_off > 0) * r.LATER_FRAGMENT
+        fields["flags"] |= header.m_flag * r.MORE_FRAGMENTS | (header.frag_off > 0) * r.LATER_FRAGMENT
+        fields["flags"] |= bool(header.m_flag or header.frag_off) * r.FRAGMENT
     if ip.plen:
         fields["ip_octets"] = 40 + ip.plen
         if not fields["flags"] & r.LATER_FRAGMENT:
@@ -84,6 +92,7 @@ def _transport(transport: dpkt.Packet | bytes, length: int, fields: dict) -> Non
                    "tcp_flags": transport.flags, "tcp_window": transport.win,
                    "payload_octets": max(length - 4 * transport.off, 0)}
         fields["flags"] |= r.HAS_PORTS | r.HAS_TCP
+        _tcp_options(transport.opts, fields)
     elif isinstance(transport, dpkt.udp.UDP):
         fields |= {"src_port": transport.sport, "dst_port": transport.dport}
         if 8 <= transport.ulen <= length or fields["flags"] & r.FRAGMENT:
@@ -93,3 +102,33 @@ def _transport(transport: dpkt.Packet | bytes, length: int, fields: dict) -> Non
             isinstance(transport, dpkt.icmp.ICMP) == (fields["ip_version"] == 4)):
         fields |= {"icmp_type": transport.type, "icmp_code": transport.code, "payload_octets": max(length - 8, 0)}
         fields["flags"] |= r.HAS_ICMP
+        if transport.type in ((0, 8) if fields["ip_version"] == 4 else (128, 129)):
+            try:
+                echo = dpkt.icmp.ICMP.Echo(bytes(transport.data))
+            except dpkt.NeedData:
+                return
+            fields |= {"icmp_id": echo.id, "icmp_seq": echo.seq}
+            fields["flags"] |= r.HAS_ECHO
+
+
+def _tcp_options(octets: bytes, fields: dict) -> None:
+    fields |= {"tcp_tsval": 0, "tcp_tsecr": 0}
+    for option in dpkt.tcp.parse_opts(octets):
+        if option is None or option[0] == dpkt.tcp.TCP_OPT_EOL:
+            break
+        kind, value = option
+        numbers = struct.unpack(f">{len(value) // 4}I", value[: len(value) // 4 * 4])
+        if kind == dpkt.tcp.TCP_OPT_MSS and len(value) == 2:
+            fields["tcp_mss"] = int.from_bytes(value, "big")
+            fields["flags"] |= r.HAS_MSS
+        elif kind == dpkt.tcp.TCP_OPT_WSCALE and len(value) == 1:
+            fields["tcp_window_scale"] = value[0]
+            fields["flags"] |= r.HAS_WINDOW_SCALE
+        elif kind == dpkt.tcp.TCP_OPT_SACKOK and not value:
+            fields["flags"] |= r.SACK_PERMITTED
+        elif kind == dpkt.tcp.TCP_OPT_SACK and numbers and len(value) % 8 == 0:
+            fields |= {"sack": list(numbers[:8]), "sack_blocks": min(len(numbers) // 2, 4)}
+            fields["flags"] |= r.HAS_SACK
+        elif kind == dpkt.tcp.TCP_OPT_TIMESTAMP and len(value) == 8:
+            fields["tcp_tsval"], fields["tcp_tsecr"] = numbers
+            fields["flags"] |= r.HAS_TIMESTAMPS

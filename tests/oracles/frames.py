@@ -14,8 +14,28 @@ ERRORS = {4: (3, 4, 5, 11, 12), 6: (1, 2, 3, 4)}
 
 
 @st.composite
+def tcp_option(draw) -> bytes:
+    """An option as its RFC says, now and then of another length, or with a length that lies."""
+    known = ((2, 2), (3, 1), (4, 0), (5, 8), (5, 16), (5, 24), (5, 32), (8, 8), (8, 8), (28, 2), (254, 5))
+    kind, octets = draw(st.sampled_from(known))
+    octets += draw(st.sampled_from((0,) * 12 + (1, 8)))
+    lie = draw(st.sampled_from((0,) * 12 + (-1, 3, -2, 200)))
+    return bytes((kind, max(2 + octets + lie, 0))) + draw(st.binary(min_size=octets, max_size=octets))
+
+
+@st.composite
+def tcp_options(draw) -> bytes:
+    """At most 40 octets."""
+    if draw(st.booleans()):
+        return draw(st.sampled_from((b"", b"\1\1\x08\x0a" + draw(st.binary(min_size=8, max_size=8)))))
+    padding = st.sampled_from((b"\1", b"\1\1", b"\1", b"\0"))
+    octets = b"".join(draw(st.lists(st.one_of(tcp_option(), padding), max_size=7)))[:40]
+    return octets + bytes(-len(octets) % 4)
+
+
+@st.composite
 def tcp(draw, version: int) -> tuple[int, bytes]:
-    options = bytes(4 * draw(st.integers(0, 10)))
+    options = draw(tcp_options())
     segment = dpkt.tcp.TCP(sport=draw(word), dport=draw(word), seq=draw(long), ack=draw(long), win=draw(word), opts=options,
                            off=5 + len(options) // 4, flags=draw(st.integers(0, 0x1FF)), sum=1, data=draw(payloads))  # fmt: skip
     return 6, bytes(segment)
@@ -30,7 +50,8 @@ def udp(draw, version: int) -> tuple[int, bytes]:
 @st.composite
 def icmp(draw, version: int) -> tuple[int, bytes]:
     protocol = 1 if version == 4 else 58
-    return protocol, bytes((draw(octet), draw(octet))) + draw(st.binary(min_size=6, max_size=40))
+    kind = draw(st.one_of(octet, st.sampled_from((0, 8) if version == 4 else (128, 129))))
+    return protocol, bytes((kind, draw(octet))) + draw(st.binary(min_size=2, max_size=40))
 
 
 @st.composite
@@ -42,7 +63,8 @@ def icmp_error(draw, version: int) -> tuple[int, bytes]:
 
 @st.composite
 def other(draw, version: int) -> tuple[int, bytes]:
-    return draw(octet.filter(lambda p: p not in (0, 1, 6, 17, 43, 44, 50, 51, 58, 60, 135, 139, 140))), draw(payloads)
+    read = (0, 1, 4, 6, 17, 41, 43, 44, 47, 50, 51, 58, 60, 135, 139, 140)
+    return draw(octet.filter(lambda p: p not in read)), draw(payloads)
 
 
 def plain(version: int):
@@ -54,10 +76,24 @@ def any_transport(version: int):
 
 
 @st.composite
+def ipv4_options(draw) -> bytes:
+    """At most 40 octets: options of RFC 791 and 2113, the length of some a lie."""
+    octets = b""
+    for kind in draw(st.lists(st.sampled_from((0, 1, 1, 7, 68, 68, 131, 136, 148)), max_size=4)):
+        size = 0 if kind == 136 else draw(st.sampled_from((1, 2, 5, 14, 37)))
+        size = 2 if kind == 148 and draw(st.booleans()) else size
+        lie = draw(st.sampled_from((0, 0, 0, 0, 0, -2, 9)))
+        value = bytes((max(size + 2 + lie, 0),)) + draw(st.binary(min_size=size, max_size=size))
+        octets += bytes((kind,)) + (value if kind > 1 else b"")
+    octets = octets[:40]
+    return octets + bytes(-len(octets) % 4)
+
+
+@st.composite
 def ipv4(draw, transport=any_transport) -> bytes:
     protocol, data = draw(transport(4))
     fragment = draw(st.sampled_from((0, 0, 0, 0x4000, 0x2000, 0x2005, 0x0007, 0x1FFF)))
-    options = bytes(4 * draw(st.sampled_from((0, 0, 0, 1, 10))))
+    options = draw(st.one_of(st.just(b""), st.just(b""), ipv4_options()))
     header = dpkt.ip.IP(v=4, hl=5 + len(options) // 4, tos=draw(octet), len=20 + len(options) + len(data), id=draw(word),
                         ttl=draw(octet), p=protocol, sum=1, src=draw(st.binary(min_size=4, max_size=4)),
                         dst=draw(st.binary(min_size=4, max_size=4))).pack_hdr()  # fmt: skip
@@ -71,6 +107,9 @@ def extension(draw, kinds: tuple[int, ...]) -> tuple[int, bytes]:
     if kind == 44:
         return kind, b"\0" + struct.pack(">HI", draw(st.sampled_from((0, 1, 8, 9, 0xFFF8))), draw(long))
     size = draw(st.integers(0, 3))
+    if kind == 0 and draw(st.booleans()):
+        alert = draw(st.sampled_from((b"\5\2\0\0\1\0", b"\0\5\2\0\0\0", b"\1\0\5\2\0\0", b"\0\0\0\5\2\0", b"\5\1\0\1\1\0")))
+        return kind, b"\0" + alert
     if kind == 51:
         return kind, bytes((size + 1,)) + bytes(4 * (size + 3) - 2)
     return kind, bytes((size,)) + b"\1\0" + bytes(8 * (size + 1) - 4)
@@ -136,11 +175,49 @@ def whole(draw, plain_chain: bool = False) -> tuple[bytes, int]:
 
 
 @st.composite
+def tunnelled(draw) -> tuple[bytes, int, bytes]:
+    """(packet, how many tunnels, the innermost packet): IP in IP, IPv6 in IP and GRE around a good packet that carries nothing."""
+    version = draw(st.sampled_from((4, 6)))
+    carried = packet = draw(ipv4() if version == 4 else ipv6())
+    levels = draw(st.integers(1, 5))
+    for _ in range(levels):
+        protocol, body = draw(gre(version, packet)) if draw(st.booleans()) else (4 if version == 4 else 41, packet)
+        version = draw(st.sampled_from((4, 6)))
+        if version == 4:
+            options = draw(st.sampled_from((b"", b"", b"\x94\4\0\0")))
+            packet = struct.pack(">BBHHHBBH8s", 0x45 + len(options) // 4, draw(octet), 20 + len(options) + len(body), draw(word),
+                                 draw(st.sampled_from((0, 0x4000))), draw(octet), protocol, 0, bytes(8)) + options + body
+        else:
+            if draw(st.booleans()):  # the option that limits tunnels, RFC 2473
+                protocol, body = 60, bytes((protocol, 0, 4, 1, 4, 1, 0, 0)) + body
+            packet = struct.pack(">IHBB32s", 6 << 28, len(body), protocol, 64, bytes(32)) + body
+    return packet, levels, carried
+
+
+@st.composite
+def gre(draw, version: int, packet: bytes) -> tuple[int, bytes]:
+    """RFC 2784 and 2890, with what may be there; an Ethernet frame or MPLS labels in it now and then."""
+    word, fields = 0, b""
+    for bit in (0x8000, 0x2000, 0x1000):
+        if draw(st.booleans()):
+            word |= bit
+            fields += draw(st.binary(min_size=4, max_size=4))
+    kind = 0x0800 if version == 4 else 0x86DD
+    form = draw(st.sampled_from(("plain", "plain", "bridged", "labelled")))
+    if form == "bridged":
+        tag = draw(st.sampled_from((b"", b"\x81\0\0\7")))
+        kind, packet = 0x6558, bytes(12) + tag + kind.to_bytes(2, "big") + packet
+    elif form == "labelled":
+        kind, packet = 0x8847, b"\0\1\1\x40" + packet
+    return 47, struct.pack(">HH", word, kind) + fields + packet
+
+
+@st.composite
 def broken(draw) -> tuple[bytes, int]:
     """A good frame of which some octets are changed, missing or doubled; or nothing but noise."""
     if draw(st.integers(0, 9)) == 0:
         return draw(st.binary(max_size=120)), draw(st.sampled_from(tuple(linktypes.SUPPORTED)))
-    frame, link = draw(whole())
+    frame, link = draw(st.one_of(whole(), tunnelled().map(lambda made: (made[0], linktypes.RAW))))
     frame = bytearray(frame)
     for _ in range(draw(st.integers(0, 4))):
         if frame:

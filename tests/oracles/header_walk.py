@@ -1,8 +1,10 @@
 """Slow twin of the dissection: the same headers by slicing octets, with an exception where they end.
 
-Written from the standards, not from the kernels: IEEE 802.3/802.1Q, RFC 1042, 3032, 2516, 791, 8200, 4302, 9293, 768, 792, 4443.
+Written from the standards, not from the kernels: IEEE 802.3/802.1Q, RFC 1042, 3032, 2516, 791, 8200, 4302, 6946, 9293, 768, 792,
+4443; of tunnels RFC 2003, 2473, 4213, 2784, 2890, 4023.
 """
 
+from tests.oracles.option_walk import hop_by_hop_flags, ipv4_flags, tcp_fields
 from tmon_probe import records as r
 from tmon_probe.father import counts
 
@@ -11,6 +13,8 @@ EXTENSIONS = {0, 43, 44, 51, 60, 135, 139, 140}
 WITH_PORTS = {6, 17, 33, 132, 136}
 DEPTH = 8  # tags, labels
 CHAIN = 16  # IPv6 extension headers
+TUNNELS = 4
+IN_GRE = {0x0800, 0x86DD, 0x8847, 0x8848}
 
 
 class CutError(Exception):
@@ -41,10 +45,11 @@ class Octets:
         return int.from_bytes(self.take(n), "big")
 
 
-def walk(frame: bytes, link_type: int, wire: int) -> tuple[str, dict | None, dict | None]:
+def walk(frame: bytes, link_type: int, wire: int, inner: bool = False) -> tuple[str, dict | None, dict | None]:
     """(outcome, fields of the record, fields of the record of the quoted packet).
 
     outcome: relevant (every packet is in the class), other, or the reason why it is malformed.
+    inner: of a packet that carries another, the other.
     """
     octets = Octets(frame)
     try:
@@ -55,7 +60,7 @@ def walk(frame: bytes, link_type: int, wire: int) -> tuple[str, dict | None, dic
         return "malformed_link", None, None
     at = len(frame) - len(octets.rest)
     try:
-        fields, icmp = network(octets.rest, version, wire - at)
+        fields, icmp = measured(octets.rest, version, wire - at, TUNNELS if inner else 0)
     except MalformedError as reason:
         return str(reason), None, None
     place = {"vlan": vlan or 0}
@@ -66,7 +71,7 @@ def walk(frame: bytes, link_type: int, wire: int) -> tuple[str, dict | None, dic
     errors = {3, 4, 5, 11, 12} if fields["ip_version"] == 4 else {1, 2, 3, 4}
     if icmp is not None and fields["icmp_type"] in errors:
         try:
-            quoted, _ = network(icmp[8:], fields["ip_version"], len(icmp) - 8)
+            quoted, icmp = measured(icmp[8:], fields["ip_version"], len(icmp) - 8, 0)
         except MalformedError:
             return "relevant", fields, None
         quoted |= place | {"wire_octets": 0, "quoted_mask": fields["icmp_type"] << 8 | fields["icmp_code"]}
@@ -142,23 +147,60 @@ def _ethertype(octets: Octets, kind: int) -> tuple[int | None, int | None]:
     raise OtherError
 
 
-def network(packet: bytes, version: int | None, wire: int) -> tuple[dict, bytes | None]:
-    """(fields of the record, the ICMP message or None)."""
+def measured(packet: bytes, version: int | None, wire: int, tunnels: int) -> tuple[dict, bytes | None]:
+    """(fields of the record, the ICMP message or None) of a packet, or of the one that it carries, `tunnels` deep at most."""
+    fields, body, length = network(packet, version, wire)
+    if tunnels and body is not None and not fields["flags"] & r.FRAGMENT:
+        try:
+            carried = Octets(body)
+            version = _carried(carried, fields["protocol"])
+            inner, icmp = measured(carried.rest, version, length - (len(body) - len(carried.rest)), tunnels - 1)
+        except (CutError, OtherError, MalformedError):
+            pass
+        else:
+            inner["flags"] |= r.TUNNELLED
+            return inner, icmp
+    icmp = None
+    if body is not None and not fields["flags"] & r.LATER_FRAGMENT:
+        icmp = _transport(body, length, fields)
+    return fields, icmp
+
+
+def _carried(octets: Octets, protocol: int) -> int | None:
+    """IP version (None: see the packet) of the packet that is carried, of which `octets` are then the rest."""
+    if protocol in (4, 41):
+        return {4: 4, 41: 6}[protocol]
+    if protocol != 47:
+        raise OtherError
+    flags = f"{octets.number(2):016b}"
+    kind = octets.number(2)
+    checksum, routing, key, sequence, strict, recursion = (bit == "1" for bit in flags[:6])
+    if routing or strict or recursion or flags[13:] != "000":
+        raise OtherError
+    octets.take(4 * (checksum + key + sequence))
+    if kind == 0x6558:
+        octets.take(12)
+        kind = octets.number(2)
+    elif kind not in IN_GRE:
+        raise OtherError
+    return _ethertype(octets, kind)[0]
+
+
+def network(packet: bytes, version: int | None, wire: int) -> tuple[dict, bytes | None, int]:
+    """(fields of the record, what follows the IP header and its extensions, None if these are cut; its length by the header)."""
     if not packet:
         raise MalformedError("malformed_ip_cut")
     found = packet[0] >> 4
     if found not in (4, 6) or version not in (None, found):
         raise MalformedError("malformed_ip_version")
-    fields = dict.fromkeys(("src_port", "dst_port", "tcp_flags", "tcp_seq", "tcp_ack", "tcp_window", "icmp_type", "icmp_code",
-                            "payload_octets", "fragment_id", "fragment_offset"), 0)  # fmt: skip
+    fields = dict.fromkeys(("src_port", "dst_port", "tcp_flags", "tcp_seq", "tcp_ack", "tcp_window", "tcp_tsval", "tcp_tsecr",
+                            "icmp_type", "icmp_code", "payload_octets", "fragment_id", "fragment_offset"), 0)  # fmt: skip
     fields |= {"ip_version": found, "flags": 0}
     try:
         body, length = _ipv4(packet, wire, fields) if found == 4 else _ipv6(packet, wire, fields)
     except CutError:
         raise MalformedError("malformed_ip_cut") from None
-    if body is None:
-        return fields, None
-    return fields, _transport(body, length, fields)
+    return fields, body, length
 
 
 def _address(fields: dict, side: str, octets: bytes) -> None:
@@ -167,7 +209,7 @@ def _address(fields: dict, side: str, octets: bytes) -> None:
 
 
 def _ipv4(packet: bytes, wire: int, fields: dict) -> tuple[bytes | None, int]:
-    """(what follows the header, None in a later fragment; its length by the header)."""
+    """(what follows the header; its length by the header)."""
     header = Octets(packet)
     size = (header.number(1) & 15) * 4
     fields["tos"] = header.number(1)
@@ -185,7 +227,8 @@ def _ipv4(packet: bytes, wire: int, fields: dict) -> tuple[bytes | None, int]:
     fields["fragment_offset"] = offset
     fields["flags"] |= (word >> 14 & 1) * r.DONT_FRAGMENT | more * r.MORE_FRAGMENTS
     fields["flags"] |= (offset > 0) * r.LATER_FRAGMENT | (offset > 0 or more) * r.FRAGMENT
-    return (None if offset else packet[size:total]), total - size
+    fields["flags"] |= ipv4_flags(packet[20 : min(size, total)])
+    return packet[size:total], total - size
 
 
 def _ipv6(packet: bytes, wire: int, fields: dict) -> tuple[bytes | None, int]:
@@ -207,17 +250,20 @@ def _ipv6(packet: bytes, wire: int, fields: dict) -> tuple[bytes | None, int]:
             return None, length
         following = body[0]
         if fields["protocol"] == 44:
-            fields["protocol"] = following
             word = int.from_bytes(body[2:4], "big")
             fields["fragment_id"], fields["fragment_offset"] = int.from_bytes(body[4:8], "big"), word >> 3
-            fields["flags"] |= r.FRAGMENT | (word & 1) * r.MORE_FRAGMENTS | (word >> 3 > 0) * r.LATER_FRAGMENT
-            if word >> 3:
-                return None, length
+            more, later = word & 1, word >> 3 > 0
+            fields["flags"] |= (more or later) * r.FRAGMENT | more * r.MORE_FRAGMENTS | later * r.LATER_FRAGMENT
+            if later:
+                fields["protocol"] = following
+                return body[8:], length - 8
             size = 8
         elif fields["protocol"] == 51:
             size = 4 * (body[1] + 2)
         else:
             size = 8 * (body[1] + 1)
+            if fields["protocol"] == 0:
+                fields["flags"] |= hop_by_hop_flags(body[2:size])
         body, length = body[size:], length - size
     fields["protocol"] = following
     return None, length
@@ -236,6 +282,9 @@ def _transport(body: bytes, length: int, fields: dict) -> bytes | None:
         size = 4 * (word >> 12)
         if size >= 20:
             fields["payload_octets"] = max(length - size, 0)
+        options = tcp_fields(body[20:size])
+        flags = fields["flags"] | options.pop("flags")
+        fields |= options | {"flags": flags}
     elif protocol == 17 and len(body) >= 8:
         told = int.from_bytes(body[4:6], "big")
         lie = told == 0 or (told > length and not fields["flags"] & r.FRAGMENT)
@@ -245,6 +294,9 @@ def _transport(body: bytes, length: int, fields: dict) -> bytes | None:
         fields["icmp_type"], fields["icmp_code"] = body[:2]
         fields["payload_octets"] = max(length - 8, 0)
         fields["flags"] |= r.HAS_ICMP
+        if (protocol, body[0]) in ((1, 0), (1, 8), (58, 128), (58, 129)) and len(body) >= 8:
+            fields["icmp_id"], fields["icmp_seq"] = int.from_bytes(body[4:6], "big"), int.from_bytes(body[6:8], "big")
+            fields["flags"] |= r.HAS_ECHO
         return body
     return None
 

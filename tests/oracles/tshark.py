@@ -10,7 +10,8 @@ from pathlib import Path
 
 AVAILABLE = shutil.which("tshark") is not None
 WHY_NOT = "tshark is not installed (apt-get install tshark)"
-OPTIONS = ("ip.defragment:FALSE", "ipv6.defragment:FALSE", "tcp.desegment_tcp_streams:FALSE")
+OPTIONS = ("ip.defragment:FALSE", "ipv6.defragment:FALSE", "tcp.desegment_tcp_streams:FALSE",
+           "tcp.relative_sequence_numbers:FALSE")
 FIELDS = (
     "frame.number", "frame.time_epoch", "frame.len", "frame.cap_len", "frame.protocols",
     "ip.version", "ip.src", "ip.dst", "ip.hdr_len", "ip.len", "ip.proto", "ip.id", "ip.frag_offset", "ip.flags.mf",
@@ -47,6 +48,16 @@ def dump(path: Path) -> Dump:
     lines, _, tables = text.partition("=" * 80)
     frames = [{n: v for n, v in zip(FIELDS, line.split("\t"), strict=True) if v} for line in lines.splitlines()]
     return Dump(frames, _table(tables))
+
+
+@lru_cache(maxsize=128)
+def occurrences(path: Path, names: tuple[str, ...]) -> list[dict[str, list[str]]]:
+    """Per frame, only fields that tshark shows: every occurrence, in the order of the frame."""
+    options = [word for option in OPTIONS for word in ("-o", option)]
+    fields = [word for name in names for word in ("-e", name)]
+    command = ["tshark", "-n", "-r", str(path), *options, "-T", "fields", "-E", "occurrence=a", "-E", "separator=/t", *fields]
+    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return [{n: v.split(",") for n, v in zip(names, line.split("\t"), strict=True) if v} for line in text.split("\n")[:-1]]
 
 
 def _table(text: str) -> dict[tuple, int]:

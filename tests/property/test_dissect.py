@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.conftest import real_captures
 from tests.oracles import frames
-from tests.oracles.dpkt_fields import OF_TRANSPORT, fields_by_dpkt
+from tests.oracles.dpkt_fields import as_dpkt_reads, fields_by_dpkt
 from tests.oracles.header_walk import walk
 from tests.pipeline_in_process import Dissector, frames_from
 from tests.unit.father.test_dissect import fields_of, outcome_of
@@ -20,18 +20,22 @@ from tmon_probe.father.capture.replay import Replay
 
 LONG_CHAIN = bytes([0x60, 0, 0, 0, 0, 8 * 20, 60, 64]) + bytes(32) + (b"\x3c" + bytes(7)) * 19 + b"\x3b" + bytes(7)
 JUMBO = bytes([0x60, 0, 0, 0, 0, 0, 0, 64]) + bytes(32) + b"\x11\0\xc2\4\0\1\0\x10" + b"\0\x35\0\x35\0\0\0\1" + bytes(65536)
-dissectors = [Dissector(), Dissector(after=b"\xff" * 80, rubbish=0xFF), Dissector(after=b"\x45\0\x08\0" * 20, rubbish=0xA5)]
+SURROUNDINGS = [{}, {"after": b"\xff" * 80, "rubbish": 0xFF}, {"after": b"\x45\0\x08\0" * 20, "rubbish": 0xA5}]
+dissectors, inner_dissectors = ([Dissector(**kwargs, inner=inner) for kwargs in SURROUNDINGS] for inner in (False, True))
 
 
 def check(frame: bytes, link_type: int, wire: int) -> None:
-    """The twin's outcome and fields; the same whatever lies around the frame and was in the ring before."""
-    outcome, *expected = walk(frame, link_type, wire)
-    expected = [e for e in expected if e is not None]
-    for dissect in dissectors:
-        found = dissect(frame, link_type, wire)
-        assert outcome == outcome_of(found.tally)
-        assert expected == [fields_of(r, e) for r, e in zip(found.records, expected, strict=True)]
-    assert found.tally == dissectors[0](frame, link_type, wire).tally
+    """The twin's outcome and fields, of tunnels outside and inside; the same whatever lies around the frame and was in the ring."""
+    for inner, dissect in ((False, dissectors), (True, inner_dissectors)):
+        outcome, *expected = walk(frame, link_type, wire, inner)
+        expected = [e for e in expected if e is not None]
+        tallies = []
+        for d in dissect:
+            found = d(frame, link_type, wire)
+            assert outcome == outcome_of(found.tally)
+            assert expected == [fields_of(r, e) for r, e in zip(found.records, expected, strict=True)]
+            tallies.append(found.tally)
+        assert tallies[0] == tallies[1] == tallies[2]
 
 
 @settings(max_examples=400)
@@ -44,6 +48,22 @@ def test_good_frames(frame, beyond):
     check(frame, link_type, len(frame) + beyond)
 
 
+@settings(max_examples=400)
+@given(frames.tunnelled(), st.integers(0, 40), st.integers(0, 20))
+def test_carried_packets(tunnelled, cut, padding):
+    """With the tunnels' inside asked for, the record is that of the packet that is carried, up to four tunnels deep."""
+    packet, levels, carried = tunnelled
+    check(packet[: len(packet) - cut] + bytes(0 if cut else padding), linktypes.RAW, len(packet))
+    whole = inner_dissectors[1](packet, linktypes.RAW).record
+    if levels > 4:
+        return
+    expected = dissectors[1](carried, linktypes.RAW).record
+    names = [n for n in records.PACKET.names if n not in ("wire_octets", "flags", "sack", "unused")]
+    assert fields_of(expected, names) == fields_of(whole, names)
+    assert int(expected["flags"]) | records.TUNNELLED == int(whole["flags"])
+    assert len(packet) == int(whole["wire_octets"])
+
+
 @settings(max_examples=500)
 @given(frames.whole(plain_chain=True))
 def test_dpkt_reads_the_same(frame):
@@ -54,8 +74,7 @@ def test_dpkt_reads_the_same(frame):
     if expected is None:
         return
     actual = fields_of(record, expected)
-    if not expected["flags"] & OF_TRANSPORT:
-        actual["flags"] &= ~OF_TRANSPORT
+    actual["flags"] = as_dpkt_reads(actual["flags"], expected["flags"])
     assert expected == actual
 
 

@@ -21,9 +21,9 @@ def dissect_ipv6(data, at, end, wire_end, record):
     """IPv6 header at data[at] (uint8; captured up to `end`, on the wire up to `wire_end`) into `record` (records.PACKET).
 
     Returns (GOOD or the reason, one of counts.MALFORMED_*; position after the extension headers, NO_TRANSPORT if their chain is cut
-    or longer than MAX_EXTENSION_HEADERS; octets from there by the payload length; end of the packet, as far as it was captured; bits
-    of `flags`). AH (RFC 4302) is stepped over, ESP ends the chain; an atomic fragment (RFC 6946) is none, its identification is
-    kept. Source: RFC 8200 sections 3 and 4.
+    or longer than MAX_EXTENSION_HEADERS; octets from there by the payload length; end of the packet, as far as it was captured;
+    bits of `flags`). AH (RFC 4302) is stepped over, ESP ends the chain; an atomic fragment (RFC 6946) counts as unfragmented, its
+    identification is kept. Source: RFC 8200 sections 3 and 4.
     """
     if at + 40 > end:
         return _CUT, NO_TRANSPORT, 0, end, 0

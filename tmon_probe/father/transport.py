@@ -18,8 +18,8 @@ _FRAGMENT, _NO_CHECKSUM, _HAS_ECHO, _HAS_TIMESTAMPS = r.FRAGMENT, r.NO_CHECKSUM,
 def dissect_transport(data, at, end, octets, record, flags):
     """Transport header at data[at] (uint8), of record.protocol, captured up to `end`; `octets` from there by the IP header.
 
-    Fills the transport fields of `record` (records.PACKET). Returns (position of the header, NO_TRANSPORT if it is not whole or of a
-    protocol that is not read; `flags` with what was found). Sources: RFC 9293 section 3.1, RFC 768, RFC 792, RFC 4443.
+    Fills the transport fields of `record` (records.PACKET). Returns (position of the header, NO_TRANSPORT if it is not whole or its
+    protocol is not read; `flags` with what was found). Sources: RFC 9293 section 3.1, RFC 768, RFC 792, RFC 4443.
     """
     protocol = record.protocol
     found = NO_TRANSPORT

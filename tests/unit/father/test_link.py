@@ -23,6 +23,7 @@ FOUND = {
     "qinq: the outermost": (lt.ETHERNET, MACS + b"\x88\xa8\0\5" + TAG + b"\0\6\x08\0" + IP, 5),
     "seven tags": (lt.ETHERNET, MACS + (TAG + b"\0\7") * 7 + b"\x08\0" + IP, 7),
     "mpls": (lt.ETHERNET, MACS + b"\x88\x47" + LABEL + BOTTOM + IP6, None),
+    "mpls, eight labels": (lt.ETHERNET, MACS + b"\x88\x48" + 7 * LABEL + BOTTOM + IP, None),
     "mpls in a vlan": (lt.ETHERNET, MACS + TAG + b"\0\3\x88\x47" + BOTTOM + IP, 3),
     "pppoe": (lt.ETHERNET, MACS + b"\x88\x64\x11\0\0\1\0\x1e\0\x21" + IP, None),
     "pppoe v6": (lt.ETHERNET, MACS + b"\x88\x64\x11\0\0\1\0\x32\0\x57" + IP6, None),
@@ -60,6 +61,24 @@ def test_not_ip(case):
     link_type, frame = NOT_IP[case]
     tally = Dissector()(frame, link_type).tally
     assert (1, 1, 0) == (tally["seen"], tally["other"], tally["relevant"])
+
+
+@pytest.mark.parametrize("labels", [9, 20])
+def test_more_labels_than_are_looked_through(labels):
+    """A stack of more than eight labels is malformed, as if it were cut: its bottom is not found."""
+    tally = Dissector()(MACS + b"\x88\x47" + (labels - 1) * LABEL + BOTTOM + IP, lt.ETHERNET).tally
+    assert (1, 1, 0) == (tally["malformed"], tally["malformed_link"], tally["relevant"])
+
+
+@pytest.mark.parametrize("around", [b"\x08\0", TAG + b"\0\7\x08\0", b"\x88\x47" + LABEL + BOTTOM, b"\x88\x64\x11\0\0\1\0\x3a\0\x21",
+                                    TAG + b"\0\7\x88\x64\x11\0\0\1\0\x3a\0\x21"])  # fmt: skip
+def test_errors_in_any_link_layer(around):
+    """The packet that an ICMP error quotes has its record, whatever lies around the error; the VLAN is that of the frame."""
+    error = bytes.fromhex("4500003800000000400100000a0000020a000001 0303000000000000") + IP
+    records = Dissector()(MACS + around + error, lt.ETHERNET).records
+    assert [1, 17] == records["protocol"].tolist()
+    assert [0, 53] == records["dst_port"].tolist()
+    assert [7 if around[:2] == TAG else 0] * 2 == records["vlan"].tolist()
 
 
 @pytest.mark.parametrize("case", FOUND)
