@@ -108,7 +108,8 @@ def _choose_signature(plan: np.void, wanted: list[Signature]) -> None:
             raise DemandError(f"one-way classes of this probe ask for signatures of {' and '.join(map(str, lengths))} octets; "
                               f"expected one length{' for those with nat' if nat else ''}")
         if lengths and not 0 <= lengths[0] <= MAX_PAYLOAD:
-            raise DemandError(f"one-way classes of this probe ask for signatures of {lengths[0]} octets; expected 0 to {MAX_PAYLOAD}")
+            raise DemandError(f"one-way classes of this probe ask for signatures of {lengths[0]} octets; "
+                              f"expected 0 to {MAX_PAYLOAD}")
         plan[name] = lengths[0] if lengths else 0
 
 
