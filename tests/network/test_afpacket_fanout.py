@@ -18,7 +18,7 @@ from tests.network.test_probe_live import udp_frame
 from tmon_common.config.model import Interface
 from tmon_probe.father.capture.afpacket.block_ring import NEW_GROUP
 from tmon_probe.father.capture.afpacket.source import RETRY_NS, AfpacketDevice
-from tmon_probe.father.capture.batch import CaptureError
+from tmon_probe.father.capture.batch import CaptureError, Notice
 from tmon_probe.father.capture.open import open_sources
 
 pytestmark = [pytest.mark.network, pytest.mark.usefixtures(tcpreplay.__name__)]

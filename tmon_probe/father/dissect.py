@@ -5,7 +5,7 @@ from numba import int64, njit, uint32, uint64
 from tmon_probe import records as r
 from tmon_probe.father import counts
 from tmon_probe.father.fragments import recall_first, remember_first
-from tmon_probe.father.ftp_peers import recall_peers, remember_peers
+from tmon_probe.father.ftp_peers import IN_USE, recall_peers, remember_peers
 from tmon_probe.father.link import ETHERTYPE_IPV4, ETHERTYPE_IPV6, NO_VLAN, NOT_IP, find_network
 from tmon_probe.father.network import GOOD, NO_TRANSPORT, dissect_ip
 from tmon_probe.father.sieve_call import call_sieve
@@ -29,7 +29,7 @@ _MALFORMED_LINK, _TRANSPORT_CUT, _OCTETS = counts.MALFORMED_LINK, counts.TRANSPO
 _SKIPPED_COUNT, _EARLY_COUNT, _TUNNELLED_COUNT, _FTP_COUNT, _MERGED_COUNT = (
     counts.FRAGMENTS_SKIPPED, counts.FRAGMENTS_EARLY, counts.TUNNELLED, counts.FTP_DATA, counts.MERGED)
 _FIRSTS_EVICTED, _PEERS_EVICTED = counts.FIRST_FRAGMENTS_EVICTED, counts.FTP_PEERS_EVICTED
-_NONE, _LOW32 = uint64(0), 0xFFFFFFFF
+_NONE, _LOW32, _IN_USE = uint64(0), 0xFFFFFFFF, IN_USE
 
 
 @njit(cache=True, nogil=True, _nrt=False)  # no reference counts: the arrays are the caller's for the whole call; 8 ns a packet
@@ -170,7 +170,7 @@ def dissect_batch(data, offsets, captured, wire, times_ns, interfaces, link_type
                         octets = max(octets, min(payload + length, packet_end) - network)
                 if service & ftp_service and mask & (ftp_all | ftp_boundaries):
                     tally[_PEERS_EVICTED] += remember_peers(peers, father, ring, at_slot, mask & ftp_all, mask & ftp_boundaries)
-            elif flags & _HAS_TCP and ftp_all | ftp_boundaries:
+            elif flags & _HAS_TCP and ftp_all | ftp_boundaries and peers[_IN_USE]:
                 all_mask, boundary_mask = recall_peers(peers, ring, at_slot)
                 ftp_mask = all_mask
                 if record.tcp_flags & _BOUNDARY:

@@ -120,7 +120,8 @@ def remember_peers(words, row, ring, slot, mask_all, mask_boundaries):
         store_release(words, at + _SEQUENCE, odd + 1)
         shift = uint64(16 * chosen)
         store_release(words, tags_at, int64((tags & ~(uint64(0xFFFF) << shift)) | (tag << shift)))
-        store_release(words, _IN_USE, 1)
+        if words[_IN_USE] == 0:
+            store_release(words, _IN_USE, 1)
     return int64(wanted & (age_of_chosen <= _LIFETIME))
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tmon_common.config.model import Conjunction, Disjunction, Filter
-from tmon_probe.demand import MAX_SERVICES, NOTHING_SPECIAL, TCP, UDP, Demand, Fragments, Service
+from tmon_probe.demand import MAX_PAYLOAD, MAX_SERVICES, NOTHING_SPECIAL, TCP, UDP, Demand, Fragments, Service, Signature
 
 PLAN = np.dtype([
     # masks of classes
@@ -25,6 +25,8 @@ PLAN = np.dtype([
     ("ftp_service", "u1"),  # bits of the services that are FTP control
     ("unused", "u1", (6,)),
 ])
+FTP_DATA = {"all": "ftp_all", "boundaries": "ftp_boundaries"}
+ALGORITHMS = ("fast64", "md5")
 TRANSPORT_FIELDS = frozenset({"src_port", "dst_port", "port", "tcp_flags", "icmp_type", "icmp_code"})
 
 
@@ -49,6 +51,7 @@ def plan_of(filters: Sequence[Filter], demands: Sequence[Sequence[Demand]]) -> P
         raise DemandError(f"the analyses of this probe's classes ask for {len(services)} services "
                           f"({', '.join(s.name for s in services)}); expected at most {MAX_SERVICES}")
     for bit, service in enumerate(services):
+        _check_service(service)
         plan["service_octets"][bit] = service.octets
         plan["ftp_service"] |= (service.name == "ftp" and service.protocol == TCP) << bit
         ports[{TCP: 0, UDP: 1}[service.protocol], list(service.ports)] |= 1 << bit
@@ -71,13 +74,31 @@ def _add(plan: np.void, bit: np.uint64, demand: Demand, services: list[Service])
         plan["served"] |= bit
         plan["service_classes"][services.index(service)] |= bit
     if demand.ftp_data:
-        plan[{"all": "ftp_all", "boundaries": "ftp_boundaries"}[demand.ftp_data]] |= bit
+        if demand.ftp_data not in FTP_DATA:
+            raise DemandError(f"an analysis asks for packets '{demand.ftp_data}' of FTP data connections; "
+                              f"expected {' or '.join(map(repr, FTP_DATA))}")
+        plan[FTP_DATA[demand.ftp_data]] |= bit
     if demand.signature:
         plan["signed_nat" if demand.signature.nat else "signed"] |= bit
 
 
-def _choose_signature(plan: np.void, wanted: list) -> None:
+def _check_service(service: Service) -> None:
+    """DemandError for what an analyser, maybe one of somebody else, cannot mean."""
+    what = f"service {service.name}"
+    if service.protocol not in (TCP, UDP):
+        raise DemandError(f"{what} is of protocol {service.protocol}; expected TCP ({TCP}) or UDP ({UDP})")
+    for port in sorted(service.ports):
+        if not 0 <= port <= 65535:
+            raise DemandError(f"{what} is on port {port}; expected 0 to 65535")
+    if not 0 <= service.octets <= MAX_PAYLOAD:
+        raise DemandError(f"{what} wants {service.octets} octets of payload; expected 0 to {MAX_PAYLOAD}")
+
+
+def _choose_signature(plan: np.void, wanted: list[Signature]) -> None:
     algorithms = sorted({s.algorithm for s in wanted})
+    if not set(algorithms) <= set(ALGORITHMS):
+        raise DemandError(f"one-way classes of this probe ask for signatures by {' and '.join(algorithms)}; "
+                          f"expected {' or '.join(ALGORITHMS)}")
     if len(algorithms) > 1:
         raise DemandError(f"one-way classes of this probe ask for signatures by {' and '.join(algorithms)}; expected one algorithm")
     plan["md5"] = algorithms == ["md5"]
@@ -86,6 +107,9 @@ def _choose_signature(plan: np.void, wanted: list) -> None:
         if len(lengths) > 1:
             raise DemandError(f"one-way classes of this probe ask for signatures of {' and '.join(map(str, lengths))} octets; "
                               f"expected one length{' for those with nat' if nat else ''}")
+        if lengths and not 0 <= lengths[0] <= MAX_PAYLOAD:
+            raise DemandError(f"one-way classes of this probe ask for signatures of {lengths[0]} octets; "
+                              f"expected 0 to {MAX_PAYLOAD}")
         plan[name] = lengths[0] if lengths else 0
 
 

@@ -113,6 +113,15 @@ def test_the_oldest_gives_way():
     assert [0, 2, 3, 9] == [i for i in range(10) if recall(cache, **V4 | {"fragment_id": i})[0]]
 
 
+@pytest.mark.parametrize(("later_ns", "lost"), [(FRAGMENT_LIFETIME_NS, 1), (FRAGMENT_LIFETIME_NS + 1, 0)])
+def test_who_has_just_expired_is_no_loss(later_ns, lost):
+    """Counted is what was still known to the packet that came."""
+    cache = FragmentCache(WAYS)
+    for i in range(WAYS):
+        remember(cache, i, **V4 | {"fragment_id": i})
+    assert lost == remember(cache, 9, **V4, time_ns=START + later_ns)
+
+
 @pytest.mark.parametrize("jump_ns", [FRAGMENT_LIFETIME_NS + 1, -FRAGMENT_LIFETIME_NS - 1, -START, 1 << 62])
 def test_what_has_expired_gives_way_first(jump_ns):
     """Entries that no packet of this time knows are no loss, be they older or (after a jump back) younger than the living ones."""
@@ -124,23 +133,23 @@ def test_what_has_expired_gives_way_first(jump_ns):
     assert 3 == sum(recall(cache, **V4 | {"fragment_id": i}, time_ns=now)[0] for i in (4, 5, 6))
 
 
-def test_nobody_can_aim_at_a_bucket():
-    """Datagrams that share a bucket of one cache are spread over those of another, and none of four per bucket has to go."""
-    one, other = FragmentCache(256), FragmentCache(256)
-    rng = np.random.default_rng(1)
-    aimed, bucket = [], None
-    while len(aimed) < 32:
-        source, identification = int(rng.integers(1 << 32)), int(rng.integers(1 << 16))
-        fields = V4 | {"src": source, "fragment_id": identification}
-        one.table[:] = 0
-        remember(one, 1, **fields)
-        at = int(np.flatnonzero(one.table["ip_version"])[0]) // WAYS
-        bucket = at if bucket is None else bucket
-        if at == bucket:
-            aimed.append(fields)
-    one.table[:] = 0
-    assert 32 - WAYS == sum(remember(one, 1, **fields) for fields in aimed)
-    assert sum(remember(other, 1, **fields) for fields in aimed) < 8
+@pytest.mark.parametrize(("name", "shift"), [("fragment_id", 0), *((side, s) for side in ("src", "dst") for s in (0, 32, 64, 96))])
+def test_nobody_can_aim_at_a_bucket(name, shift):
+    """Datagrams that share a bucket of one cache are spread over those of another, whichever part of the key was chosen."""
+    aimed, rng = [], np.random.default_rng(shift)
+    one, other = FragmentCache(128), FragmentCache(128)
+    for cache in (one, other):
+        cache.seed[:] = rng.integers(1 << 64, size=len(cache.seed), dtype=np.uint64)  # the same in every run of this test
+    for value in rng.integers(1 << 32, size=4000).tolist():
+        datagram = V6 | {name: V6[name] ^ value << shift}
+        one.table[:] = np.zeros((), one.table.dtype)
+        remember(one, 1, **datagram)
+        if one.table["ip_version"][:WAYS].any():
+            aimed.append(datagram)
+    aimed = aimed[:16]
+    one.table[:] = np.zeros((), one.table.dtype)
+    assert 16 - WAYS == sum(remember(one, 1, **datagram) for datagram in aimed)
+    assert sum(remember(other, 1, **datagram) for datagram in aimed) < 3
 
 
 @pytest.mark.parametrize("entries", [WAYS, MAX_FRAGMENT_ENTRIES])

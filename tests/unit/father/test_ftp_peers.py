@@ -10,6 +10,7 @@ from tmon_probe.father.ftp_peers import (
     MAX_FTP_PEERS_ENTRIES,
     RANDOM,
     REFRESH_NS,
+    TAGS,
     WAYS,
     FtpPeers,
     recall_peers,
@@ -60,7 +61,7 @@ def test_slot_of_the_ring():
 
 
 @pytest.mark.parametrize(("pair", "bit"), [
-    *((V4, 1 << b) for b in (0, 31)), *((V6, 1 << b) for b in (0, 31, 32, 63, 64, 95, 96, 127))])  # fmt: skip
+    *((V4, 1 << b) for b in (0, 31)), *((V6, 1 << b) for b in (0, 31, 32, 63, 64, 95, 96, 99, 127))])  # fmt: skip
 @pytest.mark.parametrize("side", ["src", "dst"])
 @pytest.mark.parametrize("hash_is_blind", [False, True])
 def test_other_pairs_are_others(pair, bit, side, hash_is_blind):
@@ -152,6 +153,38 @@ def test_the_oldest_gives_way():
     assert [1, 2, 3, 0, 5] == [recall(peers, **between(i, 9))[0] for i in range(5)]
     later = START + FTP_PEERS_LIFETIME_NS
     assert [0, 0, 1] == [remember(peers, 1, 0, **between(i, 9), time_ns=later) for i in (5, 6, 7)]
+
+
+@pytest.mark.parametrize("jump_ns", [FTP_PEERS_LIFETIME_NS + 1, -FTP_PEERS_LIFETIME_NS - 1, -START, 1 << 62])
+def test_what_has_expired_gives_way_first(jump_ns):
+    """Pairs that no packet of this time knows are no loss, be they older or (after a jump back) younger than the living ones."""
+    peers, now = FtpPeers(1, WAYS), START + jump_ns
+    for i, time_ns in enumerate((START, now - SECOND, START, now - SECOND)):
+        remember(peers, 1, 0, **between(i, 9), time_ns=time_ns)
+    assert [0, 0, 1] == [remember(peers, 1, 0, **between(i, 9), time_ns=now) for i in (4, 5, 6)]
+    assert [(1, 0)] * 3 == [recall(peers, **between(i, 9), time_ns=now) for i in (4, 5, 6)]
+
+
+@pytest.mark.parametrize("shift", [0, 32, 64, 96])
+@pytest.mark.parametrize("side", ["src", "dst"])
+def test_nobody_can_aim_at_a_bucket(side, shift):
+    """Pairs that share a bucket of one cache are spread over those of another, whichever part of an address was chosen."""
+    far_apart = {"src": 0, "dst": (1 << 128) - 1, "version": 6}
+    aimed, rng = [], np.random.default_rng(shift)
+    one, other = FtpPeers(1, 128), FtpPeers(1, 128)
+    for peers in (one, other):
+        peers.words[RANDOM : RANDOM + 9] = rng.integers(-(1 << 63), 1 << 63, 9)  # the same in every run of this test
+    for value in rng.integers(1 << 32, size=4000).tolist():
+        pair = far_apart | {side: far_apart[side] ^ value << shift}
+        one.entries[:] = np.zeros((), one.entries.dtype)
+        one.words[TAGS : TAGS + 32] = 0
+        remember(one, 1, 0, **pair)
+        if one.entries["sequence"][0, :WAYS].any():
+            aimed.append(pair)
+    aimed = aimed[:16]
+    one.words[TAGS : TAGS + 32] = 0
+    assert 16 - WAYS == sum(remember(one, 1, 0, **pair) for pair in aimed)
+    assert sum(remember(other, 1, 0, **pair) for pair in aimed) < 3
 
 
 @pytest.mark.parametrize("fathers", [1, 2, 3, 9])

@@ -9,7 +9,7 @@ from numba import njit, uint64
 from tests.unit.father.table_packets import START, packet
 from tmon_probe.father.ftp_peers import WAYS, FtpPeers, recall_peers, remember_peers
 
-PAIRS, ROUNDS, LIMIT_S = 16, 100_000, 120
+PAIRS, ROUNDS, LIMIT_S = 6, 2_000_000, 120
 FORK = multiprocessing.get_context("fork")
 
 
@@ -24,7 +24,7 @@ def write(words, row, ring, rounds):
     """Far more pairs than entries: nearly every call writes one. Returns how many gave way."""
     gave_way = 0
     for k in range(rounds):
-        slot = (k * 7 + row) % len(ring)
+        slot = (k + row) % len(ring)
         ring[slot].time_ns += 1
         every, boundaries = masks_of(ring, slot)
         gave_way += remember_peers(words, row, ring, slot, every, boundaries)
