@@ -26,6 +26,7 @@ from tmon_probe.father.capture.batch import Batch
 from tmon_probe.father.capture.replay import Replay
 from tmon_probe.father.dissection import RECORDS_PER_PACKET, Room, Viewpoint
 from tmon_probe.father.dissection import Dissection as Kernel
+from tmon_probe.father.fragments import FIRST_FRAGMENT
 from tmon_probe.father.plan import Plan, plan_of
 from tmon_probe.father.sieve import Sieve, trivial_sieve
 from tmon_probe.records import PACKET
@@ -94,15 +95,16 @@ class Dissection:
 
 
 class Dissector:
-    """Dissects single frames with every class 1, or by the sieve and the plan given; caches live as long as it does.
+    """Dissects single frames, each by itself: with every class 1, or by the sieve and the plan given.
 
     after       what lies behind the frame in memory; nobody may look there
     rubbish     what the ring held before
+    remembers   first fragments and FTP peers are known to the frames that follow
     """
 
     def __init__(self, after: bytes = b"", rubbish: int = 0, *, inner: bool = False, longest: int = 0, sieve: Sieve | None = None,
-                 plan: Plan | None = None) -> None:
-        self._after, self._rubbish = after, rubbish
+                 plan: Plan | None = None, remembers: bool = False) -> None:
+        self._after, self._rubbish, self._remembers = after, rubbish, remembers
         self._ring = np.zeros(RECORDS_PER_PACKET, PACKET)
         self.area = np.zeros(AREA_OCTETS, np.uint8)
         self._area_at = 0
@@ -120,6 +122,8 @@ class Dissector:
         batch.link_types[0] = link_type
         self._tally[:] = 0
         self._ring.view(np.uint8)[:] = self._rubbish
+        if not self._remembers:
+            self._kernel._fragments.table[:] = np.zeros(1, FIRST_FRAGMENT)
         room = Room(self._ring, 0, RECORDS_PER_PACKET, self.area, self._area_at, AREA_OCTETS)
         done, written, self._area_at = self._kernel(batch, 0, self._viewpoint, room)
         assert done == 1

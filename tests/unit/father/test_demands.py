@@ -30,7 +30,8 @@ UDP_ONLY = Predicate("protocol", ((17, 17),))
 def dissector(*classes: tuple[Filter, list[Demand]], **options) -> Dissector:
     """Of classes with these filters and demands."""
     filters = [f for f, _ in classes]
-    return Dissector(sieve=compile_sieve(filters, {}), plan=plan_of(filters, [d for _, d in classes]), **options)
+    plan = plan_of(filters, [d for _, d in classes])
+    return Dissector(sieve=compile_sieve(filters, {}), plan=plan, remembers=True, **options)
 
 
 def udp(src: bytes, dst: bytes, sport: int, dport: int, payload: bytes, **fields) -> bytes:
