@@ -21,6 +21,7 @@ from tmon_common.config.model import (
 from tmon_common.observations import ABSENT
 from tmon_probe.child.analysers import BUILT_IN
 from tmon_probe.child.chain import MAX_BATCH, Chain
+from tmon_probe.demand import NOTHING_SPECIAL, demands_of
 from tmon_probe.father import counts
 from tmon_probe.father.capture.batch import Batch
 from tmon_probe.father.capture.replay import Replay
@@ -34,7 +35,7 @@ from tmon_probe.records import PACKET
 FIVE_TUPLE = GranularFlow("conversation", frozenset(("interface", "src_addr", "dst_addr", "protocol", "src_port", "dst_port")))
 SIZES = Histogram("sizes", "octets", (64, 128, 256, 512, 1024, 1500))
 AREA_OCTETS = 1 << 20
-EVERYTHING = plan_of([Filter()], [()])
+EVERYTHING = plan_of([Filter()], [(NOTHING_SPECIAL,)])
 """The plan of one class that wants nothing special."""
 _sieve = trivial_sieve(1)
 
@@ -176,7 +177,7 @@ def measure(path: Path, classes: tuple[FlowClass, ...] | None = None, max_flows:
     source = Replay((path,))
     ring, tally = np.zeros(min(ring_slots, MAX_BATCH), PACKET), np.zeros(counts.COUNT, np.int64)
     area, area_at = np.zeros(AREA_OCTETS, np.uint8), 0
-    dissect = Kernel(sieve, plan_of([c.filter for c in classes], [()] * len(classes)))
+    dissect = Kernel(sieve, plan_of([c.filter for c in classes], demands_of(classes, BUILT_IN)))
     while (batch := source.next_batch()) is not None:
         done = 0
         while done < batch.count:

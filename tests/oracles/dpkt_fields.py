@@ -111,9 +111,22 @@ def _transport(transport: dpkt.Packet | bytes, length: int, fields: dict) -> Non
             fields["flags"] |= r.HAS_ECHO
 
 
+def _up_to_a_lie(octets: bytes) -> bytes:
+    """dpkt takes an option that says it is shorter than kind and length for one without a value: those before it count."""
+    at = 0
+    while at + 1 < len(octets) and octets[at]:
+        if octets[at] == dpkt.tcp.TCP_OPT_NOP:
+            at += 1
+        elif octets[at + 1] < 2:
+            return octets[:at]
+        else:
+            at += octets[at + 1]
+    return octets
+
+
 def _tcp_options(octets: bytes, fields: dict) -> None:
     fields |= {"tcp_tsval": 0, "tcp_tsecr": 0}
-    for option in dpkt.tcp.parse_opts(octets):
+    for option in dpkt.tcp.parse_opts(_up_to_a_lie(octets)):
         if option is None or option[0] == dpkt.tcp.TCP_OPT_EOL:
             break
         kind, value = option

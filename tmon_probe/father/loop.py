@@ -79,7 +79,6 @@ class Father:
             if not progressed and feed.source.finished:
                 self._unfinished.remove(feed)
                 lane.finish(feed)
-                self._collect_warnings(feed)
                 return True
         while feed.batch is not None:
             free = ring.free()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tmon_common.config.model import Conjunction, Disjunction, Filter
-from tmon_probe.demand import MAX_PAYLOAD, MAX_SERVICES, NOTHING_SPECIAL, TCP, UDP, Demand, Fragments, Service, Signature
+from tmon_probe.demand import MAX_PAYLOAD, MAX_SERVICES, TCP, UDP, Demand, Fragments, Service, Signature
 
 PLAN = np.dtype([
     # masks of classes
@@ -59,7 +59,7 @@ def plan_of(filters: Sequence[Filter], demands: Sequence[Sequence[Demand]]) -> P
         bit = np.uint64(1 << number)
         if _looks_at_transport(filter_):
             plan["by_transport"] |= bit
-        for demand in of_class or (NOTHING_SPECIAL,):
+        for demand in of_class:
             _add(plan, bit, demand, services)
     _choose_signature(plan, [d.signature for of_class in demands for d in of_class if d.signature])
     return Plan(masks, ports, tuple(services))
