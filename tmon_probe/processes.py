@@ -84,7 +84,7 @@ class ProbeProcesses:
                 for number in STOP_SIGNALS:  # there is nothing left to stop, and no ring to tell it to
                     signal.signal(number, signal.SIG_IGN)
                 self._others = []
-                del father  # it looks into the two segments that are closed now
+                del father, self._watchman, self._reporter  # they look into the two segments that are closed now
         return self._status()
 
     def _start(self, ground: Ground) -> Father:
