@@ -43,6 +43,7 @@ LOOKED_INTO = {
 }
 OUTER = {
     "pptp": gre(0x3001, 0x880B, 2 * OPTIONAL + V4),
+    "gre of version 1": gre(1, 0x0800, V4),
     "gre, routing": gre(0x4000, 0x0800, OPTIONAL + V4),
     "gre, strict route": gre(0x0800, 0x0800, V4),
     "gre, recursion": gre(0x0400, 0x0800, V4),
