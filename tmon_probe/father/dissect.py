@@ -2,6 +2,7 @@
 
 from numba import njit, uint64
 
+from tmon_common.kernels.prefetch import prefetch
 from tmon_probe import records as r
 from tmon_probe.father import counts
 from tmon_probe.father.link import ETHERTYPE_IPV4, ETHERTYPE_IPV6, NO_VLAN, NOT_IP, find_network
@@ -11,6 +12,8 @@ from tmon_probe.father.tunnel import GRE, IP_IN_IP, IPV6_IN_IP, MAX_TUNNELS, car
 
 RECORDS_PER_PACKET = 2
 """Slots a packet may take: its own record and, for an ICMP error, that of the packet it quotes."""
+AHEAD = 6
+"""How many packets before its turn the headers of one are asked for: they lie too far apart for the processor to guess."""
 
 _SNAPPED, _HAS_VLAN, _QUOTED, _HAS_ICMP = r.SNAPPED, r.HAS_VLAN, r.QUOTED, r.HAS_ICMP
 _FRAGMENT, _TUNNELLED = r.FRAGMENT, r.TUNNELLED
@@ -32,6 +35,8 @@ def dissect_batch(data, offsets, captured, wire, times_ns, interfaces, link_type
     written = 0
     i = first
     while i < count and free - written >= RECORDS_PER_PACKET:
+        if i + AHEAD < count:
+            prefetch(data, offsets[i + AHEAD] + 12)
         at = offsets[i]
         end = at + captured[i]
         wire_end = at + wire[i]
