@@ -2,6 +2,7 @@
 
 from numba import int64, njit, uint32, uint64
 
+from tmon_common.kernels.prefetch import prefetch
 from tmon_probe import records as r
 from tmon_probe.father import counts
 from tmon_probe.father.fragments import recall_first, remember_first
@@ -16,6 +17,8 @@ RECORDS_PER_PACKET = 2
 """Slots a packet may take: its own record and, for an ICMP error, that of the packet it quotes."""
 MAX_OCTETS = 65_600
 """Of one packet in the area, at most; a jumbogram is longer."""
+AHEAD = 6
+"""How many packets before its turn the headers of one are asked for: they lie too far apart for the processor to guess."""
 
 _SNAPPED, _HAS_VLAN, _QUOTED, _HAS_ICMP = r.SNAPPED, r.HAS_VLAN, r.QUOTED, r.HAS_ICMP
 _HAS_TCP, _HAS_UDP, _HAS_PORTS, _FRAGMENT, _LATER = r.HAS_TCP, r.HAS_UDP, r.HAS_PORTS, r.FRAGMENT, r.LATER_FRAGMENT
@@ -58,6 +61,8 @@ def dissect_batch(data, offsets, captured, wire, times_ns, interfaces, link_type
     written = 0
     i = first
     while i < count and free - written >= RECORDS_PER_PACKET:
+        if i + AHEAD < count:
+            prefetch(data, offsets[i + AHEAD] + 12)
         at = offsets[i]
         end = at + captured[i]
         wire_end = at + wire[i]

@@ -75,6 +75,12 @@ def test_what_follows_the_packet_is_not_the_packet(padding):
     assert (40, 0) == (int(record["ip_octets"]), int(record["payload_octets"]))
 
 
+def test_what_follows_an_error_is_not_quoted():
+    """An ICMP error that quotes nothing, and what looks like a packet behind it in the frame."""
+    found = Dissector()(ipv4(1, 28, b"\3\3" + bytes(6)) + ipv4(6, 40, TCP), linktypes.RAW)
+    assert 1 == len(found.records)
+
+
 @pytest.mark.parametrize(("packet", "reason"), [
     (b"", "malformed_ip_cut"), (b"\x45" * 19, "malformed_ip_cut"), (b"\x60" * 39, "malformed_ip_cut"),
     (b"\x55" * 40, "malformed_ip_version"), (ipv4(6, 19, TCP), "malformed_ip_length"),

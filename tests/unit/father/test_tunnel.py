@@ -43,6 +43,7 @@ LOOKED_INTO = {
 }
 OUTER = {
     "pptp": gre(0x3001, 0x880B, 2 * OPTIONAL + V4),
+    "gre of version 1": gre(1, 0x0800, V4),
     "gre, routing": gre(0x4000, 0x0800, OPTIONAL + V4),
     "gre, strict route": gre(0x0800, 0x0800, V4),
     "gre, recursion": gre(0x0400, 0x0800, V4),
@@ -135,8 +136,15 @@ def test_snapped_in_the_carried_packet():
 def test_length_left_to_the_nic():
     """Segmentation offload of what a tunnel carries: both lengths are zero, the frame tells them."""
     inner = ipv4(6, 0, TCP + bytes(3000))
-    record = inside(ipv4(4, 0, inner), linktypes.RAW).record
-    assert (len(inner), 3000) == (int(record["ip_octets"]), int(record["payload_octets"]))
+    for outer in (ipv4(4, 0, inner), wrapped(4, inner) + bytes(6)):
+        record = inside(outer, linktypes.RAW).record
+        assert (len(inner), 3000) == (int(record["ip_octets"]), int(record["payload_octets"]))
+
+
+def test_carried_packet_ends_with_the_outer():
+    """What stands behind the outer packet is not of the carried one, however long that says it is."""
+    record = inside(ipv4(4, 44, V4), linktypes.RAW).record
+    assert (43, 1, r.HAS_PORTS | r.TUNNELLED) == tuple(int(record[n]) for n in ("ip_octets", "src_port", "flags"))
 
 
 def test_error_about_a_carried_packet():
