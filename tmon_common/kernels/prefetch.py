@@ -4,6 +4,8 @@ from llvmlite import ir
 from numba import config, types
 from numba.extending import intrinsic
 
+LINE_OCTETS = 64
+"""Of a processor's cache, mostly."""
 _READ, _KEEP, _DATA = 0, 3, 1
 
 
