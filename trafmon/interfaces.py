@@ -1,6 +1,6 @@
 """List the network interfaces of this machine that a probe could capture from.
 
-For each: its state, addresses, and whether this user may open it.
+For each: its state, addresses, whether this user may open it, and how a probe captures when its configuration does not say.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from pathlib import Path
 
 NOT_PERMITTED = (-8, -11)
 """PCAP_ERROR_PERM_DENIED, PCAP_ERROR_PROMISC_PERM_DENIED."""
+NOT_UP = -9
+"""PCAP_ERROR_IFACE_NOT_UP."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,16 +24,19 @@ def run(_options: argparse.Namespace) -> int:
     from rich.console import Console
     from rich.table import Table
 
+    from tmon_probe.father.capture.open import best_capture
+
     try:
         names = [n for n in pcapy.findalldevs() if Path("/sys/class/net", n).exists() or n == "any"]
     except pcapy.PcapError as error:
         print(f"trafmon interfaces: the devices cannot be listed: {error}; it takes CAP_NET_RAW, or root", file=sys.stderr)
         return 1
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for head in ("device", "state", "mtu", "mac address", "capture"):
+    for head in ("device", "state", "mtu", "mac address", "may open", "capture"):
         table.add_column(head)
     for name in names:
-        table.add_row(name, _read(name, "operstate"), _read(name, "mtu"), _read(name, "address"), _may_open(name))
+        told = (_read(name, attribute) for attribute in ("operstate", "mtu", "address"))
+        table.add_row(name, *told, _may_open(name), best_capture(name))
     console = Console()
     if not console.is_terminal:
         console.width = 100
@@ -55,6 +60,8 @@ def _may_open(device: str) -> str:
         status = handle.activate()
     except pcapy.PcapError as error:
         return str(error)
+    if status == NOT_UP:
+        return "no, it is down"
     if status < 0:
         return "needs CAP_NET_RAW, or root" if status in NOT_PERMITTED else f"no (libpcap's error {status})"
     handle.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import select
+import socket
 import subprocess
 import time
 from collections.abc import Callable
@@ -74,6 +75,16 @@ def read_until(sources: list[Source], enough: Callable[[list[Seen]], bool], *, k
 def start_sending(host: Namespace, path: Path, *options: str) -> subprocess.Popen:
     return host.start(["tcpreplay", "-q", "-K", "-i", DEVICE, *options, str(path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                       text=True)
+
+
+def send_all(host: Namespace, frames: list[bytes], device: str = DEVICE) -> None:
+    """Through one socket, one right after the other."""
+    with inside(host.name):
+        raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+    with raw:
+        raw.bind((device, 0))
+        for frame in frames:
+            raw.send(frame)
 
 
 def sent_by(process: subprocess.Popen) -> int:

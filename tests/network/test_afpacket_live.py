@@ -20,8 +20,8 @@ from tests.conftest import SHARED_CAPTURES
 from tests.linkemu import Namespace
 from tests.linkemu.netns import inside
 from tests.network.conftest import DEVICE
-from tests.network.sent_and_seen import LIMIT_S, WEST, frames_of, open_in, read_until, sent_by, start_sending
-from tests.network.test_probe_live import send_frames, udp_frame
+from tests.network.sent_and_seen import LIMIT_S, WEST, frames_of, open_in, read_until, send_all, sent_by, start_sending
+from tests.network.test_probe_live import udp_frame
 from tests.pipeline.probe_process import until
 from tmon_probe.father.capture.afpacket.block_ring import BlockRing
 from tmon_probe.father.capture.afpacket.source import RETRY_NS, AfpacketDevice
@@ -121,7 +121,7 @@ def test_what_finds_no_room_is_dropped_and_told(cable, opened):
     assert 4527 == seen.packets + source.dropped()
     assert 0 < seen.packets < 2000
     assert frames_of(WEST)[: seen.packets] == seen.octets
-    send_frames(sender, udp_frame(77), 5)
+    send_all(sender, [udp_frame(77)] * 5)
     [seen] = read_until([source], lambda s: s[0].packets >= 5)
     assert [udp_frame(77)] * 5 == seen.octets
 
@@ -163,8 +163,8 @@ def tcpdump(cable, tmp_path):
 
 
 @pytest.mark.parametrize("expression", [
-    "udp", "vlan", "vlan 77", "vlan 77 and udp", "not vlan", "vlan 88 and vlan 77", "ip6 and tcp", "tcp[tcpflags] & tcp-syn != 0",
-    "vlan and icmp", "ether proto 0x88a8 or udp port 53", "greater 1000",
+    "udp", "vlan", "vlan 120", "vlan 120 and udp", "not vlan", "vlan 30 and vlan 130", "ip6 and tcp",
+    "tcp[tcpflags] & tcp-syn != 0", "vlan and icmp", "ether proto 0x88a8 or udp port 53", "greater 1000",
 ])
 def test_filters_let_the_same_frames_pass_as_those_of_tcpdump(cable, opened, tcpdump, expression):
     """On the same device at the same time: filters see the tag that the kernel has put aside, and only as far as libpcap's do."""
@@ -194,8 +194,8 @@ def test_a_filter_of_the_process_s_own_sees_the_tag(cable, opened, monkeypatch):
     sender, watcher = cable
     monkeypatch.setattr("tmon_probe.father.capture.afpacket.kernel_filter.read_back", lambda _descriptor: ())
     source = opened(watcher, bpf="vlan 77 and udp", snaplen=64)
-    send_frames(sender, udp_frame(), 3)
-    send_frames(sender, udp_frame(77), 4)
+    send_all(sender, [udp_frame()] * 3)
+    send_all(sender, [udp_frame(77)] * 4)
     [seen] = read_until([source], lambda s: s[0].packets >= 4)
     assert [udp_frame(77)[:64]] * 4 == seen.octets
 
@@ -218,7 +218,7 @@ def test_frames_longer_than_a_block_are_cut(jumbo_cable, opened):
     sender, watcher = jumbo_cable
     frame = udp_frame(77) + bytes(8900)
     small, large = opened(watcher, block_octets=4096), opened(watcher)
-    send_frames(sender, frame, 20)
+    send_all(sender, [frame] * 20)
     cut, whole = read_until([small, large], lambda s: all(p.packets >= 20 for p in s))
     assert [frame] * 20 == whole.octets
     assert [len(frame)] * 20 == cut.wire == whole.wire
@@ -233,7 +233,7 @@ def test_a_silent_link_wakes_nobody(cable, opened):
     for _ in range(2):
         assert source.next_batch() is None
         assert [] == select.select([source.fileno()], [], [], 0.3)[0]
-        send_frames(sender, udp_frame(), 3)
+        send_all(sender, [udp_frame()] * 3)
         read_until([source], lambda s: s[0].packets >= 3)
 
 
@@ -255,8 +255,8 @@ def test_what_a_device_sends_is_seen_too(cable, opened):
     """Both directions of an ordinary device; tags that are still to be put on by the device are in the frames."""
     sender, watcher = cable
     source = opened(sender)
-    send_frames(sender, udp_frame(77), 4)
-    send_frames(watcher, udp_frame(88, 77), 4)
+    send_all(sender, [udp_frame(77)] * 4)
+    send_all(watcher, [udp_frame(88, 77)] * 4)
     [seen] = read_until([source], lambda s: s[0].packets >= 8)
     assert [udp_frame(77)] * 4 + [udp_frame(88, 77)] * 4 == sorted(seen.octets, key=len)
 
@@ -289,7 +289,7 @@ def test_hardware_timestamps_where_there_are_none(cable, opened):
     assert f"interface watched: device {DEVICE}: hardware timestamps: the device has none" in warning
     assert "; the kernel's are used" in warning
     assert [] == source.warnings()
-    send_frames(sender, udp_frame(), 1)
+    send_all(sender, [udp_frame()] * 1)
     [seen] = read_until([source], lambda s: s[0].packets >= 1)
     assert abs(time.time_ns() - seen.times_ns[0]) < LIMIT_S * 10**9
 
@@ -340,9 +340,7 @@ def test_a_device_made_anew_is_captured_from_anew(cable, opened):
         make()
         wait_for_warning(source, told)
     assert "interface watched: device back0 is back" == told[1]
-    with inside(watcher.name), socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw:
-        raw.bind(("back1", 0))
-        raw.send(udp_frame(77))
+    send_all(watcher, [udp_frame(77)], "back1")
     read_until([source], lambda s: udp_frame(77) in s[0].octets)
     assert 0 == source.dropped()
 

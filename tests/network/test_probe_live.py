@@ -25,10 +25,12 @@ ECHOES, PAYLOAD = 5, 1200
 DATAGRAMS, FILTERED = 2000, 700
 TAGGED, DOUBLY_TAGGED = 40, 9
 OBJECT_OCTETS = 3_000_000
-INTERFACES = f"""<interface name="all" device="{DEVICE}"/>
-      <interface name="some" device="{DEVICE}" filter="udp dst port 5002"/>
-      <interface name="tagged" device="{DEVICE}" filter="vlan 77 and udp"/>"""
+KINDS = ("afpacket", "libpcap")
 NOBODY = "65534"
+
+
+def interface(kind: str, name: str = "all", device: str = DEVICE, attributes: str = "") -> str:
+    return f'<interface name="{name}" device="{device}" capture="{kind}" {attributes}/>'
 
 
 def send_datagrams(host, port: int, count: int) -> None:
@@ -76,8 +78,14 @@ def recorded(path: Path) -> int:
     return count
 
 
-@pytest.fixture(scope="module")
-def measured(cable, tmp_path_factory):
+@pytest.fixture(params=KINDS)
+def kind(request) -> str:
+    """How the probe captures."""
+    return request.param
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def measured(request, cable, tmp_path_factory):
     """All kinds of traffic over the cable, seen by the probe and by tcpdump; both ended, files complete."""
     sender, watcher = cable
     for program in ("tcpdump", "curl", "ping"):
@@ -85,7 +93,10 @@ def measured(cable, tmp_path_factory):
             pytest.skip(f"the program {program} is not installed")
     place = tmp_path_factory.mktemp("live")
     (place / "object").write_bytes(os.urandom(OBJECT_OCTETS))
-    configuration = configure(place, INTERFACES, port=PORT)
+    kind = request.param
+    configuration = configure(place, "\n".join([
+        interface(kind), interface(kind, "some", attributes='filter="udp dst port 5002"'),
+        interface(kind, "tagged", attributes='filter="vlan 77 and udp"')]), port=PORT)
     web = watcher.start([sys.executable, "-u", "-m", "http.server", "8000", "--bind", WATCHER], cwd=place, stderr=subprocess.PIPE,
                         stdout=subprocess.PIPE, text=True)
     before = kernel_packets(watcher)
@@ -197,11 +208,11 @@ def test_no_socket_is_left_in_the_namespace(measured):
             assert len(Path("/proc/thread-self/net", table).read_text().splitlines()) == 1  # the heading
 
 
-def test_what_the_kernel_drops_is_told(cable, tmp_path):
+def test_what_the_kernel_drops_is_told(cable, tmp_path, kind):
     """A probe that cannot keep up (it is stopped) with a small buffer: sent = seen + dropped."""
     sender, watcher = cable
     count = 4000
-    configuration = configure(tmp_path, f'<interface name="all" device="{DEVICE}" buffer="64k" snaplen="128"/>', port=PORT)
+    configuration = configure(tmp_path, interface(kind, attributes='buffer="64k" snaplen="128"'), port=PORT)
     with (start_collector(tmp_path, command=watcher.command) as collector,
           Probe(tmp_path, configuration, command=watcher.command) as probe):
         probe.until_capturing()
@@ -237,7 +248,7 @@ def test_without_a_collector_a_stopped_probe_gives_up(cable, tmp_path):
         assert "is the collector running" in probe.messages
 
 
-def test_a_device_that_may_not_be_opened(cable, tmp_path):
+def test_a_device_that_may_not_be_opened(cable, tmp_path, kind):
     """Without privileges: which one is missing and how to grant it. Exit status 2, one line."""
     if not shutil.which("setpriv"):
         pytest.skip("the program setpriv (package util-linux) is missing")
@@ -245,7 +256,7 @@ def test_a_device_that_may_not_be_opened(cable, tmp_path):
         directory.chmod(0o755)
     drop = ["env", "-u", "NUMBA_CACHE_DIR",  # a directory of ours that it may not use
             "setpriv", "--reuid", NOBODY, "--regid", NOBODY, "--clear-groups", "--inh-caps=-all", "--bounding-set=-all"]
-    configuration = configure(tmp_path, f'<interface name="all" device="{DEVICE}"/>', port=PORT)
+    configuration = configure(tmp_path, interface(kind), port=PORT)
     with Probe(tmp_path, configuration, command=lambda argv: cable[1].command([*drop, *argv])) as probe:
         assert probe.wait(START_LIMIT_S) == 2, probe.messages
         assert f"tmon_probe: interface all: device {DEVICE} may not be opened: capability CAP_NET_RAW is missing" in probe.messages
@@ -257,34 +268,35 @@ def test_a_device_that_may_not_be_opened(cable, tmp_path):
     ("off0", "device off0 is down; bring it up: ip link set off0 up"),
     ("none0", "device none0 does not exist; `trafmon interfaces` lists those of this machine"),
 ])
-def test_a_device_that_cannot_be_opened(cable, tmp_path, device, told):
+def test_a_device_that_cannot_be_opened(cable, tmp_path, kind, device, told):
     """Exit status 2, one line."""
-    if device == "off0":
+    if device == "off0" and kind == KINDS[0]:
         cable[1].ip("link add off0 type veth peer name off1")
-    with Probe(tmp_path, configure(tmp_path, f'<interface name="all" device="{device}"/>'), command=cable[1].command) as probe:
+    configuration = configure(tmp_path, interface(kind, device=device))
+    with Probe(tmp_path, configuration, command=cable[1].command) as probe:
         assert probe.wait(START_LIMIT_S) == 2, probe.messages
         assert told in probe.messages
         assert probe.messages.count("\n") == 1
 
 
-def test_a_device_that_goes_away_and_comes_back(cable, tmp_path):
+def test_a_device_that_goes_away_and_comes_back(cable, tmp_path, kind):
     """The probe says so, lives on, and measures again when the device is back."""
     sender, watcher = cable
-    watcher.ip("link add gone0 type veth peer name gone1")
-    watcher.ip("link set gone0 up")
-    watcher.ip("link set gone1 up")
-    interfaces = f'<interface name="lost" device="gone0"/><interface name="all" device="{DEVICE}"/>'
-    configuration = configure(tmp_path, interfaces, port=PORT)
+    device = f"gone-{kind}"
+    watcher.ip(f"link add {device} type veth peer name peer-{kind}")
+    watcher.ip(f"link set {device} up")
+    watcher.ip(f"link set peer-{kind} up")
+    configuration = configure(tmp_path, interface(kind, "lost", device) + interface(kind), port=PORT)
     with (start_collector(tmp_path, command=watcher.command) as collector,
           Probe(tmp_path, configuration, command=watcher.command) as probe):
         probe.until_capturing()
-        watcher.ip("link set gone0 down")
-        until(lambda: "device gone0: The interface" in probe.messages, "the loss is told")
+        watcher.ip(f"link set {device} down")
+        until(lambda: f"device {device}: The interface" in probe.messages, "the loss is told")
         before = probe.numbers()["packets_seen"]
         send_frames(sender, udp_frame(), 10)
         until(lambda: probe.numbers()["packets_seen"] >= before + 10, "the other device is still measured")
-        watcher.ip("link set gone0 up")
-        until(lambda: "device gone0 is back" in probe.messages, "it is back")
+        watcher.ip(f"link set {device} up")
+        until(lambda: f"device {device} is back" in probe.messages, "it is back")
         probe.process.terminate()
         assert 0 == probe.wait(), probe.messages
         collector.process.terminate()

