@@ -71,7 +71,7 @@ _DECLARATIONS = (
         "probe_stopped", Severity.INFO, "probe", "probe {subject}: stopped: {reason}",
         "The run ends in order; everything measured is handed over.",
         "Nothing, if it was meant.",
-        (_str("reason", "a signal, the end of the recordings, a failure"), _int("status", "exit status"))),
+        (_str("reason", "a signal, the end of the recordings, a failure"),)),
     Declaration(
         "no_traffic", Severity.WARNING, "interface", "interface {subject}: no packet for {seconds} s",
         "Nothing has come for as long as `no_traffic` of the interface says; told once.",

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from tmon_common.clock import Clock
 from tmon_common.events import Event, event
 
 SECOND_NS = 1_000_000_000
@@ -37,7 +36,8 @@ class Moment(NamedTuple):
     wall_ns: int
 
     @classmethod
-    def of(cls, clock: Clock) -> Moment:
+    def of(cls, clock) -> Moment:
+        """Of a tmon_common.clock.Clock, which is not for engines to import."""
         return cls(clock.monotonic_ns(), clock.wall_ns())
 
 
@@ -111,7 +111,7 @@ class DropWatch:
             self._first_ns = now.monotonic_ns
         if told:
             return [event("kernel_drops", now.wall_ns, self._interface, packets=told[0], seconds=told[1])]
-        if self._first_ns is None or growth.untold or now.monotonic_ns - growth.grew_ns < EVERY_NS:
+        if self._first_ns is None or now.monotonic_ns - growth.grew_ns < EVERY_NS:
             return []
         ended = event("kernel_drops_ended", now.wall_ns, self._interface, packets=growth.total - self._ended_total,
                       seconds=_seconds(growth.grew_ns - self._first_ns))

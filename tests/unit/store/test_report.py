@@ -3,6 +3,7 @@
 import io
 from datetime import datetime
 
+import duckdb
 import pytest
 from rich.console import Console
 
@@ -130,3 +131,22 @@ def test_names_do_not_drive_the_terminal(tmp_path):
 def test_human_octets(octets, text):
     """Three digits, decimal units."""
     assert human_octets(octets) == text
+
+
+def test_events_that_make_figures_incomplete(database, tmp_path):
+    """Warnings and errors are shown, information is not; control characters do not reach the terminal."""
+    assert "Events" not in shown(database)
+    write_file(tmp_path / "spool", "event", [
+        row_of("event", time=START * 10**9, severity="warning", text="interface lan: \x1b[2Jno packet for 60 s"),
+        row_of("event", time=START * 10**9, severity="info", text="probe edge: started")], "2")
+    load_spool(tmp_path / "spool", database)
+    page = shown(database)
+    assert "2023-11-14 22:14:00  warning   interface lan: \N{REPLACEMENT CHARACTER}[2Jno packet for 60 s" in page
+    assert "started" not in page
+
+
+def test_a_database_from_before_events(database):
+    """None were told."""
+    with duckdb.connect(database) as connection:
+        connection.execute("DROP TABLE event")
+    assert "Events" not in shown(database)
