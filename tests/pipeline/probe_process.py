@@ -167,7 +167,11 @@ class Probe(Program):
             numbers = self.numbers()
         except FileNotFoundError:
             return False
-        return bool(numbers["child_pid"] and all(numbers[f"father_{n}_pid"] for n in range(self._fathers)))
+        workers = {numbers["child_pid"], *(numbers[f"father_{n}_pid"] for n in range(self._fathers))}
+        if len(workers) == self._fathers + 1 and workers <= self.relatives():
+            return True
+        self._forget_numbers()  # they may be those of a dead probe, about to be replaced
+        return False
 
     def until_capturing(self) -> Self:
         until(self.capturing, "the probe captures", START_LIMIT_S)
@@ -179,8 +183,12 @@ class Probe(Program):
 
     def __exit__(self, *_: object) -> None:
         super().__exit__()
+        self._forget_numbers()
+
+    def _forget_numbers(self) -> None:
         if self._statistics is not None:
             self._statistics.close()
+            self._statistics = None
 
 
 def rows(directory: Path, kind: str) -> list[dict[str, str]]:

@@ -129,6 +129,7 @@ class Run:
         self.intake = open_intake(self.lanes, clock, patient=self.patient)
         self.got: list[tuple[int, int]] = []  # (signature, lane)
         self.ended = False
+        self.in_order, self.reached_ns = False, 0
 
     def father(self, n: int) -> bool:
         return bool(self.fathers[n]._unfinished) and self.fathers[n].step()
@@ -138,8 +139,10 @@ class Run:
         self.ended |= portion.ended
         for record, lane in zip(portion.records, portion.lanes, strict=True):
             if record["class_mask"]:  # else a pad
+                assert not self.in_order or record["time_ns"] >= self.reached_ns
                 assert is_whole(self.lanes.rings[lane], record)
                 self.got.append((int(record["signature"]), int(lane)))
+        self.reached_ns = portion.reached_ns
         self.intake.release()
         return len(portion.records) > 0
 
@@ -182,6 +185,7 @@ def test_recordings_are_merged_in_order(recordings, slots, octets, batch_of, sch
     """Each in a lane of its own, through tiny rings, however father and child keep pace: the sorted packets, octets whole."""
     sources = [FakeSource(sorted(packets), batch_of) for packets in recordings]
     run = Run([sources], list(range(len(sources))), slots, octets, FakeClock())
+    run.in_order = True
     try:
         drive(run, schedule)
         assert expected(sources, list(range(len(sources)))) == run.got
@@ -209,6 +213,19 @@ def test_nothing_is_lost_whatever_the_order_and_the_lanes(recordings, data, slot
         for i in (i for i, (_, _, kind) in enumerate(source.packets) if kind == ERROR):
             at = run.got.index((number_of(n, i), lane_of[n]))
             assert run.got[at] == run.got[at + 1]
+
+
+@given(st.lists(PACKETS, min_size=2, max_size=5), st.integers(1, 2), st.sampled_from((2, 8, 32)), st.integers(1, 7), SCHEDULES)
+@settings(max_examples=100, deadline=None)
+def test_what_was_reached_stays_behind(recordings, lanes, slots, batch_of, schedule):
+    """Sources in order that share lanes: no record is given that is older than the packet time said to be reached before."""
+    sources = [FakeSource(sorted(packets), batch_of) for packets in recordings]
+    run = Run([sources], [n % lanes for n in range(len(sources))], slots, 16, FakeClock())
+    run.in_order = True
+    try:
+        drive(run, schedule)
+    finally:
+        run.close()
 
 
 def live_sources(draw, clock: FakeClock, number: int) -> list[FakeSource]:

@@ -15,7 +15,8 @@ import numpy as np
 
 from tmon_common.clock import Clock
 from tmon_probe.child.chain import MAX_BATCH
-from tmon_probe.child.merge import NEVER, RECORD_WORDS, merge_lanes
+from tmon_probe.child.lane_time import LaneTime
+from tmon_probe.child.merge import RECORD_WORDS, merge_lanes
 from tmon_probe.lanes import Lanes
 from tmon_probe.records import PACKET, QUOTED
 from tmon_probe.ring import Ring, wait_for_publication
@@ -72,6 +73,7 @@ class OneLane:
 
     def __init__(self, lanes: Lanes) -> None:
         self._ring = lanes.rings[0]
+        self._time = LaneTime(self._ring, 0)
         self.areas = lanes.memory.areas
         self._lane_of = np.zeros(MAX_BATCH, np.int16)
         self._given = 0
@@ -79,19 +81,16 @@ class OneLane:
     def look(self, *, orphaned: bool) -> Portion:
         ring = self._ring
         ended = orphaned or ring.ended  # in this order: what was published before is seen
-        reached_ns = ring.watermark_ns
-        waiting, span = ring.fill, ring.filled()
+        self._time.look(0)
+        span = ring.filled()
         count, end = span.count, span.start + span.count
         if count > MAX_BATCH:
             end = span.start + MAX_BATCH
             if ring.records["flags"][end] & QUOTED:  # it stays with the record before
                 end -= 1
             count = end - span.start
-        records = ring.records[span.start : end]
-        if count and count != waiting:
-            reached_ns = min(reached_ns, int(records["time_ns"][-1]))
         self._given = count
-        return Portion(records, self._lane_of[:count], reached_ns, ended and not count)
+        return Portion(ring.records[span.start : end], self._lane_of[:count], self._time.done(count), ended and not count)
 
     def release(self) -> None:
         self._ring.release(self._given)
@@ -121,8 +120,8 @@ class ManyLanes:
         self._staging_words = self._staging.view(np.int64).reshape(MAX_BATCH, RECORD_WORDS)
         self._starts, self._counts, self._bounds, self._taken = (np.zeros(number, np.int64) for _ in range(4))
         self._waited_for = np.zeros(number, np.uint8)
-        self._since = [0] * number
-        self._told = [(0, clock.monotonic_ns())] * number  # time told by each lane, and when it was new
+        self._since, self._counted_on = [0] * number, [True] * number
+        self._times = [LaneTime(r, clock.monotonic_ns()) for r in lanes.rings]
         self._portion: Portion | None = None
         self._reached_ns = 0
 
@@ -133,13 +132,13 @@ class ManyLanes:
         ended = [self._look_at(lane, ring, now_ns, orphaned) for lane, ring in enumerate(self._rings)]
         if not self._patient and any(r.pressing for r in self._rings):
             self._waited_for[:] = 0
-        count, reached_ns = merge_lanes(self._words, self._starts, self._counts, self._bounds, self._waited_for, self._taken,
-                                        self._staging_words, self._lane_of)
-        if reached_ns != NEVER:
-            self._reached_ns = reached_ns
+        count = merge_lanes(self._words, self._starts, self._counts, self._bounds, self._waited_for, self._taken,
+                            self._staging_words, self._lane_of)
+        reached = [time.done(taken) for time, taken in zip(self._times, self._taken.tolist(), strict=True)]
+        counted = [r for r, counts in zip(reached, self._counted_on, strict=True) if counts]
+        self._reached_ns = min(counted, default=self._reached_ns)
         nothing = not self._counts.any()
-        self._portion = Portion(self._staging[:count], self._lane_of[:count], self._reached_ns, all(ended) and nothing)
-        portion = self._portion
+        portion = self._portion = Portion(self._staging[:count], self._lane_of[:count], self._reached_ns, all(ended) and nothing)
         if not count:
             self.release()  # pads, if anything
         return portion
@@ -165,13 +164,11 @@ class ManyLanes:
         """What the kernel has to know of a lane. True if it has ended."""
         self._since[lane] = ring.publications  # in this order: what was told before is seen
         ended = ring.ended
-        watermark_ns = ring.watermark_ns
-        if watermark_ns != self._told[lane][0]:
-            self._told[lane] = watermark_ns, now_ns
-        silent = (orphaned or not self._patient) and now_ns - self._told[lane][1] > PATIENCE_NS
-        self._counts[lane] = ring.fill
-        self._starts[lane] = ring.position & (ring.slots - 1)
+        time = self._times[lane]
+        waiting = time.look(now_ns)
+        silent = (orphaned or not self._patient) and now_ns - time.new_ns > PATIENCE_NS
         ended = ended or (orphaned and silent)
+        self._counts[lane], self._starts[lane], self._bounds[lane] = waiting, ring.position & (ring.slots - 1), time.watermark_ns
         self._waited_for[lane] = not (ended or silent)
-        self._bounds[lane] = NEVER if ended or silent else watermark_ns
+        self._counted_on[lane] = bool(waiting or not (ended or silent))
         return ended

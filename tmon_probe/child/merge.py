@@ -8,7 +8,6 @@ from tmon_probe.records import PACKET, QUOTED
 RECORD_WORDS = PACKET.itemsize // 8
 MAX_UNIT = 2
 """Records that stay together: that of an ICMP error and of the packet it quotes."""
-NEVER = np.iinfo(np.int64).max
 _MASK, _FLAGS = (PACKET.fields[name][1] // 8 for name in ("class_mask", "flags"))  # words
 _FLAGS_SHIFT = 8 * (PACKET.fields["flags"][1] % 8)
 _QUOTED, _ANY_FLAG = QUOTED << _FLAGS_SHIFT, -1 << _FLAGS_SHIFT
@@ -26,7 +25,7 @@ def merge_lanes(lanes, starts, counts, bounds, waited_for, taken, staging, lane_
     waited_for  uint8 (lanes,): 1: while nothing waits in this lane, records that come after its bound stay where they are
     taken       int64 (lanes,): set to the records done of each lane, pads (no class, no flags) among them, which are not copied
     staging     int64 (n, RECORD_WORDS), n at least MAX_UNIT; lane_of: int16 (n,), lane of each record in it
-    Returns (records in staging, packet time that all lanes have reached).
+    Returns how many records are in staging.
     """
     number, room, wrap = len(starts), len(staging), lanes.shape[1] - 1
     heads = np.empty(number, np.int64)
@@ -61,7 +60,7 @@ def merge_lanes(lanes, starts, counts, bounds, waited_for, taken, staging, lane_
             lane_of[written] = first
             written += 1
         heads[first] = lanes[first, (starts[first] + taken[first]) & wrap, 0] if taken[first] < counts[first] else bounds[first]
-    return written, heads.min()
+    return written
 
 
 def warm_up() -> None:

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tmon_probe.child.merge import MAX_UNIT, NEVER, RECORD_WORDS, merge_lanes
+from tmon_probe.child.merge import MAX_UNIT, RECORD_WORDS, merge_lanes
 from tmon_probe.records import HAS_ICMP, PACKET, QUOTED
 
 SLOTS = 8
+NEVER = np.iinfo(np.int64).max
 PAD, PLAIN, ERROR, HEADER = "pad", "plain", "error", "header"
 KINDS = st.sampled_from((PLAIN, PLAIN, PLAIN, PAD, ERROR))
 
@@ -38,7 +39,7 @@ def situations(draw):
 
 
 def twin(lanes, bounds, waited_for, room):
-    """([(time, lane, number within the lane)], records done of each lane, time reached): one unit after the other."""
+    """([(time, lane, number within the lane)], records done of each lane): one unit after the other."""
     done = [0] * len(lanes)
     out: list[tuple[int, int, int]] = []
     while room - len(out) >= MAX_UNIT:
@@ -54,7 +55,7 @@ def twin(lanes, bounds, waited_for, room):
         while done[n] < len(lanes[n]) and lanes[n][done[n]][1] == HEADER:
             done[n] += 1
         out += [(lanes[n][k][0], n, k) for k in range(first, done[n]) if lanes[n][k][1] != PAD]
-    return out, done, min(lane[done[n]][0] if done[n] < len(lane) else bounds[n] for n, lane in enumerate(lanes))
+    return out, done
 
 
 def words(records: np.ndarray) -> np.ndarray:
@@ -67,7 +68,7 @@ def words(records: np.ndarray) -> np.ndarray:
 @example(([[(5, PLAIN)], [(5, PLAIN)]], [5, 5], [True, True], [7, 7], 4))
 @settings(max_examples=500, deadline=None)
 def test_in_order_of_time_as_far_as_allowed(situation):
-    """Copies, lanes, counts and the time reached are those of the twin; nothing is written where there is no room."""
+    """Copies, lanes and counts are those of the twin; nothing is written where there is no room."""
     lanes, bounds, waited_for, starts, room = situation
     records = np.zeros((len(lanes), SLOTS), PACKET)
     for n, lane in enumerate(lanes):
@@ -79,13 +80,12 @@ def test_in_order_of_time_as_far_as_allowed(situation):
             record["flags"] = {PAD: 0, PLAIN: 0, ERROR: HAS_ICMP, HEADER: QUOTED}[kind]
     taken, staging, lane_of = np.full(len(lanes), -1, np.int64), np.zeros(room, PACKET), np.full(room, -1, np.int16)
     numbers = (np.array(n, np.int64) for n in (starts, [len(lane) for lane in lanes], bounds))
-    written, reached = merge_lanes(words(records), *numbers, np.array(waited_for, np.uint8), taken, words(staging), lane_of)
-    expected, done, time_reached = twin(lanes, bounds, waited_for, room)
+    written = merge_lanes(words(records), *numbers, np.array(waited_for, np.uint8), taken, words(staging), lane_of)
+    expected, done = twin(lanes, bounds, waited_for, room)
     got = [(int(r["time_ns"]), int(lane), int(r["signature"]) - 1000 * int(lane))
            for r, lane in zip(staging[:written], lane_of, strict=False)]
     assert expected == got
     assert done == taken.tolist()
-    assert time_reached == reached
     assert all(lane == -1 for lane in lane_of[written:])
 
 
@@ -100,7 +100,7 @@ def test_all_there_is_merges_as_heapq_does(seed):
     everything = number * slots
     staging, lane_of = np.zeros(everything + 2, PACKET), np.zeros(everything + 2, np.int16)
     nothing, counts, bounds = np.zeros(number, np.int64), np.full(number, slots), np.full(number, NEVER)
-    written, _ = merge_lanes(words(records), nothing, counts, bounds, np.zeros(number, np.uint8), nothing.copy(), words(staging),
+    written = merge_lanes(words(records), nothing, counts, bounds, np.zeros(number, np.uint8), nothing.copy(), words(staging),
                              lane_of)
     assert everything == written
     expected = heapq.merge(*([(int(t), n) for t in records["time_ns"][n]] for n in range(number)))
