@@ -10,7 +10,7 @@ _READ, _KEEP, _DATA = 0, 3, 1
 
 
 @intrinsic
-def prefetch(_typing, data, at):  # noqa: ARG001 Numba types these arguments
+def prefetch(_typing, data, at):
     """Bring the cache line of data[at] (uint8 array; `at` int64, not checked: nothing is read) near the processor."""
 
     def generate(context, builder, signature, arguments):
