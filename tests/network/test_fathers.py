@@ -95,11 +95,11 @@ def test_a_process_that_is_killed_ends_the_probe(programs, tmp_path, who, told):
 
 
 def test_the_main_process_is_killed(programs, tmp_path):
-    """The other fathers end, the child delivers what was seen; nothing is left but the number block, for the next start."""
+    """The other fathers end, the child delivers what was seen."""
     collector, probe, _ = programs
     os.kill(probe.process.pid, signal.SIGKILL)
     assert -signal.SIGKILL == probe.wait()
-    until(lambda: not probe.relatives(), "all its processes end")
+    until(probe.gone, "all its processes end, and nothing is left")
     assert EVERYTHING == delivered(tmp_path, collector)
     assert "Traceback" not in probe.messages
 
