@@ -15,6 +15,8 @@ class FlowBatch:
     flow            int32 (specs, n): entry of the flow in the registry, -1 where the packet is not in the spec's class
     direction       uint8 (specs, n): 0 forward (the direction of the flow's first packet), 1 reverse
     numbers         int64 (entries,): number of each flow entry, as published
+    lanes, areas    int16 (n,), uint8 (lanes, octets): where the octets of packets lie that the father was asked for (see
+                    `Analyser.demand`): those of record i in areas[lanes[i]] from bytes_offset (modulo the length) on
     """
 
     records: np.ndarray
@@ -23,3 +25,11 @@ class FlowBatch:
     flow: np.ndarray
     direction: np.ndarray
     numbers: np.ndarray
+    lanes: np.ndarray
+    areas: np.ndarray
+
+    def octets_of(self, i: int) -> bytes:
+        """Of the packet of record i, from its IP header on; b"" if none came with it. For what is rare: kernels read in place."""
+        record, area = self.records[i], self.areas[self.lanes[i]]
+        start = int(record["bytes_offset"]) & (len(area) - 1)
+        return area[start : start + int(record["bytes_length"])].tobytes()

@@ -17,6 +17,7 @@ MAX_BATCH = 8192
 """Records looked at in one go: enough to amortise a call, few enough to stay in the processor's cache."""
 AGEING_NS = 10_000_000_000
 """Obsolete flows are looked for every so often, in packet time."""
+_ONE_LANE, _NO_OCTETS = np.zeros(MAX_BATCH, np.int16), np.zeros((1, 1), np.uint8)
 
 
 class Chain:
@@ -35,15 +36,15 @@ class Chain:
         self._aged_in = -1
         self._define_histograms(configuration)
 
-    def process(self, records: np.ndarray) -> None:
-        """records: records.PACKET (n,), n at most MAX_BATCH."""
+    def process(self, records: np.ndarray, lanes: np.ndarray = _ONE_LANE, areas: np.ndarray = _NO_OCTETS) -> None:
+        """records: records.PACKET (n,), n at most MAX_BATCH. lanes, areas: see FlowBatch."""
         start, count = 0, len(records)
         while start < count:
             stop, new = self.registry.assign(records, start, self._flow, self._direction)
             if len(new):
                 self._emit(self.registry.definitions(new))
             if stop > start:
-                batch = FlowBatch(records, start, stop, self._flow, self._direction, self.registry.numbers)
+                batch = FlowBatch(records, start, stop, self._flow, self._direction, self.registry.numbers, lanes, areas)
                 for analyser in self._analysers:
                     analyser.process(batch)
             start = stop
@@ -57,7 +58,7 @@ class Chain:
         none = np.zeros(0, np.int32)
         self.registry.definitions(none)
         self.registry.forget(self.registry.obsolete(0))
-        batch = FlowBatch(records, 0, 0, self._flow, self._direction, self.registry.numbers)
+        batch = FlowBatch(records, 0, 0, self._flow, self._direction, self.registry.numbers, _ONE_LANE, _NO_OCTETS)
         for analyser in self._analysers:
             analyser.process(batch)
             analyser.flush(0)

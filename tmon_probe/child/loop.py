@@ -66,7 +66,7 @@ class Child:
             portion = self._intake.look(orphaned=self._look_for_father())
             self._reached_ns = portion.reached_ns
             if len(portion.records) and (not self._lossless or self._publication.accepts()):
-                self._chain.process(portion.records)
+                self._chain.process(portion.records, portion.lanes, self._intake.areas)
                 self._intake.release()
                 self._chain.flush(portion.reached_ns - LATE_NS)
             elif len(portion.records):
