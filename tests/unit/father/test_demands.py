@@ -273,3 +273,26 @@ def test_merged_packets_are_told():
     for wire, merged in ((1000, 0), (1001, r.MERGED)):
         found = dissect(udp(A, B, 1, 2, b""), IPV4, wire)
         assert (merged, merged != 0) == (found.record["flags"] & r.MERGED, found.tally["merged"])
+
+
+# Signatures
+
+
+@pytest.mark.parametrize("algorithm", ["fast64", "md5"])
+def test_packets_of_one_way_classes_are_signed(capture, algorithm):
+    """Those that are no fragments, in the class that asks, by the twin of the hash; with and without what translators change."""
+    plain, translated = Signature(algorithm=algorithm, octets=200), Signature(nat=True, algorithm=algorithm, octets=90)
+    dissect = dissector((Filter((UDP_ONLY,)), [Demand(signature=plain)]), (Filter(), [Demand(signature=translated)]))
+    for frame in frames_from(Replay((capture,)))[:400]:
+        record = dissect(frame.octets, frame.link_type, frame.wire, frame.time_ns).record
+        if record is None:
+            continue
+        flags = int(record["flags"])
+        whole, udp_packet = not flags & r.FRAGMENT, int(record["protocol"]) == 17
+        assert (whole and udp_packet, whole) == (flags & r.SIGNED != 0, flags & r.SIGNED_NAT != 0), f"packet {frame.number}"
+        if not whole:
+            continue
+        packet = packet_of(frame, record)
+        if udp_packet:
+            assert sign(packet, nat=False, algorithm=algorithm, limit=200) == int(record["signature"]), f"packet {frame.number}"
+        assert sign(packet, nat=True, algorithm=algorithm, limit=90) == int(record["signature_nat"]), f"packet {frame.number}"
