@@ -95,7 +95,7 @@ _DECLARATIONS = (
     Declaration(
         "ring_saturated", Severity.WARNING, "ring", "{subject}: full ({slots:,} packets); the father waits for the child",
         "Packets come faster than the child measures; while the father waits, the kernel's buffer fills and may drop.",
-        "A larger `ring`, more CPUs for the child, fewer flows or analyses.",
+        "Larger `ring_slots`, more CPUs for the child, fewer flows or analyses.",
         (_int("slots", "packets that it holds"), _int("waits", "how often the father has waited so far"))),
     Declaration(
         "ring_restored", Severity.INFO, "ring",

@@ -1,4 +1,4 @@
-"""A whole probe on a device while tcpreplay sends a recording: packets sent = packets seen + drops reported, and flows as in the file."""
+"""A whole probe on a device while tcpreplay sends a recording: packets sent = seen + drops reported, and flows as in the file."""
 
 import shutil
 from collections import Counter

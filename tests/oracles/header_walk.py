@@ -80,6 +80,13 @@ def walk(frame: bytes, link_type: int, wire: int, inner: bool = False) -> tuple[
     return "relevant", fields, quoted
 
 
+def network_of(frame: bytes, link_type: int) -> bytes:
+    """What follows the link header, of a frame that has a good one."""
+    octets = Octets(frame)
+    _link(octets, link_type)
+    return octets.rest
+
+
 def _link(octets: Octets, link_type: int) -> tuple[int | None, int | None]:
     """(IP version or None: see the packet, VLAN)."""
     if link_type == 1:
