@@ -112,12 +112,12 @@ def _transport(transport: dpkt.Packet | bytes, length: int, fields: dict) -> Non
 
 
 def _up_to_a_lie(octets: bytes) -> bytes:
-    """dpkt takes an option that says it is shorter than kind and length for one without a value: those before it count."""
+    """dpkt takes an option shorter than kind and length, or longer than there is, for one without a value: those before count."""
     at = 0
     while at + 1 < len(octets) and octets[at]:
         if octets[at] == dpkt.tcp.TCP_OPT_NOP:
             at += 1
-        elif octets[at + 1] < 2:
+        elif octets[at + 1] < 2 or at + octets[at + 1] > len(octets):
             return octets[:at]
         else:
             at += octets[at + 1]
