@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import socket
 from pathlib import Path
 
@@ -147,6 +148,19 @@ def test_an_interface_that_cannot_be_opened(directory, interface, told):
         assert probe.messages.startswith("tmon_probe: ")
         assert probe.messages.count("\n") == 1
         assert probe.gone()
+
+
+def test_rings_for_which_shared_memory_has_no_room(directory):
+    """As in a container with little of it: said at once, with the cure; nobody is killed by SIGBUS later."""
+    small = ["unshare", "--mount", "--propagation", "private", "sh", "-c",
+             'mount -t tmpfs -o size=8m tmpfs /dev/shm || exit 77; exec "$@"', "sh"]
+    if os.geteuid() != 0 or subprocess.run([*small, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("needs root, and a kernel that lets it have mounts of its own")
+    configuration = configure(directory, '<interface name="lan"><file path="waiting.pcap"/></interface>')
+    with Probe(directory, configuration, command=lambda argv: [*small, *argv]) as probe:
+        assert 2 == probe.wait(START_LIMIT_S)
+        assert "/dev/shm has no room for the rings, 29 MiB: No space left on device; make it larger" in probe.messages
+        assert 1 == probe.messages.count("\n"), probe.messages
 
 
 def test_analyse_with_a_filter(directory):
