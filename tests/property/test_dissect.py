@@ -87,7 +87,7 @@ def dpkt_reads(frame: bytes, link_type: int) -> bool:
             return False
     try:
         return fields_by_dpkt(frame, link_type, len(frame)) is not None
-    except (dpkt.UnpackError, IndexError):
+    except (dpkt.UnpackError, IndexError, AttributeError):  # the last: of some chains of IPv6 extension headers
         return False
 
 
