@@ -79,11 +79,11 @@ def test_dpkt_reads_the_same(frame):
 
 
 def dpkt_reads(frame: bytes, link_type: int) -> bool:
-    """dpkt knows no more than two VLAN tags, of one type, and no MPLS before IPv4 options."""
+    """dpkt knows no more than two VLAN tags, both of 802.1Q, and no MPLS before IPv4 options."""
     tags = (0x8100, 0x88A8, 0x9100, 0x9200)
     if link_type == linktypes.ETHERNET:
         first, second, third = (int.from_bytes(frame[at : at + 2], "big") for at in (12, 16, 20))
-        if first in tags and second in tags and (third in tags or first != second):
+        if first in tags and second in tags and (third in tags or (first, second) != (0x8100, 0x8100)):
             return False
     try:
         return fields_by_dpkt(frame, link_type, len(frame)) is not None
