@@ -92,7 +92,8 @@ class ProbeProcesses:
         fathers = Fathers(self._probe, ground, self._lanes, self._statistics, self._pipe, self._clock)
         lossless = not any(s.live for s in ground.all_sources)
         options = {"run_ms": self.run_ms, "parent": os.getpid(), "signals": STOP_SIGNALS, "lossless": lossless,
-                   "patient": lossless and not any(s.paced for s in ground.all_sources), "orphaned": self._offloading.restore}
+                   "patient": lossless and not any(s.paced for s in ground.all_sources), "orphaned": self._offloading.restore,
+                   "forked": ground.keep_sources}
         self._child = multiprocessing.get_context("fork").Process(
             target=run_child, name=f"{self._probe.name}-child", kwargs=options,
             args=(self._probe, ground.lanes.father_cpus, self._lanes, self._chain, self._statistics.child(), self._pipe,
