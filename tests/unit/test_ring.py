@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -235,3 +237,15 @@ def test_length_of_the_area_is_a_power_of_two(octets):
 def test_size_is_a_power_of_two(slots):
     with pytest.raises(ValueError, match="power of two"):
         Ring(slots, 16)
+
+
+def test_a_small_dev_shm_is_no_obstacle():
+    """Containers have 64 MB there, less than the rings of a few fathers."""
+    program = ("from tmon_probe.ring_memory import RingMemory\n"
+               "memory = RingMemory(2, 1 << 10, 1 << 20)\n"
+               "memory.records['time_ns'][:] = 1\n"
+               "memory.areas[:] = 1\n")
+    command = "mount -t tmpfs -o size=64k tmpfs /dev/shm && exec \"$0\" -c \"$1\""
+    if subprocess.run(["unshare", "-m", "true"], check=False, capture_output=True).returncode:
+        pytest.skip("this user may not mount anything")
+    assert 0 == subprocess.run(["unshare", "-m", "sh", "-c", command, sys.executable, program], check=False).returncode
