@@ -157,3 +157,18 @@ def test_analyse_with_a_filter(directory):
         assert analyse.wait(START_LIMIT_S) == 0, analyse.messages
     assert totals(out)[0] == len(range(1, PACKETS + 1, FLOWS))
     assert 'filter="udp src port 1025"' in (out / "trafmon.xml").read_text()
+
+
+@pytest.mark.usefixtures(configuration.__name__)
+def test_a_start_that_fails_after_the_fork(directory):
+    """Whatever goes wrong in the main process, it ends, and the child with it."""
+    (directory / "failing.py").write_text(
+        "import sys\n"
+        "from tmon_probe import processes\n"
+        "from tmon_probe.__main__ import main\n"
+        "processes.Watchman = lambda *_: 1 / 0\n"
+        "sys.exit(main(['-l']))\n")
+    with Program("failing", directory) as probe:
+        assert 1 == probe.wait(START_LIMIT_S)
+        until(lambda: not probe.relatives(), "nothing is left of the probe", 2)
+        assert "ZeroDivisionError" in probe.messages

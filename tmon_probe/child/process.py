@@ -49,11 +49,11 @@ def run_child(probe: Probe, father_cpus: tuple[int, ...], lanes: Lanes, make_cha
                   father=parent)
     try:
         status = DELIVERED if child.run() else NOT_DELIVERED
-        if child.orphaned:
-            orphaned()
     except Exception:
         log.exception("probe %s: the child failed", probe.name)
         status = FAILED  # not to be taken for a collector that does not answer
+    if os.getppid() != parent:  # also if it died when the child had no more eyes for it
+        orphaned()
     publication.close()
     logging.shutdown()
     sys.stdout.flush()
