@@ -62,7 +62,7 @@ class ProbeProcesses:
         with ExitStack() as opened:
             signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
             self._offloading = opened.enter_context(Offloading(self._probe))
-            signal.signal(signal.SIGTERM, signal.default_int_handler)  # offloads have to be restored, so it ends the start like Ctrl-C
+            signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the start as Ctrl-C does: there is what to restore
             signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
             ground = prepare(self._configuration, self._probe, opened)
             compile_dissection()
