@@ -48,6 +48,7 @@ class ProbeProcesses:
         self._stop_asked = 0
         self._changed = False  # asking the system for every batch would cost more than the batch
         self._lost = ""
+        self._given_up = False
         self._child: multiprocessing.Process | None = None
         self._others: list[FatherProcess] = []
         self._reporter: Reporter | None = None
@@ -135,12 +136,14 @@ class ProbeProcesses:
         if self._changed:
             self._changed = False
             self._look_for_the_dead()
-        return self._stop_asked > 0 or bool(self._lost)
+        return self._stop_asked > 0 or bool(self._lost) or self._given_up
 
     def _look_for_the_dead(self) -> None:
         if self._lost:
             return
-        if not self._child.is_alive():
+        if self._child.exitcode == NOT_DELIVERED:  # it has given up, and said why
+            self._given_up = True
+        elif not self._child.is_alive():
             self._lost = f"its child process died ({_how(self._child.exitcode)})"
         for other in self._others:
             if not other.alive and other.exitcode:
