@@ -158,8 +158,8 @@ def test_an_area_that_is_full_for_a_while_changes_nothing(capture):
     sieve, found = compile_sieve(filters, {}), []
     for octets, room_at_once in ((1 << 24, 1 << 24), (1 << 18, 1 << 14)):
         kernel, source = Dissection(sieve, plan), Replay((capture,))
-        ring, area, total, rows, carried = np.zeros(64, PACKET), np.zeros(octets, np.uint8), np.zeros(counts.COUNT, np.int64), [], []
-        at = (1 << 32) - 5000
+        ring, area, total = np.zeros(64, PACKET), np.zeros(octets, np.uint8), np.zeros(counts.COUNT, np.int64)
+        rows, carried, at = [], [], (1 << 32) - 5000
         while (batch := source.next_batch()) is not None:
             done, free = 0, room_at_once
             while done < batch.count:

@@ -132,6 +132,7 @@ class AfpacketDevice:
         """A device that was down only is captured from as soon as it is up; one that was made anew has to be opened anew."""
         if self._ring:
             if self._ring.same_device():
+                self._longest_frame = self._ring.find_longest_frame()
                 return is_up(self._interface.device)
             self.dropped()
             self.close()  # a group of the old device would refuse the new one
