@@ -104,7 +104,8 @@ class Reader:
         if not sound or self._at + 8 * count + octets > status.st_size:
             os.close(self._file)
             raise FileNotFoundError(missing)
-        names = np.frombuffer(os.pread(self._file, count * NAME_OCTETS, _HEADER_OCTETS), f"S{NAME_OCTETS}")
+        names = np.frombuffer(os.pread(self._file, count * NAME_OCTETS, _HEADER_OCTETS).ljust(count * NAME_OCTETS, b"\0"),
+                              f"S{NAME_OCTETS}")
         self.names = tuple(bytes(n).decode(errors="replace") for n in names)
         self.text = os.pread(self._file, octets, self._at + 8 * count).decode(errors="replace")
 

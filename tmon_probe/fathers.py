@@ -38,6 +38,13 @@ class Ground:
     def all_sources(self) -> list[Source]:
         return [s for of_one in self.sources for s in of_one]
 
+    def keep_sources(self, father: int | None = None) -> None:
+        """Close in this process what others read; without a number everything. A device that is made anew can be shared again only
+        when nobody holds a socket of the old one."""
+        for m in self.lanes.members:
+            if m.father != father:
+                self.sources[m.interface][m.part].close()
+
     @property
     def interfaces_of_fathers(self) -> list[list[int]]:
         """For each father, the numbers of the interfaces that it reads."""
@@ -61,7 +68,7 @@ def prepare(configuration: Configuration, probe: Probe, opened: ExitStack) -> Gr
 
 
 class Fathers:
-    """`make(n, ...)` gives father n, in whatever process that is to run; reporters[n] is what it tells events to."""
+    """`make(n, ...)` gives father n, in the process that is to run it; reporters[n] is what it tells events to."""
 
     def __init__(self, probe: Probe, ground: Ground, lanes: Lanes, statistics: health.ProbeStatistics, pipe: EventPipe,
                  clock: Clock) -> None:
@@ -77,6 +84,7 @@ class Fathers:
         self.reporters = [Reporter(pipe, statistics.father(n)) for n in range(len(self.feeds))]
 
     def make(self, number: int, stopping: Callable[[], bool], report: Callable[[], None] = lambda: None) -> Father:
+        self._ground.keep_sources(number)
         dissection = Dissection(self._ground.sieve, self._ground.plan, self._peers, number)
         return Father(self.feeds[number], dissection, self._statistics.father(number), self._clock, stopping,
                       self._tell(number), report)

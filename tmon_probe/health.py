@@ -23,6 +23,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tmon_common.config.interfaces import MAX_FATHERS, MAX_INTERFACES
 from tmon_common.config.model import Configuration, Probe
 from tmon_common.stats import SEGMENTS, Reader, Statistics
 from tmon_probe.father import counts
@@ -212,15 +213,15 @@ def _identity(text: str) -> dict:
     """Of a block that may have been written by anybody."""
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         found = {}
     found = found if isinstance(found, dict) else {}
     interfaces = found.get("interfaces")
     return {
         **{name: str(found.get(name, "")) for name in ("probe", "host", "configuration")},
-        **{name: value if type(value := found.get(name, 0)) is int else 0 for name in ("run", "pid")},
+        **{name: value if type(value := found.get(name, 0)) is int and abs(value) < 1 << 63 else 0 for name in ("run", "pid")},
         "interfaces": [{"name": str(i.get("name", "")), "device": str(i.get("device", "")), "live": bool(i.get("live", True))}
-                       for i in (interfaces if isinstance(interfaces, list) else []) if isinstance(i, dict)],
-        "fathers": found.get("fathers") if isinstance(found.get("fathers"), list) else [],
+                       for i in (interfaces[:MAX_INTERFACES] if isinstance(interfaces, list) else []) if isinstance(i, dict)],
+        "fathers": found["fathers"][:MAX_FATHERS] if isinstance(found.get("fathers"), list) else [],
         "collectors": [str(c) for c in found["collectors"]] if isinstance(found.get("collectors"), list) else [],
     }

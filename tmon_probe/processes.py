@@ -48,7 +48,11 @@ class ProbeProcesses:
         self._stop_asked = 0
         self._changed = False  # asking the system for every batch would cost more than the batch
         self._lost = ""
+        self._given_up = False
+        self._child: multiprocessing.Process | None = None
         self._others: list[FatherProcess] = []
+        self._reporter: Reporter | None = None
+        self._watchman: Watchman | None = None
         self.run_ms = self._clock.wall_ns() // 1_000_000
 
     def run(self) -> int:
@@ -57,21 +61,25 @@ class ProbeProcesses:
         CaptureError if an interface cannot be opened; FileExistsError if a probe of this name and configuration runs already.
         """
         with ExitStack() as opened:
+            signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
             self._offloading = opened.enter_context(Offloading(self._probe))
+            signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the start as Ctrl-C does: there is what to restore
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
             ground = prepare(self._configuration, self._probe, opened)
             compile_dissection()
             self._chain(_nowhere).warm_up()
             merge.warm_up()
-            signal.pthread_sigmask(signal.SIG_BLOCK, (*STOP_SIGNALS, signal.SIGCHLD))  # from here on there is something to clean up
+            signal.pthread_sigmask(signal.SIG_BLOCK, (*STOP_SIGNALS, signal.SIGCHLD))  # from here on there is more to clean up
             self._statistics = health.create(self._configuration, self._probe.name, self.run_ms, ground.interfaces_of_fathers)
             opened.callback(self._statistics.close)
             self._lanes = Lanes(ground.lanes.lanes, self._probe.ring_slots, self._probe.ring_octets)
             opened.callback(self._lanes.close)
             self._pipe = EventPipe()
             opened.callback(self._pipe.close)
-            father = self._start(ground)
-            pin_father(ground.lanes.father_cpus[0])
+            father = None
             try:
+                father = self._start(ground)
+                pin_father(ground.lanes.father_cpus[0])
                 father.run()
                 self._watch_others()
                 self._stop_others()
@@ -84,7 +92,7 @@ class ProbeProcesses:
                 for number in STOP_SIGNALS:  # there is nothing left to stop, and no ring to tell it to
                     signal.signal(number, signal.SIG_IGN)
                 self._others = []
-                del father, self._watchman, self._reporter  # they look into the two segments that are closed now
+                father = self._watchman = self._reporter = None  # they look into the two segments that are closed now
         return self._status()
 
     def _start(self, ground: Ground) -> Father:
@@ -92,23 +100,25 @@ class ProbeProcesses:
         fathers = Fathers(self._probe, ground, self._lanes, self._statistics, self._pipe, self._clock)
         lossless = not any(s.live for s in ground.all_sources)
         options = {"run_ms": self.run_ms, "parent": os.getpid(), "signals": STOP_SIGNALS, "lossless": lossless,
-                   "patient": lossless and not any(s.paced for s in ground.all_sources), "orphaned": self._offloading.restore}
-        self._child = multiprocessing.get_context("fork").Process(
+                   "patient": lossless and not any(s.paced for s in ground.all_sources), "orphaned": self._offloading.restore,
+                   "forked": ground.keep_sources}
+        child = multiprocessing.get_context("fork").Process(
             target=run_child, name=f"{self._probe.name}-child", kwargs=options,
             args=(self._probe, ground.lanes.father_cpus, self._lanes, self._chain, self._statistics.child(), self._pipe,
                   self._clock))
-        self._child.start()
+        child.start()
+        self._child = child
         for n, cpu in enumerate(ground.lanes.father_cpus[1:], 1):
             rings = list(dict.fromkeys(f.ring for f in fathers.feeds[n]))
             name = f"father {n} of probe {self._probe.name}"
             other = FatherProcess(name, cpu, lambda stopping, n=n: fathers.make(n, stopping), rings, STOP_SIGNALS)
-            self._others.append(other)
             other.start()
+            self._others.append(other)
         for number in STOP_SIGNALS:
             signal.signal(number, self._on_signal)
         signal.signal(signal.SIGCHLD, self._on_child)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, (*STOP_SIGNALS, signal.SIGCHLD))
-        self._reporter: Reporter = fathers.reporters[0]
+        self._reporter = fathers.reporters[0]
         self._reporter.tell([event("probe_started", self._clock.wall_ns(), self._probe.name, version=version("trafmon"),
                                    interfaces=len(self._probe.interfaces)), *self._offloading.events(self._clock.wall_ns())])
         self._watchman = Watchman(self._probe, self._statistics, self._reporter, self._clock)
@@ -126,12 +136,14 @@ class ProbeProcesses:
         if self._changed:
             self._changed = False
             self._look_for_the_dead()
-        return self._stop_asked > 0 or bool(self._lost)
+        return self._stop_asked > 0 or bool(self._lost) or self._given_up
 
     def _look_for_the_dead(self) -> None:
         if self._lost:
             return
-        if not self._child.is_alive():
+        if self._child.exitcode == NOT_DELIVERED:  # it has given up, and said why
+            self._given_up = True
+        elif not self._child.is_alive():
             self._lost = f"its child process died ({_how(self._child.exitcode)})"
         for other in self._others:
             if not other.alive and other.exitcode:
@@ -155,6 +167,8 @@ class ProbeProcesses:
         self._lanes.end()
 
     def _end_child(self) -> None:
+        if self._child is None:
+            return
         self._child.join(STOP_PATIENCE_S)
         if self._child.is_alive():
             self._child.kill()

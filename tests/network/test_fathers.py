@@ -18,12 +18,12 @@ FATHERS, FLOWS, ROUNDS = 3, 40, 25
 SHARED = f'<interface name="all" device="{DEVICE}" capture="afpacket" fathers="{FATHERS}"/>'
 
 
-def send_flows(host, first: int = 6000) -> int:
+def send_flows(host, first: int = 6000, device: str = DEVICE) -> int:
     """ROUNDS frames of each of FLOWS flows, in turns; how many."""
     with inside(host.name):
         raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
     with raw:
-        raw.bind((DEVICE, 0))
+        raw.bind((device, 0))
         for _ in range(ROUNDS):
             for n in range(FLOWS):
                 raw.send(udp_frame(port=first + n))
@@ -167,3 +167,32 @@ def send_dialogues(host, flows: int) -> None:
             request = udp_frame(port=6000 + n)
             there.send(request)
             back.send(request[:26] + socket.inet_aton(WATCHER) + socket.inet_aton(SENDER) + request[34:])
+
+
+def test_a_shared_device_is_made_anew(cable, tmp_path):
+    """Every father opens it again, though the other processes hold its old socket too; they share its packets again."""
+    _, watcher = cable
+    interface = f'<interface name="all" device="shared0" capture="afpacket" fathers="{FATHERS}" filter="udp"/>'
+
+    def make() -> None:
+        watcher.ip("link add shared0 type veth peer name shared1")
+        for end in ("shared0", "shared1"):
+            watcher.ip(f"link set {end} up")
+
+    make()
+    configuration = configure(tmp_path, interface, port=PORT)
+    with (start_collector(tmp_path, command=watcher.command) as collector,
+          Probe(tmp_path, configuration, fathers=FATHERS, command=watcher.command) as probe):
+        probe.until_capturing()
+        watcher.ip("link delete shared0")
+        until(lambda: probe.messages.count("device shared0 is gone: ") == FATHERS, "the loss is told")
+        make()
+        until(lambda: probe.messages.count("device shared0 is back") == FATHERS, "it is back")
+        sent = send_flows(watcher, device="shared1")
+        until(lambda: probe.numbers()["packets_seen"] == sent, "all are seen")
+        numbers = probe.numbers()
+        probe.process.terminate()
+        assert 0 == probe.wait(), probe.messages
+        assert EVERYTHING == delivered(tmp_path, collector)
+    watcher.ip("link delete shared0")
+    assert sum(numbers[f"interface_0_father_{n}_packets_seen"] > 0 for n in range(FATHERS)) > 1

@@ -302,3 +302,38 @@ def test_a_device_that_goes_away_and_comes_back(cable, tmp_path, kind):
         collector.process.terminate()
         assert 0 == collector.wait()
     assert "Traceback" not in probe.messages
+
+
+@pytest.mark.parametrize("anew", [False, True], ids=["down and up", "made anew"])
+def test_a_device_that_comes_back_with_longer_frames(cable, tmp_path, kind, anew):
+    """They are not taken for merged ones."""
+    watcher = cable[1]
+
+    def make(mtu: int) -> None:
+        watcher.ip(f"link add long0 mtu {mtu} type veth peer name long1 mtu {mtu}")
+        for end in ("long0", "long1"):
+            watcher.ip(f"link set {end} up")
+
+    make(1500)
+    configuration = configure(tmp_path, interface(kind, "long", "long0", 'filter="udp"'), port=PORT)
+    with (start_collector(tmp_path, command=watcher.command),
+          Probe(tmp_path, configuration, command=watcher.command) as probe):
+        probe.until_capturing()
+        watcher.ip("link delete long0" if anew else "link set long0 down")
+        until(lambda: "device long0 is gone: " in probe.messages, "the loss is told")
+        if anew:
+            make(4000)
+        else:
+            for end in ("long0", "long1"):
+                watcher.ip(f"link set {end} mtu 4000 up")
+        until(lambda: "device long0 is back" in probe.messages, "it is back")
+        with inside(watcher.name):
+            raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+        with raw:
+            raw.bind(("long1", 0))
+            raw.send(udp_frame().ljust(3000, b"\0"))
+        until(lambda: probe.numbers()["packets_seen"] == 1, "it is seen")
+        assert 0 == probe.numbers()["packets_merged"]
+        probe.process.terminate()
+        assert 0 == probe.wait(), probe.messages
+    watcher.ip("link delete long0")

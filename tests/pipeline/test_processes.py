@@ -171,3 +171,32 @@ def test_analyse_with_a_filter(directory):
         assert analyse.wait(START_LIMIT_S) == 0, analyse.messages
     assert totals(out)[0] == len(range(1, PACKETS + 1, FLOWS))
     assert 'filter="udp src port 1025"' in (out / "trafmon.xml").read_text()
+
+
+@pytest.mark.usefixtures(configuration.__name__)
+def test_a_start_that_fails_after_the_fork(directory):
+    """Whatever goes wrong in the main process, it ends, and the child with it."""
+    (directory / "failing.py").write_text(
+        "import sys\n"
+        "from tmon_probe import processes\n"
+        "from tmon_probe.__main__ import main\n"
+        "processes.Watchman = lambda *_: 1 / 0\n"
+        "sys.exit(main(['-l']))\n")
+    with Program("failing", directory) as probe:
+        assert 1 == probe.wait(START_LIMIT_S)
+        until(lambda: not probe.relatives(), "nothing is left of the probe", 2)
+        assert "ZeroDivisionError" in probe.messages
+
+
+def test_a_child_that_gives_up_is_not_dead(tmp_path):
+    """Nobody takes what a long recording gives: exit status 1 when the final timeout is over, though the father is at work."""
+    recording(tmp_path / "long.pcap", 40_000, 40_000)
+    configuration = configure(tmp_path, '<interface name="lan" capture="replay"><file path="long.pcap"/></interface>',
+                              attributes='ring_slots="1024"')
+    text = configuration.path.read_text()
+    configuration.path.write_text(text.replace('initial_timeout="300ms"', 'initial_timeout="300ms" final_timeout="1s" queue="64k"'))
+    with Probe(tmp_path, configuration) as probe:
+        assert 1 == probe.wait(START_LIMIT_S), probe.messages
+        assert "packets in the ring are given up: the collectors take nothing" in probe.messages
+        assert "died" not in probe.messages
+        until(probe.gone, "nothing is left of the probe", 2)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tmon_common.clock import FakeClock
+from tmon_common.config.interfaces import MAX_FATHERS, MAX_INTERFACES
 from tmon_common.config.model import Configuration, Interface, Probe
 from tmon_common.stats import NAME_OCTETS, SEGMENTS, Statistics
 from tmon_probe import health
@@ -123,7 +124,9 @@ def test_running(configuration):
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "7", json.dumps({"probe": 5, "interfaces": [7, {}], "run": "x", "fathers": 7}),
-                                  json.dumps({"interfaces": {"a": 1}, "collectors": "x", "probe": None})])
+                                  json.dumps({"interfaces": {"a": 1}, "collectors": "x", "probe": None}),
+                                  "[" * 200_000, json.dumps({"run": int("9" * 4000), "pid": -int("9" * 4000)}),
+                                  json.dumps({"fathers": [0] * 100_000, "interfaces": [{}] * 100_000})])
 def test_a_block_of_somebody_else(text):
     """Anybody may put a file there: it is shown as it is, or not at all, but nothing fails."""
     name = f"trafmon-{secrets.token_hex(8)}"
@@ -131,7 +134,9 @@ def test_a_block_of_somebody_else(text):
     readers, _ = health.running()
     [reader] = [r for r in readers if r.segment == name]
     assert isinstance(reader.identity["probe"], str)
-    assert isinstance(reader.identity["run"], int)
+    assert -1 << 63 < reader.identity["run"] < 1 << 63
+    assert len(reader.identity["fathers"]) <= MAX_FATHERS
+    assert len(reader.identity["interfaces"]) <= MAX_INTERFACES
     assert all(isinstance(i["name"], str) for i in reader.identity["interfaces"])
     assert reader.snapshot()["packets_seen"] == 0
     for other in readers:

@@ -30,15 +30,18 @@ HURRY_NS = 5 * SECOND
 
 def run_child(probe: Probe, father_cpus: tuple[int, ...], lanes: Lanes, make_chain: Callable[..., Chain],
               statistics: health.Part, pipe: EventPipe, clock: Clock, *, run_ms: int, parent: int,
-              signals: tuple[signal.Signals, ...], lossless: bool, patient: bool, orphaned: Callable[[], None]) -> NoReturn:
+              signals: tuple[signal.Signals, ...], lossless: bool, patient: bool, orphaned: Callable[[], None],
+              forked: Callable[[], None]) -> NoReturn:
     """To be called in the forked process. It stops when the lanes end, not by signals: those meant for all reach the parent.
 
-    lossless, patient: see `loop.Child` and `intake.open_intake`. orphaned: called at the end if the parent has died.
+    lossless, patient: see `loop.Child` and `intake.open_intake`. orphaned: called at the end if the parent has died. forked: called
+    at once, to let go of what is the fathers'.
     """
     for number in signals:
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, (*signals, signal.SIGCHLD))
     pin_child(probe.child_cpus, father_cpus)
+    forked()
     publication = Publication(probe.publications, probe.name, run_ms, lossless=lossless)
     pipe.keep_reader()
     intake = open_intake(lanes, clock, patient=patient)
@@ -46,11 +49,11 @@ def run_child(probe: Probe, father_cpus: tuple[int, ...], lanes: Lanes, make_cha
                   father=parent)
     try:
         status = DELIVERED if child.run() else NOT_DELIVERED
-        if child.orphaned:
-            orphaned()
     except Exception:
         log.exception("probe %s: the child failed", probe.name)
         status = FAILED  # not to be taken for a collector that does not answer
+    if os.getppid() != parent:  # also if it died when the child had no more eyes for it
+        orphaned()
     publication.close()
     logging.shutdown()
     sys.stdout.flush()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tmon_common.clock import Clock
 from tmon_common.events import Event, event
 from tmon_probe.father.capture.batch import Batch, Source
@@ -46,6 +48,8 @@ class Feed:
             return False
         if batch.count:
             self.batch, self.done, self.reached_ns, self.last_packet_ns = batch, 0, int(batch.times_ns[0]), wall_ns
+            if self.source.longest_frame != self.viewpoint.longest:  # the device was made anew
+                self.viewpoint = replace(self.viewpoint, longest=self.source.longest_frame)
             if self._origin is None:
                 self._origin = self.reached_ns, monotonic_ns
         return True

@@ -11,7 +11,7 @@ from tests.oracles.header_walk import OUTCOMES, walk
 from tests.pipeline_in_process import EVERYTHING, Dissector, frames_from, measure
 from tmon_common.config.model import Filter, Predicate
 from tmon_probe import records
-from tmon_probe.demand import NOTHING_SPECIAL
+from tmon_probe.demand import FTP_CONTROL, NOTHING_SPECIAL, UDP, Demand, Fragments, Service, Signature
 from tmon_probe.father import counts
 from tmon_probe.father.capture.batch import Batch
 from tmon_probe.father.capture.replay import Replay
@@ -148,6 +148,38 @@ def test_batches_are_single_packets_in_a_row(capture):
     with_sack = single["flags"] & records.HAS_SACK > 0
     for one, other in zip(single[with_sack], together[with_sack], strict=True):
         assert fields_of(one, ["sack"]) == fields_of(other, ["sack"])
+
+
+def test_an_area_that_is_full_for_a_while_changes_nothing(capture):
+    """Same records, octets and counts as with room for all; each packet once, wherever positions stand, past 2^32 too."""
+    filters = [Filter(), Filter((Predicate("src_port", ((0, 1023),)),))]
+    anything = Service("anything", UDP, frozenset(range(65536)), 300)
+    plan = plan_of(filters, [(Demand(Fragments.WHOLE, (anything, FTP_CONTROL), "all", Signature()),), (Demand(Fragments.WHOLE),)])
+    sieve, found = compile_sieve(filters, {}), []
+    for octets, room_at_once in ((1 << 24, 1 << 24), (1 << 18, 1 << 14)):
+        kernel, source = Dissection(sieve, plan), Replay((capture,))
+        ring, area, total = np.zeros(64, PACKET), np.zeros(octets, np.uint8), np.zeros(counts.COUNT, np.int64)
+        rows, carried, at = [], [], (1 << 32) - 5000
+        while (batch := source.next_batch()) is not None:
+            done, free = 0, room_at_once
+            while done < batch.count:
+                after, written, position = kernel(batch, done, Viewpoint(0, total), Room(ring, 0, 64, area, at, free))
+                rows.append(ring[:written].copy())
+                for r in ring[:written]:
+                    start = int(r["bytes_offset"]) & (octets - 1)
+                    assert start + int(r["bytes_length"]) <= octets
+                    carried.append(area[start : start + int(r["bytes_length"])].tobytes())
+                free = free + room_at_once if after == done else room_at_once
+                assert free <= octets
+                done, at = after, position
+        found.append((np.concatenate(rows), carried, total))
+    (roomy, octets, tally), (tight, octets_tight, tally_tight) = found
+    assert tally.tolist() == tally_tight.tolist()
+    assert octets == octets_tight
+    for name in set(PACKET.names) - {"bytes_offset", "unused", "sack"}:
+        meant = roomy["flags"] & WITH_FLAG[name] > 0 if name in WITH_FLAG else slice(None)
+        meant = roomy["bytes_length"] > 0 if name in OF_BYTES - {"bytes_length"} else meant
+        np.testing.assert_array_equal(roomy[name][meant], tight[name][meant], name)
 
 
 def test_irrelevant_packets_leave_nothing():

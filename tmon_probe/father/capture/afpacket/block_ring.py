@@ -113,6 +113,13 @@ class BlockRing:
         except OSError:
             return False
 
+    def find_longest_frame(self) -> int:
+        """As `longest_frame`, now. The MTU may have been changed while the device was down."""
+        try:
+            return mtu(self.interface.device) + _HEADERS.get(self.link_type, 0)
+        except OSError:  # gone just now
+            return 0
+
     def close(self) -> None:
         """In this process only: others that were forked may go on with it."""
         self._socket.close()
@@ -132,7 +139,7 @@ class BlockRing:
         self._index = socket.if_nametoindex(device)
         if not is_up(device):
             raise CaptureError(device_errors.not_up(self.interface))
-        self.longest_frame = mtu(device) + _HEADERS.get(self.link_type, 0)
+        self.longest_frame = self.find_longest_frame()
         program = kernel_program(self.interface, self.link_type)
         self.in_kernel = program is not None
         self._program = program or ()

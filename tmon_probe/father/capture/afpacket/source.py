@@ -93,8 +93,8 @@ class AfpacketDevice:
         return given
 
     def close(self) -> None:
+        """In this process: one that was forked may go on with it. So drops are not asked for, which would take them from it."""
         if self._ring:
-            self.dropped()
             self._batch.data = self._batch.data[:0].copy()
             self._ring.close()
             self._ring = None
@@ -132,7 +132,9 @@ class AfpacketDevice:
         """A device that was down only is captured from as soon as it is up; one that was made anew has to be opened anew."""
         if self._ring:
             if self._ring.same_device():
+                self._longest_frame = self._ring.find_longest_frame()
                 return is_up(self._interface.device)
+            self.dropped()
             self.close()  # a group of the old device would refuse the new one
         try:
             self._open(self._group)

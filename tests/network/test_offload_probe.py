@@ -1,0 +1,56 @@
+"""Offloads that a whole probe has switched off are on again however it ends, early or late."""
+
+import os
+import shutil
+import signal
+
+import pytest
+
+from tests.network.conftest import DEVICE
+from tests.network.test_probe_live import send_frames, udp_frame
+from tests.pipeline.probe_process import START_LIMIT_S, Probe, configure, until
+
+pytestmark = [pytest.mark.network, pytest.mark.oracle]
+INTERFACE = f'<interface name="all" device="{DEVICE}" offloads="off"/>'
+
+
+def features(host) -> str:
+    return host.run(["ethtool", "-k", DEVICE]).stdout
+
+
+@pytest.fixture
+def watcher(cable):
+    """Its device can merge packets, and does."""
+    if not shutil.which("ethtool"):
+        pytest.skip("the program ethtool is not installed")
+    host = cable[1]
+    assert 0 == host.run(["ethtool", "-K", DEVICE, "gro", "on"]).returncode
+    return host
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_while_it_starts(watcher, tmp_path, number):
+    """As soon as they are off: whatever it is doing then, they come on again."""
+    before = features(watcher)
+    with Probe(tmp_path, configure(tmp_path, INTERFACE), command=watcher.command) as probe:
+        until(lambda: features(watcher) != before, "they are off", START_LIMIT_S)
+        probe.process.send_signal(number)
+        assert probe.wait(START_LIMIT_S) >= 0
+        until(probe.gone, "nothing is left of the probe", 2)
+        assert "Traceback" not in probe.messages
+    assert before == features(watcher)
+
+
+def test_the_main_process_is_killed_while_it_waits_for_the_child(cable, watcher, tmp_path):
+    """Nobody acknowledges, so the child is still at work when the probe was told to stop and is killed then: the child restores."""
+    before = features(watcher)
+    with Probe(tmp_path, configure(tmp_path, INTERFACE), command=watcher.command) as probe:
+        probe.until_capturing()
+        send_frames(cable[0], udp_frame(), 10)
+        until(lambda: probe.numbers()["packets_seen"] == 10, "all are seen")
+        probe.process.terminate()
+        until(lambda: "probe probe: stopped: asked to" in probe.messages, "only the child is waited for")
+        os.kill(probe.process.pid, signal.SIGKILL)
+        assert -signal.SIGKILL == probe.wait()
+        until(probe.gone, "the child ends")
+    assert before == features(watcher)
