@@ -95,7 +95,7 @@ _DECLARATIONS = (
     Declaration(
         "ring_saturated", Severity.WARNING, "ring", "{subject}: full ({slots:,} packets); the father waits for the child",
         "Packets come faster than the child measures; while the father waits, the kernel's buffer fills and may drop.",
-        "A larger `ring`, more CPUs for the child, fewer flows or analyses.",
+        "A larger `ring_slots`, more CPUs for the child, fewer flows or analyses.",
         (_int("slots", "packets that it holds"), _int("waits", "how often the father has waited so far"))),
     Declaration(
         "ring_restored", Severity.INFO, "ring",
@@ -141,15 +141,10 @@ _DECLARATIONS = (
         "What the text says.",
         (_str("what", "its words"),)),
     Declaration(
-        "child_lost", Severity.ERROR, "probe",
-        "probe {subject}: its child process died ({how}); packets in the ring are lost: {packets}",
-        "What the child held and had not delivered is lost.",
-        "Look for the reason in the log and the kernel's (out of memory?); report it if it is a fault of ours.",
-        (_str("how", "signal or exit status"), _int("packets", "in the ring when it died"))),
-    Declaration(
         "father_lost", Severity.ERROR, "probe", "probe {subject}: its father process died; the child finishes what it has",
         "Nothing more is captured; what was in the ring is measured and sent.",
-        "As for child_lost; let the service manager restart the probe."),
+        "Look for the reason in the log and the kernel's (out of memory?); report it if it is a fault of ours. Let the service "
+        "manager restart the probe."),
     Declaration(
         "events_lost", Severity.WARNING, "probe", "probe {subject}: {events} events could not be told",
         "More events than the child could take.", "Look at the log of that time.",
