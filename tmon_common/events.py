@@ -83,13 +83,13 @@ _DECLARATIONS = (
         (_SECONDS,)),
     Declaration(
         "kernel_drops", Severity.WARNING, "interface",
-        "interface {subject}: the kernel dropped {packets:,} packets within {seconds} s",
+        "interface {subject}: packets dropped by the kernel: {packets:,} within {seconds} s",
         "More came than was read in time: the figures of this time are too low. Told at once, then at most once a minute.",
         "A larger `buffer`, more `fathers`, a CPU of its own for each, a BPF filter for what nobody wants.",
         (_int("packets", "dropped since this was last told"), _SECONDS)),
     Declaration(
         "kernel_drops_ended", Severity.INFO, "interface",
-        "interface {subject}: no more drops; the kernel dropped {packets:,} packets in {seconds} s",
+        "interface {subject}: no more drops; the kernel dropped {packets:,} within {seconds} s",
         "A minute without drops has followed those told by kernel_drops.", "See kernel_drops.",
         (_int("packets", "dropped in all since the first"), _int("seconds", "from the first to the last"))),
     Declaration(
@@ -104,7 +104,7 @@ _DECLARATIONS = (
         (_int("duration_ms", "from the saturation on"), _int("waits", "of the father in that time"))),
     Declaration(
         "malformed_packets", Severity.WARNING, "interface",
-        "interface {subject}: {packets:,} malformed packets within {seconds} s: {reason}",
+        "interface {subject}: malformed packets, {reason}: {packets:,} within {seconds} s",
         "Packets whose headers contradict themselves or the capture. They are counted, not measured. Told at once, then at most "
         "once a minute for each interface and reason.",
         "Look at some with tcpdump: a device that sends them, a capture that cuts them (`snaplen`), or a tunnel not known here.",
@@ -116,7 +116,7 @@ _DECLARATIONS = (
         (_str("features", "which"), _str("why", "the configuration keeps them, or what stood in the way"))),
     Declaration(
         "packets_merged", Severity.WARNING, "interface",
-        "interface {subject}: {packets:,} packets within {seconds} s were merged ones",
+        "interface {subject}: merged packets: {packets:,} within {seconds} s",
         "Packets longer than the device can send: offloads have merged several. Told at once, then at most once a minute.",
         "See offloads_on.",
         (_int("packets", "since this was last told"), _SECONDS)),
