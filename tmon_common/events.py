@@ -83,19 +83,19 @@ _DECLARATIONS = (
         (_SECONDS,)),
     Declaration(
         "kernel_drops", Severity.WARNING, "interface",
-        "interface {subject}: the kernel dropped {packets:,} packets within {seconds} s",
+        "interface {subject}: packets dropped by the kernel: {packets:,} within {seconds} s",
         "More came than was read in time: the figures of this time are too low. Told at once, then at most once a minute.",
         "A larger `buffer`, more `fathers`, a CPU of its own for each, a BPF filter for what nobody wants.",
         (_int("packets", "dropped since this was last told"), _SECONDS)),
     Declaration(
         "kernel_drops_ended", Severity.INFO, "interface",
-        "interface {subject}: no more drops; the kernel dropped {packets:,} packets in {seconds} s",
+        "interface {subject}: no more drops; the kernel dropped {packets:,} within {seconds} s",
         "A minute without drops has followed those told by kernel_drops.", "See kernel_drops.",
         (_int("packets", "dropped in all since the first"), _int("seconds", "from the first to the last"))),
     Declaration(
         "ring_saturated", Severity.WARNING, "ring", "{subject}: full ({slots:,} packets); the father waits for the child",
         "Packets come faster than the child measures; while the father waits, the kernel's buffer fills and may drop.",
-        "Larger `ring_slots`, more CPUs for the child, fewer flows or analyses.",
+        "A larger `ring_slots`, more CPUs for the child, fewer flows or analyses.",
         (_int("slots", "packets that it holds"), _int("waits", "how often the father has waited so far"))),
     Declaration(
         "ring_restored", Severity.INFO, "ring",
@@ -104,7 +104,7 @@ _DECLARATIONS = (
         (_int("duration_ms", "from the saturation on"), _int("waits", "of the father in that time"))),
     Declaration(
         "malformed_packets", Severity.WARNING, "interface",
-        "interface {subject}: {packets:,} malformed packets within {seconds} s: {reason}",
+        "interface {subject}: malformed packets, {reason}: {packets:,} within {seconds} s",
         "Packets whose headers contradict themselves or the capture. They are counted, not measured. Told at once, then at most "
         "once a minute for each interface and reason.",
         "Look at some with tcpdump: a device that sends them, a capture that cuts them (`snaplen`), or a tunnel not known here.",
@@ -116,7 +116,7 @@ _DECLARATIONS = (
         (_str("features", "which"), _str("why", "the configuration keeps them, or what stood in the way"))),
     Declaration(
         "packets_merged", Severity.WARNING, "interface",
-        "interface {subject}: {packets:,} packets within {seconds} s were merged ones",
+        "interface {subject}: merged packets: {packets:,} within {seconds} s",
         "Packets longer than the device can send: offloads have merged several. Told at once, then at most once a minute.",
         "See offloads_on.",
         (_int("packets", "since this was last told"), _SECONDS)),
@@ -141,15 +141,10 @@ _DECLARATIONS = (
         "What the text says.",
         (_str("what", "its words"),)),
     Declaration(
-        "child_lost", Severity.ERROR, "probe",
-        "probe {subject}: its child process died ({how}); packets in the ring are lost: {packets}",
-        "What the child held and had not delivered is lost.",
-        "Look for the reason in the log and the kernel's (out of memory?); report it if it is a fault of ours.",
-        (_str("how", "signal or exit status"), _int("packets", "in the ring when it died"))),
-    Declaration(
         "father_lost", Severity.ERROR, "probe", "probe {subject}: its father process died; the child finishes what it has",
         "Nothing more is captured; what was in the ring is measured and sent.",
-        "As for child_lost; let the service manager restart the probe."),
+        "Look for the reason in the log and the kernel's (out of memory?); report it if it is a fault of ours. Let the service "
+        "manager restart the probe."),
     Declaration(
         "events_lost", Severity.WARNING, "probe", "probe {subject}: {events} events could not be told",
         "More events than the child could take.", "Look at the log of that time.",

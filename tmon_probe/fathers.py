@@ -81,7 +81,7 @@ class Fathers:
             part = parts[m.interface, m.father]
             viewpoint = Viewpoint(m.interface, part.tally, interface.tunnel == "inner", source.longest_frame)
             self.feeds[m.father].append(Feed(source, interface.name, viewpoint, lanes.rings[m.lane], part))
-        self.reporters = [Reporter(pipe, statistics.father(n)) for n in range(len(self.feeds))]
+        self.reporters = [Reporter(probe.name, pipe, statistics.father(n)) for n in range(len(self.feeds))]
 
     def make(self, number: int, stopping: Callable[[], bool], report: Callable[[], None] = lambda: None) -> Father:
         self._ground.keep_sources(number)

@@ -8,7 +8,7 @@ from typing import Self
 
 from tmon_common.config.model import Interface, Probe
 from tmon_common.events import Event, event
-from tmon_probe.father.capture.offload import switch_off, told_on
+from tmon_probe.father.capture.offload import short, switch_off, told_on
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ class Offloading:
     def __enter__(self) -> Self:
         self._offloads = switch_off(self._interfaces)
         for device, features in self._offloads.switched_off:
-            log.info("device %s: offloads switched off: %s", device, ", ".join(features))
+            log.info("device %s: offloads switched off: %s", device, short(features))
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None) -> None:
@@ -33,11 +33,11 @@ class Offloading:
         for sentence in self._offloads.restore():
             log.warning("%s", sentence)
         for device, features in self._offloads.restored:
-            log.info("device %s: offloads switched on again: %s", device, ", ".join(features))
+            log.info("device %s: offloads switched on again: %s", device, short(features))
 
     def events(self, time_ns: int) -> list[Event]:
         """What is on, or was not to be switched off: packets may be seen merged."""
-        events = [event("offloads_on", time_ns, i.name, features=", ".join(features), why=_why(i))
+        events = [event("offloads_on", time_ns, i.name, features=short(features), why=_why(i))
                   for i in self._interfaces if (features := told_on(i.device))]
         return events + [event("capture_warning", time_ns, "", what=sentence) for sentence in self._offloads.warnings]
 

@@ -127,6 +127,8 @@ class ProbeProcesses:
     def _say_goodbye(self) -> None:
         """What is still to be told; the child waits for it."""
         self._watchman.look(last=True)
+        if self._lost and self._child.is_alive():
+            self._reporter.tell([event("father_lost", self._clock.wall_ns(), self._probe.name)])
         reason = self._lost or ("asked to" if self._stop_asked else "at the end of the recordings")
         self._reporter.tell([event("probe_stopped", self._clock.wall_ns(), self._probe.name, reason=reason)])
         self._pipe.close()

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from tmon_common.clock import Clock
 from tmon_common.config.model import Probe
 from tmon_common.events import Event
+from tmon_common.events import event as make_event
 from tmon_probe import health
 from tmon_probe.event_pipe import EventPipe
 from tmon_probe.father.watch import Moment
@@ -16,16 +17,22 @@ log = logging.getLogger(__name__)
 
 
 class Reporter:
-    """Of one father. statistics: its own part."""
+    """Of one father of a probe. statistics: its own part."""
 
-    def __init__(self, pipe: EventPipe, statistics: health.Part) -> None:
-        self._pipe, self._statistics = pipe, statistics
+    def __init__(self, probe: str, pipe: EventPipe, statistics: health.Part) -> None:
+        self._probe, self._pipe, self._statistics = probe, pipe, statistics
+        self._lost_told = 0
 
     def tell(self, events: Iterable[Event]) -> None:
         for event in events:
-            log.log(event.severity.level, "%s", event.text)
-            self._pipe.send(event)
+            if self._tell(event) and self._pipe.lost > self._lost_told:  # there is room again
+                lost, self._lost_told = self._pipe.lost - self._lost_told, self._pipe.lost
+                self._tell(make_event("events_lost", event.time_ns, self._probe, events=lost))
         self._statistics.set(events_lost=self._pipe.lost)
+
+    def _tell(self, event: Event) -> bool:
+        log.log(event.severity.level, "%s", event.text)
+        return self._pipe.send(event)
 
 
 class Watchman:

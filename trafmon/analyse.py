@@ -27,6 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--probe", metavar="NAME", help="with --config: another probe than the first")
     parser.add_argument("--filter", metavar="BPF", type=_bpf, default="",
                         help="measure only packets that pass this filter (the language of tcpdump), such as 'tcp port 80'")
+    parser.add_argument("--tunnel", choices=("outer", "inner"), default="",
+                        help="inner: of packets that GRE, IP in IP or IPv6 in IPv4 carries, measure the carried ones "
+                             "(outer, or what the configuration says)")
     parser.add_argument("--interval", default="60s", type=_interval, metavar="TIME",
                         help="length of the observation intervals, 1s to 1h (60s)")
     parser.add_argument("--quiet", action="store_true", help="print no result, only warnings and errors")
@@ -56,7 +59,8 @@ def run(options: argparse.Namespace) -> int:
                     check_capture(window)
                 finally:
                     window.close()
-        pipeline = Pipeline(options.captures, out, options.config, options.probe, options.interval, options.filter)
+        pipeline = Pipeline(options.captures, out, options.config, options.probe, options.interval, options.filter,
+                            options.tunnel)
     except (CaptureError, ConfigurationError, PipelineError) as error:
         print(f"trafmon analyse: {error}", file=sys.stderr)
         return UNUSABLE

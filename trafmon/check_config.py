@@ -23,7 +23,7 @@ def run(options: argparse.Namespace) -> int:
     except ConfigurationError as error:
         print(error, file=sys.stderr)
         return 2
-    parts = (f"{len(configuration.probes)} probes", f"{len(configuration.collectors)} collectors",
-             f"{len(configuration.classes)} flow classes")
-    print(f"{options.file}: good ({', '.join(parts)})")
+    counted = ((len(configuration.probes), "probe", "probes"), (len(configuration.collectors), "collector", "collectors"),
+               (len(configuration.classes), "flow class", "flow classes"))
+    print(f"{options.file}: good ({', '.join(f'{n} {one if n == 1 else many}' for n, one, many in counted)})")
     return 0

@@ -23,6 +23,7 @@ def run(_options: argparse.Namespace) -> int:
     import pcapy
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from tmon_probe.father.capture.open import best_capture
 
@@ -36,7 +37,8 @@ def run(_options: argparse.Namespace) -> int:
         table.add_column(head)
     for name in names:
         told = (_read(name, attribute) for attribute in ("operstate", "mtu", "address"))
-        table.add_row(name, *told, _may_open(name), best_capture(name))
+        row = (name, *told, _may_open(name), best_capture(name))
+        table.add_row(*map(Text, row))  # as it is: in 76:cd:0b rich would see a :cd:
     console = Console()
     if not console.is_terminal:
         console.width = 100

@@ -40,15 +40,16 @@ class Pipeline:
     """
 
     def __init__(self, captures: Sequence[Path], out: Path, config: Path | None, probe: str | None, interval: str,
-                 bpf: str = "") -> None:
+                 bpf: str = "", tunnel: str = "") -> None:
         self.spool, self.database, self.configuration = out / SPOOL, out / DATABASE, out / CONFIGURATION
         self._captures = captures
         declared = read(config) if config else None
         port = _free_port()
         if declared:
-            text = with_replay(declared, captures, self.spool, self.database, port, probe=probe, bpf=bpf)
+            text = with_replay(declared, captures, self.spool, self.database, port, probe=probe, bpf=bpf, tunnel=tunnel)
         else:
-            text = analyse_configuration_xml(captures, self.spool, self.database, port, interval=interval, bpf=bpf)
+            text = analyse_configuration_xml(captures, self.spool, self.database, port, interval=interval, bpf=bpf,
+                                             tunnel=tunnel or "outer")
         try:
             self.spool.mkdir(parents=True, exist_ok=True)
             self._clear(out, config)

@@ -147,11 +147,11 @@ def _follow(watching: Watching, interval_ns: int) -> None:
     from rich.console import Console
     from rich.live import Live
 
-    from trafmon.top_view import view
+    from trafmon.top_view import Screenful, view
 
     with _keys() as keys, Live(console=Console(), screen=True, auto_refresh=False) as live:
         while True:
-            live.update(view(watching.figures(), foot="q: quit"), refresh=True)
+            live.update(Screenful(view(watching.figures()), "q: quit"), refresh=True)
             until_ns = time.monotonic_ns() + interval_ns
             while (left_ns := until_ns - time.monotonic_ns()) > 0:
                 if select.select(keys, [], [], left_ns / 1e9)[0]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from rich.console import Group
+from rich.console import Console, ConsoleOptions, Group, RenderResult
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
@@ -20,15 +21,29 @@ WORTH_TELLING_S = 1.0
 _LABEL = 10
 
 
-def view(probes: Iterable[ProbeFigures], foot: str = "") -> Group:
+class Screenful:
+    """As much of a page as the screen has room for, with a foot that is always seen and tells how much is not."""
+
+    def __init__(self, page: Group, foot: str) -> None:
+        self._page, self._foot = page, foot
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        lines = console.render_lines(self._page, options.update(height=None), pad=False)
+        room = max(console.height - 2, 0)
+        for line in lines[:room]:
+            yield from (*line, Segment.line())
+        hidden = len(lines) - room
+        foot = self._foot + (f"  more lines: {hidden}; enlarge the window, or name a probe" if hidden > 0 else "")
+        yield Group(Text(), Text(foot, style="dim", no_wrap=True, overflow="ellipsis"))
+
+
+def view(probes: Iterable[ProbeFigures]) -> Group:
     """All of them, one below the other."""
     parts: list[Text | Table] = []
     for probe in probes:
         if parts:
             parts.append(Text())
         parts += _panel(probe)
-    if foot:
-        parts += [Text(), Text(foot, style="dim")]
     return Group(*parts)
 
 

@@ -91,6 +91,7 @@ def test_a_process_that_is_killed_ends_the_probe(programs, tmp_path, who, told):
     assert told in probe.messages
     assert "Traceback" not in probe.messages
     if who != "child_pid":
+        assert "its father process died; the child finishes what it has" in probe.messages
         assert EVERYTHING == delivered(tmp_path, collector)
 
 

@@ -14,8 +14,8 @@ from tests.linkemu import Network, why_unavailable
 from tests.linkemu.netns import inside
 from tests.pipeline.probe_process import until
 from tmon_common.config.model import Interface
-from tmon_probe.father.capture.offload import longest_frame, switch_off, told_on
-from tmon_probe.father.capture.offload.features import SWITCHED
+from tmon_probe.father.capture.offload import longest_frame, short, switch_off, told_on
+from tmon_probe.father.capture.offload.features import SHORT, SWITCHED
 
 pytestmark = [pytest.mark.network, pytest.mark.oracle]
 ROOT = Path(__file__).parents[2]
@@ -416,3 +416,10 @@ def test_what_the_neighbour_of_a_veth_does_not_cut_is_seen_uncut(hosts, hold):
     with inside(receiver.name):
         longest = longest_frame(DEVICE)
     assert longest < max(frame_lengths(sender, receiver, receiver))
+
+
+def test_features_have_the_names_that_people_use():
+    """Each once, whatever the kernel divides them into."""
+    assert "GRO, LRO, TSO, USO" == short(("rx-gro", "rx-gro-hw", "rx-lro", "tx-tcp-segmentation", "tx-tcp6-segmentation",
+                                          "tx-udp-segmentation"))
+    assert set(SWITCHED) - set(SHORT) == {f for f in SWITCHED if f.startswith("tx-tcp")}

@@ -1,5 +1,6 @@
 """The probe on a real device: everything the kernel saw is measured or told as dropped."""
 
+import json
 import os
 import shutil
 import signal
@@ -246,6 +247,19 @@ def test_without_a_collector_a_stopped_probe_gives_up(cable, tmp_path):
         assert f"collector collector at 127.0.0.1 port {PORT}: " in probe.messages
         assert "not acknowledged" in probe.messages
         assert "is the collector running" in probe.messages
+
+
+def test_interfaces_lists_addresses_as_they_are(cable):
+    """A terminal library may take the :cd: of an address for a picture."""
+    watcher = cable[1]
+    address = json.loads(watcher.run(["ip", "-j", "link", "show", DEVICE]).stdout)[0]["address"]
+    watcher.ip(f"link set {DEVICE} address 02:cd:0b:87:43:01")
+    try:
+        listed = watcher.run([sys.executable, "-m", "trafmon", "interfaces"], timeout=60)
+    finally:
+        watcher.ip(f"link set {DEVICE} address {address}")
+    [line] = [x.split() for x in listed.stdout.splitlines() if x.startswith(DEVICE)]
+    assert [DEVICE, "up", "1500", "02:cd:0b:87:43:01", "yes", "afpacket"] == line
 
 
 def test_a_device_that_may_not_be_opened(cable, tmp_path, kind):

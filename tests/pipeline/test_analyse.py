@@ -14,9 +14,12 @@ import dpkt
 import duckdb
 import pytest
 
-from tests.conftest import OWN_CAPTURES
+from tests.conftest import OWN_CAPTURES, SHARED_CAPTURES
+from tests.oracles import tshark
+from tests.oracles.tshark_tunnels import innermost
 
 DEMO = OWN_CAPTURES / "demo" / "west.pcap"
+TUNNELS = SHARED_CAPTURES / "tunnels_mixed.pcap"
 LIMIT_S = 120
 
 
@@ -96,6 +99,23 @@ def test_a_second_run_replaces_the_first(demo, tmp_path):
     assert total(demo, "ip_counters", "packets") == total(tmp_path, "ip_counters", "packets")
     with duckdb.connect(str(tmp_path / "trafmon.duckdb"), read_only=True) as store:
         assert 1 == store.execute("SELECT count(DISTINCT run) FROM flow").fetchall()[0][0]
+
+
+@pytest.mark.skipif(not TUNNELS.exists(), reason=f"{TUNNELS.name} is not beside the checkout")
+@pytest.mark.skipif(not tshark.AVAILABLE, reason=tshark.WHY_NOT)
+def test_carried_packets_are_measured_instead(tmp_path):
+    """--tunnel inner: hosts, packets and octets are those of the innermost packets that tshark shows."""
+    carried = [packet for packet in innermost(TUNNELS) if packet]
+    assert 0 == analyse(TUNNELS, "--out", tmp_path / "inner", "--tunnel", "inner", "--quiet").returncode
+    assert (len(carried), sum(p.octets for p in carried)) == tuple(total(tmp_path / "inner", "ip_counters", c)
+                                                                   for c in ("packets", "octets"))
+    counted = {row["flow"] for row in rows(tmp_path / "inner", "ip_counters")}
+    hosts = {row[side] for row in rows(tmp_path / "inner", "flow_definition") if row["flow"] in counted
+             for side in ("src_addr", "dst_addr")}
+    assert {p.src for p in carried} | {p.dst for p in carried} == hosts
+    assert 0 == analyse(TUNNELS, "--out", tmp_path / "again", "--config", tmp_path / "inner" / "trafmon.xml", "--tunnel", "outer",
+                        "--quiet").returncode
+    assert total(tmp_path / "again", "ip_counters", "octets") > total(tmp_path / "inner", "ip_counters", "octets")
 
 
 def test_gzip_pipe_and_filter(demo, tmp_path):

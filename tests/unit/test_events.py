@@ -14,7 +14,7 @@ DECLARATIONS = pytest.mark.parametrize("declaration", CATALOGUE.values(), ids=CA
 CODES = {
     "probe_started", "probe_stopped", "no_traffic", "traffic_back", "kernel_drops", "kernel_drops_ended", "ring_saturated",
     "ring_restored", "malformed_packets", "offloads_on", "packets_merged", "device_lost", "device_back", "timestamps_not_hardware",
-    "capture_warning", "child_lost", "father_lost", "events_lost"}
+    "capture_warning", "father_lost", "events_lost"}
 """As they once were told: people and programs search for them."""
 
 

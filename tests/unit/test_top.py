@@ -6,13 +6,14 @@ import math
 from dataclasses import asdict
 
 import pytest
-from rich.console import Console
+from rich.console import Console, Group
+from rich.text import Text
 
 from tmon_common.config.model import Configuration, Interface, Probe
 from tmon_probe import health
 from trafmon.__main__ import main
 from trafmon.top_figures import Sample, figures
-from trafmon.top_view import count, duration, megabits, percent, rate, view
+from trafmon.top_view import Screenful, count, duration, megabits, percent, rate, view
 
 SECOND = 1_000_000_000
 WALL = 1_700_000_000 * SECOND
@@ -238,3 +239,17 @@ def test_wrong_interval(capsys, interval):
         main(["top", "--interval", interval])
     assert ended.value.code == 2
     assert "--interval" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("height", "shown", "foot"), [
+    (24, 20, "q: quit"), (22, 20, "q: quit"), (21, 19, "q: quit  more lines: 1;"), (5, 3, "q: quit  more lines: 17;"),
+])
+def test_a_page_is_cut_to_the_screen(height, shown, foot):
+    """The foot is always seen, and tells how much is not."""
+    console = Console(width=80, height=height, file=io.StringIO())
+    console.print(Screenful(Group(*(Text(f"line {n}") for n in range(20))), "q: quit"))
+    lines = console.file.getvalue().splitlines()
+    assert [f"line {n}" for n in range(shown)] == lines[:shown]
+    assert "" == lines[shown]
+    assert lines[shown + 1].startswith(foot)
+    assert shown + 2 == len(lines) <= height

@@ -22,12 +22,13 @@ PUBLICATION = {"max_pdu": "8192", "min_gap": "0", "window": "64"}
 
 def analyse_configuration_xml(
     captures: Sequence[Path], spool: Path, database: Path, port: int, *, interval: str = "60s", pace: str = "full",
-    bpf: str = "",
+    bpf: str = "", tunnel: str = "outer",
 ) -> str:
     """XML text: one probe that replays the captures, an interface each; one class, every IP packet, all analyses.
 
     interval    of all analyses, as it is written in the configuration
     bpf         filter of all captures, "" for none
+    tunnel      outer or inner packets are measured
     Paths are written as absolute ones, so that the text may be put anywhere.
     """
     root = etree.Element("trafmon")
@@ -41,7 +42,7 @@ def analyse_configuration_xml(
             analysis.set("histogram", "packet_sizes")
     etree.SubElement(root, "collectors").append(collector_element(spool, port))
     probe = etree.SubElement(etree.SubElement(root, "probes"), "probe", name=PROBE)
-    probe.extend(replay_elements(captures, interface_names(captures), pace, [bpf] * len(captures)))
+    probe.extend(replay_elements(captures, interface_names(captures), pace, [bpf] * len(captures), [tunnel] * len(captures)))
     probe.append(publish_element(port))
     root.append(store_element(database))
     return xml_text(root)
@@ -80,13 +81,17 @@ def store_element(database: Path) -> etree._Element:
     return etree.Element("store", backend="duckdb", database=_absolute(database))
 
 
-def replay_elements(captures: Sequence[Path], names: Sequence[str], pace: str, filters: Sequence[str]) -> list[etree._Element]:
-    """An interface for each capture, with its BPF filter ("" for none)."""
+def replay_elements(
+    captures: Sequence[Path], names: Sequence[str], pace: str, filters: Sequence[str], tunnels: Sequence[str],
+) -> list[etree._Element]:
+    """An interface for each capture, with its BPF filter ("" for none) and what of tunnels is measured (outer or inner)."""
     interfaces = []
-    for name, capture, bpf in zip(names, captures, filters, strict=True):
+    for name, capture, bpf, tunnel in zip(names, captures, filters, tunnels, strict=True):
         interface = etree.Element("interface", name=name, capture="replay", pace=pace)
         if bpf:
             interface.set("filter", bpf)
+        if tunnel != "outer":
+            interface.set("tunnel", tunnel)
         etree.SubElement(interface, "file", path=_absolute(capture))
         interfaces.append(interface)
     return interfaces

@@ -65,7 +65,7 @@ def _interface(node: Node, files_are_here: bool) -> Interface:
                      "buffer", "block")
     fathers, cpus = node.value("fathers", parse_number, 1, MAX_FATHERS), node.value("father_cpus", parse_cpus) or ()
     if cpus and len(cpus) != fathers:
-        node.problem(f"{len(cpus)} CPUs for {fathers} fathers; expected as many", "father_cpus")
+        node.problem(f'father_cpus="{node.text("father_cpus")}": {fathers} fathers; expected as many CPUs', "father_cpus")
     return Interface(
         name=node.name(),
         device=device,

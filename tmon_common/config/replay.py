@@ -26,13 +26,13 @@ from tmon_common.config.select import select_probe
 
 def with_replay(
     configuration: Configuration, captures: Sequence[Path], spool: Path, database: Path, port: int, *,
-    probe: str | None = None, pace: str = "full", bpf: str = "",
+    probe: str | None = None, pace: str = "full", bpf: str = "", tunnel: str = "",
 ) -> str:
     """XML text of the configuration with one of its probes left, which replays the captures; collector and store as in analyse.
 
     The first capture takes the name of the probe's first interface, and so on, so that filters on interfaces still hold; those
-    beyond are named after their files. probe: its name; by default the only one, or the first one. bpf: filter of all captures in
-    place of those that the interfaces have.
+    beyond are named after their files. probe: its name; by default the only one, or the first one. bpf, tunnel: of all captures in
+    place of what the interfaces have; "" for theirs.
     ConfigurationError if the file is wrong, has no probe of that name, or filters on an interface for which there is no capture.
     """
     document = load_document(configuration.path)
@@ -40,7 +40,8 @@ def with_replay(
     wanted = select_probe(declared, probe or declared.probes[0].name)
     own_names = [i.name for i in wanted.interfaces][: len(captures)]
     names = own_names + interface_names(captures[len(own_names):], own_names)
-    filters = [bpf or (i.bpf if i else "") for _, i in zip_longest(captures, wanted.interfaces[: len(captures)])]
+    ways = [(bpf or (i.bpf if i else ""), tunnel or (i.tunnel if i else "outer"))
+            for _, i in zip_longest(captures, wanted.interfaces[: len(captures)])]
     _leave_out_other_interfaces(document, names)
 
     root = document.root
@@ -50,8 +51,8 @@ def with_replay(
     kept.attrib.pop("host", None)
     for old in kept.findall("interface") + kept.findall("publish"):
         kept.remove(old)
-    replays = replay_elements(captures, names, pace, filters)
-    _keep_ways(replays, wanted.interfaces)
+    replays = replay_elements(captures, names, pace, *zip(*ways, strict=True))
+    _keep_links(replays, wanted.interfaces)
     kept.extend(replays)
     kept.append(publish_element(port))
     root.find("collectors")[:] = [collector_element(spool, port)]
@@ -61,12 +62,11 @@ def with_replay(
     return xml_text(root)
 
 
-def _keep_ways(replays: list[etree._Element], interfaces: Sequence[Interface]) -> None:
-    """Each recording is looked at as its interface would be: tunnels, and links of which both directions are there."""
+def _keep_links(replays: list[etree._Element], interfaces: Sequence[Interface]) -> None:
+    """Links of which both directions are there."""
     pairs = list(zip(replays, interfaces, strict=False))
     links = [i.link for _, i in pairs]
     for element, interface in pairs:
-        element.set("tunnel", interface.tunnel)
         if interface.link and links.count(interface.link) == 2:
             element.set("link", interface.link)
 

@@ -21,6 +21,7 @@ from tmon_probe.event_pipe import EventPipe
 from tmon_probe.health import CHILD
 from tmon_probe.publish.publication import Publication
 from tmon_probe.publish.publisher import Publisher
+from tmon_probe.publish.silence import Silence
 from tmon_probe.ring import MAX_WAIT_S
 
 log = logging.getLogger(__name__)
@@ -53,7 +54,7 @@ class Child:
         self._reached_ns = 0
         self._next_statistics_ns = 0
         self._acknowledged, self._acknowledged_ns = -1, clock.monotonic_ns()
-        self._silence = Increase(clock)
+        self._silence, self._silence_told = Silence(self._acknowledged_ns), Increase(clock)
         self._given_up = Increase(clock)
         self._father = father or os.getppid()
         self.orphaned = False
@@ -143,13 +144,16 @@ class Child:
         if total != self._acknowledged:
             self._acknowledged, self._acknowledged_ns = total, now_ns
         silent_ns = now_ns - self._acknowledged_ns
-        if silent_ns > SILENCE_NS and self._silence.told(silent_ns):
-            names = ", ".join(f"{p.parameters.collector} at {p.parameters.address} port {p.parameters.port}"
-                              for p in self._publication.publishers if not p.idle)
-            log.warning("nothing is acknowledged by collector %s; is it running and its spool writable? Still trying", names)
         hurried = self._intake.hurried or self._look_for_father()
         patience_ns = self._hurry_ns if hurried else max(p.parameters.final_timeout_ns for p in self._publication.publishers)
         return silent_ns > patience_ns
+
+    def _tell_silence(self, acknowledged: int, waiting: int) -> None:
+        silent_ns = self._silence.lasts_ns(acknowledged, waiting, self._clock.monotonic_ns())
+        if silent_ns > SILENCE_NS and self._silence_told.told(silent_ns):
+            names = ", ".join(f"{p.parameters.collector} at {p.parameters.address} port {p.parameters.port}"
+                              for p in self._publication.publishers if p.waiting)
+            log.warning("nothing is acknowledged by collector %s; is it running and its spool writable? Still trying", names)
 
     def _wait_for_acknowledgements(self) -> None:
         filenos = self._publication.filenos()
@@ -167,11 +171,12 @@ class Child:
         given_up = sum(map(_given_up, publishers))
         if rows := self._given_up.told(given_up):
             log.warning("%d rows given up: the queues to the collectors are full or their time is over", rows)
+        acknowledged, waiting = sum(p.statistics.acked for p in publishers), sum(p.waiting for p in publishers)
+        self._tell_silence(acknowledged, waiting)
         values = (
             len(registry), registry.created, registry.expired, registry.evicted, self._rows,
             sum(p.statistics.pdus_sent for p in publishers), sum(p.statistics.retries for p in publishers),
-            sum(p.statistics.acked for p in publishers), sum(p.waiting for p in publishers),
-            given_up, self._reached_ns)
+            acknowledged, waiting, given_up, self._reached_ns)
         self._statistics.set(**dict(zip(CHILD, values, strict=True)), events_published=self._events.published,
                              events_garbled=self._pipe.garbled, child_cpu_ns=time.process_time_ns(), flows_max=registry.max_flows)
 

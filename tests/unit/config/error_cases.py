@@ -217,7 +217,7 @@ CASES = {
         r'fathers is for capture="afpacket" only',
     ),
     "fathers": (INTERFACE, '<interface name="lan" device="a" fathers="0"/>', r'fathers="0": expected 1 to 64'),
-    "CPUs of fathers": (INTERFACE, '<interface name="lan" device="a" fathers="2" father_cpus="1"/>', r"1 CPUs for 2 fathers"),
+    "CPUs of fathers": (INTERFACE, '<interface name="lan" device="a" fathers="2" father_cpus="1"/>', r'"1": 2 fathers; expected'),
     "no traffic": (INTERFACE, '<interface name="lan" device="a" no_traffic="10ms"/>', r"expected 0 for never, or 1s to 1d"),
     "half a link": (INTERFACE, '<interface name="lan" device="a" link="wan"/>', r'is said of one interface; expected two, one for'),
     "link of two kinds": (

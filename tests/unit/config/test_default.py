@@ -88,6 +88,18 @@ def test_own_configuration(tmp_path, captures):
     assert (configuration.start_at_ns, configuration.probes[0].host, configuration.probes[0].name) == (None, "", "p1")
 
 
+@pytest.mark.parametrize(("declared", "asked", "expected"), [
+    ("outer", "", "outer"), ("inner", "", "inner"), ("inner", "outer", "outer"), ("outer", "inner", "inner"),
+])
+def test_tunnels_as_declared_or_as_asked(tmp_path, captures, declared, asked, expected):
+    """What is asked for counts for all captures; else each is what its interface says, those beyond are outer."""
+    text, _ = spoiled('<interface name="lan"', f'<interface name="lan" tunnel="{declared}"')
+    text = with_replay(read(write(tmp_path, text)), captures[:2], tmp_path / "spool", tmp_path / "x", 1, tunnel=asked)
+    (tmp_path / "out").mkdir()
+    interfaces = read(write(tmp_path / "out", text)).probes[0].interfaces
+    assert [expected, asked or "outer"] == [i.tunnel for i in interfaces]
+
+
 def two_probes(filter_names: str) -> str:
     text, _ = spoiled(
         "  </probes>",

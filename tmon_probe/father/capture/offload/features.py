@@ -6,12 +6,25 @@ a wrong one to itself. Generic segmentation (GSO) is done before the capture see
 does no harm while it is on.
 """
 
+from collections.abc import Iterable
+
 RECEIVE_MERGES = ("rx-gro", "rx-gro-hw", "rx-lro", "rx-gro-list", "rx-udp-gro-forwarding")
 TRANSMIT_MERGES = ("tx-tcp-segmentation", "tx-tcp6-segmentation", "tx-tcp-ecn-segmentation", "tx-tcp-mangleid-segmentation",
                    "tx-tcp-accecn-segmentation", "tx-udp-segmentation", "tx-sctp-segmentation", "tx-gso-list")
 MERGES = RECEIVE_MERGES + TRANSMIT_MERGES
 HARMFUL = (*MERGES, "rx-checksum")
 SWITCHED = (*HARMFUL, "tx-generic-segmentation")
+
+
+SHORT = {"rx-gro": "GRO", "rx-gro-hw": "GRO", "rx-lro": "LRO", "rx-gro-list": "GRO", "rx-udp-gro-forwarding": "GRO",
+         "tx-udp-segmentation": "USO", "tx-sctp-segmentation": "SCTP segmentation", "tx-gso-list": "GSO list",
+         "tx-generic-segmentation": "GSO", "rx-checksum": "receive checksum"}
+"""What people call them; the others are TSO."""
+
+
+def short(features: Iterable[str]) -> str:
+    """The features as a list for people, each of their names once."""
+    return ", ".join(dict.fromkeys(SHORT.get(f, "TSO") for f in features))
 
 
 def among(names: tuple[str, ...], features: frozenset[str]) -> tuple[str, ...]:
