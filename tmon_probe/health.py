@@ -201,6 +201,16 @@ def look_at(probe: Probe, statistics: ProbeStatistics) -> tuple[list[InterfaceTo
     return interfaces, rings
 
 
+def devices_gone(probe: Probe, statistics: ProbeStatistics) -> list[bool]:
+    """Of each interface, whether some father misses its device."""
+    gone = [False] * len(probe.interfaces)
+    for father, read in enumerate(statistics.fathers):
+        for i in read:
+            part = statistics.lane(i, father)
+            gone[i] |= bool(part.numbers[part.index["device_gone"]])
+    return gone
+
+
 def _live_fathers(probe: Probe, statistics: ProbeStatistics) -> list[int]:
     return [n for n, read in enumerate(statistics.fathers) if any(not probe.interfaces[i].files for i in read)]
 

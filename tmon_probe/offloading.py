@@ -28,6 +28,16 @@ class Offloading:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None) -> None:
         self.restore()
 
+    def device_back(self, device: str) -> None:
+        """One that was made anew has the offloads that new devices have."""
+        if any(i.device == device and i.offloads == "off" for i in self._interfaces):
+            known, warned = len(self._offloads.switched_off), len(self._offloads.warnings)
+            self._offloads.switch_off(device)
+            for _, features in self._offloads.switched_off[known:]:
+                log.info("device %s: offloads switched off: %s", device, ", ".join(features))
+            for sentence in self._offloads.warnings[warned:]:
+                log.warning("%s", sentence)
+
     def restore(self) -> None:
         """Also to be called by a forked process that finds this one dead."""
         for sentence in self._offloads.restore():

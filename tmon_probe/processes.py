@@ -121,7 +121,8 @@ class ProbeProcesses:
         self._reporter = fathers.reporters[0]
         self._reporter.tell([event("probe_started", self._clock.wall_ns(), self._probe.name, version=version("trafmon"),
                                    interfaces=len(self._probe.interfaces)), *self._offloading.events(self._clock.wall_ns())])
-        self._watchman = Watchman(self._probe, self._statistics, self._reporter, self._clock)
+        self._watchman = Watchman(self._probe, self._statistics, self._reporter, self._clock,
+                                  self._offloading.device_back)
         return fathers.make(0, self._stopping, self._watchman.look)
 
     def _say_goodbye(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from tmon_common.clock import Clock
 from tmon_common.config.model import Probe
@@ -36,12 +36,22 @@ class Reporter:
 
 
 class Watchman:
-    """Of the main process: looks at what all fathers have counted."""
+    """Of the main process: looks at what all fathers have counted.
 
-    def __init__(self, probe: Probe, statistics: health.ProbeStatistics, reporter: Reporter, clock: Clock) -> None:
+    returned    called with the name of a device that was gone and is there again
+    """
+
+    def __init__(self, probe: Probe, statistics: health.ProbeStatistics, reporter: Reporter, clock: Clock,
+                 returned: Callable[[str], None]) -> None:
         self._probe, self._statistics, self._reporter, self._clock = probe, statistics, reporter, clock
+        self._returned, self._gone = returned, [False] * len(probe.interfaces)
         self._watch = health.watch(probe, statistics, Moment.of(clock))
 
     def look(self, *, last: bool = False) -> None:
         """last: what is held back is told too."""
         self._reporter.tell(self._watch.look(*health.look_at(self._probe, self._statistics), Moment.of(self._clock), last=last))
+        gone = health.devices_gone(self._probe, self._statistics)
+        for interface, was, now in zip(self._probe.interfaces, self._gone, gone, strict=True):
+            if was and not now:
+                self._returned(interface.device)
+        self._gone = gone

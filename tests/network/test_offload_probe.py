@@ -54,3 +54,30 @@ def test_the_main_process_is_killed_while_it_waits_for_the_child(cable, watcher,
         assert -signal.SIGKILL == probe.wait()
         until(probe.gone, "the child ends")
     assert before == features(watcher)
+
+
+def test_a_device_made_anew_is_switched_off_too(watcher, tmp_path):
+    """It comes with its offloads on, as new devices do."""
+    def make() -> None:
+        watcher.ip("link add anew0 type veth peer name anew1")
+        assert 0 == watcher.run(["ethtool", "-K", "anew0", "gro", "on"]).returncode
+        for name in ("anew0", "anew1"):
+            watcher.ip(f"link set {name} up")
+
+    def merges() -> bool:
+        return "generic-receive-offload: on" in watcher.run(["ethtool", "-k", "anew0"]).stdout
+
+    make()
+    configuration = configure(tmp_path, INTERFACE.replace(f'device="{DEVICE}"', 'device="anew0"'))
+    with Probe(tmp_path, configuration, command=watcher.command) as probe:
+        probe.until_capturing()
+        assert not merges()
+        watcher.ip("link delete anew0")
+        until(lambda: "device anew0 is gone" in probe.messages, "its loss is told")
+        make()
+        until(lambda: "device anew0 is back" in probe.messages, "it is captured from again")
+        until(lambda: not merges(), "its offloads are off")
+        probe.process.terminate()
+        probe.wait()
+    assert merges()
+    watcher.ip("link delete anew0")
