@@ -23,6 +23,8 @@ class Offloading:
         self._offloads = switch_off(self._interfaces)
         for device, features in self._offloads.switched_off:
             log.info("device %s: offloads switched off: %s", device, short(features))
+        for sentence in self._offloads.warnings:
+            log.warning("%s", sentence)  # not an event: it has no room for the cure
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None) -> None:
@@ -47,9 +49,8 @@ class Offloading:
 
     def events(self, time_ns: int) -> list[Event]:
         """What is on, or was not to be switched off: packets may be seen merged."""
-        events = [event("offloads_on", time_ns, i.name, features=short(features), why=_why(i))
-                  for i in self._interfaces if (features := told_on(i.device))]
-        return events + [event("capture_warning", time_ns, "", what=sentence) for sentence in self._offloads.warnings]
+        return [event("offloads_on", time_ns, i.name, features=short(features), why=_why(i))
+                for i in self._interfaces if (features := told_on(i.device))]
 
 
 def _why(interface: Interface) -> str:

@@ -306,7 +306,7 @@ def test_devices_that_cannot_be_switched(hosts, hold):
     assert every.startswith("device any: it stands for all devices")
     assert "it does not exist" in long
     assert "on [fixed]" == before["rx-checksumming"]
-    assert ("device lo: rx-checksum cannot be switched off, so packets with a wrong checksum may be missing: "
+    assert ("device lo: receive checksums cannot be switched off, so packets with a wrong checksum may be missing: "
             "the driver keeps that on") == fixed
     assert with_off(before) == ethtool(east, "lo")
     holder.ask("restore")

@@ -249,6 +249,22 @@ def test_without_a_collector_a_stopped_probe_gives_up(cable, tmp_path):
         assert "is the collector running" in probe.messages
 
 
+def test_offloads_that_may_not_be_switched_off(cable, tmp_path):
+    """Told in full, with the cure; the probe captures all the same."""
+    if not shutil.which("setpriv"):
+        pytest.skip("the program setpriv (package util-linux) is missing")
+    drop = ["setpriv", "--inh-caps=-net_admin", "--bounding-set=-net_admin"]
+    configuration = configure(tmp_path, f'<interface name="all" device="{DEVICE}" offloads="off"/>', port=PORT)
+    with Probe(tmp_path, configuration, command=lambda argv: cable[1].command([*drop, *argv])) as probe:
+        probe.until_capturing()
+        probe.process.terminate()
+        probe.wait()
+        [told] = [line for line in probe.messages.splitlines() if "cannot be switched off" in line]
+        assert f"device {DEVICE}: receive checksums cannot be switched off" in told
+        assert "capability CAP_NET_ADMIN is missing. Run as root, or grant it: setcap cap_net_raw,cap_net_admin+ep" in told
+        assert told.endswith("in the systemd unit")
+
+
 def test_interfaces_lists_addresses_as_they_are(cable):
     """A terminal library may take the :cd: of an address for a picture."""
     watcher = cable[1]

@@ -18,7 +18,7 @@ SWITCHED = (*HARMFUL, "tx-generic-segmentation")
 
 SHORT = {"rx-gro": "GRO", "rx-gro-hw": "GRO", "rx-lro": "LRO", "rx-gro-list": "GRO", "rx-udp-gro-forwarding": "GRO",
          "tx-udp-segmentation": "USO", "tx-sctp-segmentation": "SCTP segmentation", "tx-gso-list": "GSO list",
-         "tx-generic-segmentation": "GSO", "rx-checksum": "receive checksum"}
+         "tx-generic-segmentation": "GSO", "rx-checksum": "receive checksums"}
 """What people call them; the others are TSO."""
 
 

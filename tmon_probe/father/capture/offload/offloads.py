@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from tmon_common.config.model import Interface
 from tmon_probe.father.capture.offload.ethtool import Ethtool, Features
-from tmon_probe.father.capture.offload.features import HARMFUL, MERGES, SWITCHED, among
+from tmon_probe.father.capture.offload.features import HARMFUL, MERGES, SWITCHED, among, short
 from tmon_probe.father.capture.offload.merging import devices_below
 from tmon_probe.father.capture.offload.originals import Held, Originals
 
@@ -164,7 +164,7 @@ class Offloads:
             return
         so = ["packets longer than its MTU may be several that were merged"] if among(MERGES, features.active) else []
         so += ["packets with a wrong checksum may be missing"] if "rx-checksum" in harmful else []
-        self._warn(device, f"{_list(harmful)} cannot be switched off, so {' and '.join(so)}: {reason}")
+        self._warn(device, f"{short(harmful)} cannot be switched off, so {' and '.join(so)}: {reason}")
 
 
 def _list(names: Iterable[str]) -> str:
