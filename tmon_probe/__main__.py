@@ -19,7 +19,13 @@ log = logging.getLogger("tmon_probe")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    options = _parser().parse_args(arguments)
+    try:
+        return _run(_parser().parse_args(arguments))
+    except KeyboardInterrupt:  # while starting
+        return INTERRUPTED
+
+
+def _run(options: argparse.Namespace) -> int:
     locations = locate(options.local, options.configuration, options.next)
     try:
         configuration = read(locations.current)
@@ -39,8 +45,6 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"tmon_probe: {error}", file=sys.stderr)
     except FileExistsError:
         print(f"tmon_probe: probe {probe.name} of {configuration.path} runs already on this host", file=sys.stderr)
-    except KeyboardInterrupt:  # while starting
-        return INTERRUPTED
     return USAGE_ERROR
 
 

@@ -234,7 +234,7 @@ def test_without_the_capability(hosts, hold, tmp_path):
     assert before == ethtool(east)
     assert [] == holder.first["switched_off"]
     [warning] = holder.first["warnings"]
-    assert warning.startswith(f"device {DEVICE}: rx-gro, tx-tcp-segmentation, ")
+    assert warning.startswith(f"device {DEVICE}: GRO, TSO, USO, ")
     assert "cannot be switched off, so packets longer than its MTU may be several that were merged" in warning
     assert "CAP_NET_ADMIN is missing. Run as root, or grant it: setcap cap_net_raw,cap_net_admin+ep" in warning
     assert not (tmp_path / "offloads").exists()

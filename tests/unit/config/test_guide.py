@@ -16,8 +16,11 @@ MATCHES = re.findall(r"`(field=\"[^`]*)`", GUIDE)
 
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_examples(tmp_path, example):
-    """Whole configurations and flow classes."""
-    if "<trafmon>" not in example:
+    """Whole configurations, flow classes and probes."""
+    if "<probe " in example and "<trafmon>" not in example:
+        probe = example.replace('"collector"', '"central"')
+        example, _ = spoiled("  </probes>", f"{probe}</probes>")
+    elif "<trafmon>" not in example:
         example, _ = spoiled("  </flow_classes>", f"{example}</flow_classes>")
     read(write(tmp_path, example))
 

@@ -20,7 +20,16 @@ def test_sample(sample):
 
 
 def test_there_are_samples():
-    assert {"minimal.xml", "two-probes.xml", "replay.xml"} <= {p.name for p in SAMPLES.glob("*.xml")}
+    assert {"minimal.xml", "two-probes.xml", "replay.xml", "tap.xml"} <= {p.name for p in SAMPLES.glob("*.xml")}
+
+
+def test_a_tap_is_shown():
+    """tap.xml has two directions of one link, with two fathers each on CPUs of their own, and flows that hold both."""
+    configuration = read(SAMPLES / "tap.xml")
+    [probe] = configuration.probes
+    assert [("uplink", 2, "off", "inner")] * 2 == [(i.link, i.fathers, i.offloads, i.tunnel) for i in probe.interfaces]
+    assert 6 == len({c for i in probe.interfaces for c in i.father_cpus} | set(probe.child_cpus))
+    assert all("interface" not in f.fields for c in configuration.classes for f in c.flows)
 
 
 def test_all_three_layers_are_shown():
