@@ -8,7 +8,7 @@ errors over the packet they quote (RFC 1071). So checksums are as right, or wron
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -63,6 +63,33 @@ def conversations(recording: Recording, count: int, limit: int = 20_000) -> Reco
         if taken.get(flow, share) < share:
             taken[flow] += 1
             kept.append(number)
+    return _only(recording, kept)
+
+
+def of_mean_length(recording: Recording, octets: int, longest: int, seed: int) -> Recording:
+    """Without packets longer than `longest`, and then without some of the short ones, until the mean of the others is `octets`.
+
+    Lengths are those on the wire. Which short ones are left out is chosen at random. ValueError if no more than one would be left.
+    """
+    wire = wire_octets(recording)
+    kept = wire <= longest
+    short = np.flatnonzero(kept & (wire < octets))
+    np.random.default_rng(seed).shuffle(short)
+    packets, total = np.arange(len(short) + 1), np.append(0, np.cumsum(wire[short]))
+    enough = wire[kept].sum() - total >= octets * (kept.sum() - packets)
+    if not enough.any() or kept.sum() - enough.argmax() < 2:
+        raise ValueError(f"the recordings hold no packets whose mean length could be {octets} octets")
+    kept[short[: enough.argmax()]] = False
+    return _only(recording, np.flatnonzero(kept).tolist())
+
+
+def wire_octets(recording: Recording) -> np.ndarray:
+    """int64 (packets,): of each frame, on the wire."""
+    return recording.octets[recording.starts[:, None] + np.arange(12, 16)].view("<u4").ravel().astype(np.int64)
+
+
+def _only(recording: Recording, kept: Sequence[int]) -> Recording:
+    """The packets of these numbers."""
     ends = [*recording.starts[1:].tolist(), len(recording.octets)]
     return make_recording([(int(recording.times_ns[n]), recording.octets[recording.starts[n] + RECORD_HEADER : ends[n]].tobytes(),
                             struct.unpack_from("<I", recording.octets, recording.starts[n] + 12)[0]) for n in kept])

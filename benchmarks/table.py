@@ -32,6 +32,29 @@ class Line:
         return self.cost.without(self.start)
 
 
+@dataclass(frozen=True)
+class Row:
+    """ns_per_packet: of CPU time, None if the program is not installed or failed (`note` says so)."""
+
+    name: str
+    ns_per_packet: float | None
+    note: str = ""
+
+
+def print_rows(rows: list[Row], title: str, unit_ns: float | None, unit: str = "cat") -> None:
+    """Also as multiples of unit_ns, what a packet costs the program `unit`; None if that is not known."""
+    table = Table(title=title, title_justify="left", pad_edge=False, box=box.SIMPLE)
+    table.add_column("")
+    for heading in ("CPU ns / packet", f"times {unit}"):
+        table.add_column(heading, justify="right")
+    table.add_column("", no_wrap=True)
+    for row in rows:
+        ns = row.ns_per_packet
+        table.add_row(row.name, f"{ns:,.0f}" if ns is not None else "", f"{ns / unit_ns:.2f}" if ns is not None and unit_ns else "",
+                      row.note)
+    Console(width=WIDTH, highlight=False).print(table)
+
+
 def print_throughput(lines: list[Line], packets: int, title: str) -> None:
     """ratio: packets per CPU second, of those of the fastest meter of other people."""
     console = Console(width=WIDTH, highlight=False)

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import platform
 import shlex
-import socket
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import capture, pipeline
-from benchmarks.measure import RunError, best, run
+from benchmarks import capture, circumstances, pipeline
+from benchmarks.measure import RunError, best
 from benchmarks.recording import Recording, default_files, read_mix
 from benchmarks.table import Line, print_flows, print_throughput
-from benchmarks.tools import TOOLS, Tool, install_missing
+from benchmarks.tools import TOOLS, install_missing, measure_tool
 
 SEED = 1
 FLOWS = (1_000, 10_000, 100_000)
@@ -52,7 +50,7 @@ def _throughput(recording: Recording, files: list[Path], empty: Path, options: a
     path = _cached(options.directory, "repeated", files, options.packets)
     packets, ip_packets = capture.write_repeated(path, recording, options.packets)
     work = options.directory / "work"
-    tools = [_measure_tool(tool, path, empty, work, options.repeat) for tool in TOOLS]
+    tools = [measure_tool(tool, path, empty, work, options.repeat) for tool in TOOLS]
     _say("trafMon")
     start = pipeline.best_parts(options.repeat, empty, work)
     parts = pipeline.best_parts(options.repeat, path, work)
@@ -90,24 +88,6 @@ def _by_flows(recording: Recording, files: list[Path], empty: Path, options: arg
     print_flows(rows)
 
 
-def _measure_tool(tool: Tool, path: Path, empty: Path, work: Path, repeat: int) -> Line:
-    if not tool.installed:
-        return Line(tool.name, note="not installed")
-    _say(tool.name)
-    work.mkdir(parents=True, exist_ok=True)
-    log = work / "messages"
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sink:
-        sink.bind(("127.0.0.1", 0))
-        port = sink.getsockname()[1]
-        with tempfile.TemporaryDirectory(dir=work) as directory:
-            try:
-                cost = best(repeat, lambda: run(tool.command(path, Path(directory), port), log))
-            except RunError as error:
-                return Line(tool.name, note=str(error)[:80])
-            start = best(repeat, lambda: run(tool.command(empty, Path(directory), port), log, accepted=range(-64, 256)))
-    return Line(tool.name, cost, start, tool.meter, tool.note)
-
-
 def _tcpdump_count(path: Path) -> str:
     try:
         asked = subprocess.run(["tcpdump", "--count", "-nr", path, IP_FILTER], capture_output=True, text=True, check=True)
@@ -117,10 +97,7 @@ def _tcpdump_count(path: Path) -> str:
 
 
 def _print_circumstances(files: list[Path]) -> None:
-    cpus = Path("/proc/cpuinfo").read_text().splitlines()
-    model = [line.split(":", 1)[1].strip() for line in cpus if line.startswith("model name")]
-    print(f"{model[0] if model else platform.processor()}, {len(model)} CPUs; Linux {platform.release()}; Python "
-          f"{platform.python_version()}; load {Path('/proc/loadavg').read_text().split()[0]}")
+    print(circumstances.machine())
     print(f"recordings: {', '.join(f.name for f in files)}\n")
     for tool in TOOLS:
         if tool.installed:

@@ -6,11 +6,16 @@ import importlib.metadata
 import importlib.util
 import os
 import shutil
+import socket
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
+
+from benchmarks.measure import RunError, best, run
+from benchmarks.table import Line
 
 _NFSTREAM = ("import sys, nfstream; print(sum(1 for _ in nfstream.NFStreamer(source=sys.argv[1], n_meters=1, n_dissections=0, "
              "statistical_analysis=False)))")
@@ -65,9 +70,31 @@ TOOLS = (
 """Nothing is written to a path outside `directory`: some of them run as root and remove or change what they are told to write."""
 
 
-def install_missing() -> None:
-    """Install the packages that lack, when root; says what. What cannot be installed is left out of the table."""
-    missing = [t for t in TOOLS if not t.installed]
+def measure_tool(tool: Tool, path: Path, empty: Path, work: Path, repeat: int) -> Line:
+    """Best of `repeat` runs on the capture, and on the one without packets. If it is not installed or fails, the line says so."""
+    if not tool.installed:
+        return Line(tool.name, note="not installed")
+    _say(tool.name)
+    work.mkdir(parents=True, exist_ok=True)
+    log = work / "messages"
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sink:
+        sink.bind(("127.0.0.1", 0))
+        port = sink.getsockname()[1]
+        with tempfile.TemporaryDirectory(dir=work) as directory:
+            try:
+                cost = best(repeat, lambda: run(tool.command(path, Path(directory), port), log))
+            except RunError as error:
+                return Line(tool.name, note=str(error)[:80])
+            start = best(repeat, lambda: run(tool.command(empty, Path(directory), port), log, accepted=range(-64, 256)))
+    return Line(tool.name, cost, start, tool.meter, tool.note)
+
+
+def install_missing(names: Collection[str] | None = None) -> None:
+    """Install the packages that lack, of all or of the tools of these names, when root; says what.
+
+    What cannot be installed is left out of the table.
+    """
+    missing = [t for t in TOOLS if not t.installed and (names is None or t.name in names)]
     if not missing or os.geteuid() != 0:
         return
     debian = sorted({t.package for t in missing if not t.python})

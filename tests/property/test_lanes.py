@@ -67,6 +67,7 @@ class FakeSource:
 
     gone = False
     longest_frame = 0
+    pause_s = 0.0
 
     def warnings(self) -> list[str]:
         return []

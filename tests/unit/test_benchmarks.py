@@ -7,7 +7,8 @@ from pathlib import Path
 import dpkt
 import pytest
 
-from benchmarks import capture, recording
+from benchmarks import capture, classes, lone_father, recording
+from tmon_common.config.model import Interface
 
 FRAME = bytes.fromhex("0200000000020200000000010800") + bytes(
     dpkt.ip.IP(src=b"\x0a\x00\x00\x01", dst=b"\xc0\x00\x02\x07", p=17, len=36,
@@ -50,3 +51,38 @@ def test_the_mix_is_in_the_order_of_time():
     mixed = recording.read_mix(recording.default_files(Path(__file__).parents[2]))
     assert (mixed.times_ns[1:] >= mixed.times_ns[:-1]).all()
     assert mixed.ip.mean() > 0.9
+
+
+@pytest.fixture(scope="module")
+def mixed() -> recording.Recording:
+    return recording.read_mix(recording.default_files(Path(__file__).parents[2])[-1:])
+
+
+def test_short_packets_are_left_out_until_the_mean_length_is_the_one_told(tmp_path, mixed):
+    """Long ones all stay, but those beyond the limit; the same packets are left out every time."""
+    thinned = capture.of_mean_length(mixed, 700, 1500, seed=1)
+    was, wire = capture.wire_octets(mixed), capture.wire_octets(thinned)
+    assert 700 <= wire.mean() < 705
+    assert sorted(was[(was >= 700) & (was <= 1500)]) == sorted(wire[wire >= 700])
+    assert (thinned.octets == capture.of_mean_length(mixed, 700, 1500, seed=1).octets).all()
+    capture.write_repeated(tmp_path / "c.pcap", thinned, 1)
+    assert wire.tolist() == [len(frame) for _, frame in packets_of(tmp_path / "c.pcap")]
+
+
+def test_a_mean_length_that_no_packets_have(mixed):
+    with pytest.raises(ValueError, match="mean length could be 9000 octets"):
+        capture.of_mean_length(mixed, 9000, 1500, seed=1)
+
+
+def test_classes_are_met_by_packets_or_by_none(tmp_path, mixed):
+    """Each is satisfied by some packet of the recording, or all of them by none; a father of its own says which."""
+    capture.write_repeated(tmp_path / "c.pcap", mixed, 1)
+    interface = Interface("replay", capture="replay", files=(tmp_path / "c.pcap",))
+    for met in (True, False):
+        filters = classes.classes(mixed, 3, 1, met=met)
+        for filter_ in filters:
+            done = lone_father.replay(lone_father.Work(interface, (filter_,)), tmp_path / "messages")
+            assert len(mixed.starts) == done.seen
+            assert met == (done.relevant > 0)
+            assert 0 < done.cpu_ns
+        assert 6 == sum(len(getattr(term, "terms", (term,))) for term in filters[0].terms)

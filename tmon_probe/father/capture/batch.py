@@ -11,6 +11,16 @@ BATCH_PACKETS = 4096
 """Packets a batch holds at most."""
 
 
+MAX_PAUSE_S = 0.01
+FASTEST_OCTETS = 1_250_000_000
+"""A second: 10 Gbit/s."""
+
+
+def pause_of(buffer_octets: int) -> float:
+    """How long a buffer can be left alone: less than half of it is filled meanwhile, at FASTEST_OCTETS."""
+    return min(buffer_octets / 2 / FASTEST_OCTETS, MAX_PAUSE_S)
+
+
 class CaptureError(Exception):
     """A source that cannot be opened or read: the message names file or device, the reason and the cure."""
 
@@ -58,6 +68,7 @@ class Source(Protocol):
     live        packets are lost when nobody reads them; else the source waits (replay)
     gone        its device is not there at the moment
     longest_frame   octets of the longest frame that the device can send, 0 if not known: a longer packet was merged on receipt
+    pause_s     so long nobody has to look at it, whatever comes (live); 0: always
     paced       a recording whose packets come at the pace they were recorded at
     finished    nothing more will come
     """
@@ -66,6 +77,7 @@ class Source(Protocol):
     paced: bool
     gone: bool
     longest_frame: int
+    pause_s: float
 
     def next_batch(self) -> Batch | None:
         """The next packets, or None when there are none now (live) or any more (`finished`)."""

@@ -11,7 +11,7 @@ import pcapy
 
 from tmon_common.config.model import Interface
 from tmon_probe.father.capture import device_errors
-from tmon_probe.father.capture.batch import BATCH_PACKETS, Batch, CaptureError, Notice
+from tmon_probe.father.capture.batch import BATCH_PACKETS, Batch, CaptureError, Notice, pause_of
 from tmon_probe.father.capture.linktypes import SUPPORTED
 from tmon_probe.father.capture.offload import longest_frame
 
@@ -34,6 +34,7 @@ class LibpcapDevice:
 
     def __init__(self, interface: Interface, clock: Callable[[], int] = time.monotonic_ns) -> None:
         self._interface, self._clock = interface, clock
+        self.pause_s = pause_of(interface.buffer_octets)
         self._handle: pcapy.Reader | None = _open(interface)
         self._batch = Batch.empty(np.empty(0, np.uint8), (self._handle.datalink(),))
         self.longest_frame = longest_frame(interface.device)

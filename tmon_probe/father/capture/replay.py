@@ -27,6 +27,7 @@ class Replay:
                  interface: str = "") -> None:
         self.live = self.gone = False
         self.longest_frame = 0
+        self.pause_s = 0.0
         self.paced = paced_by is not None
         self.finished = False
         self._files, self._clock = files, paced_by

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from tmon_common.config.model import Interface
 from tmon_probe.father.capture.afpacket.block_ring import BlockRing, compile_walk
 from tmon_probe.father.capture.afpacket.netdevice import is_there, is_up
-from tmon_probe.father.capture.batch import Batch, CaptureError, Notice
+from tmon_probe.father.capture.batch import Batch, CaptureError, Notice, pause_of
 from tmon_probe.father.capture.bpf import CaptureFilter
 
 RETRY_NS = 5_000_000_000
@@ -28,6 +28,7 @@ class AfpacketDevice:
 
     def __init__(self, interface: Interface, group: int | None = None, clock: Callable[[], int] = time.monotonic_ns) -> None:
         self._interface, self._clock = interface, clock
+        self.pause_s = pause_of(interface.buffer_octets)
         compile_walk()
         self._filter: CaptureFilter | None = None
         self._notices: list[Notice] = []

@@ -33,13 +33,14 @@ from tmon_probe.father.capture.afpacket.if_packet import (
 )
 
 # where a reader is in the ring
-BLOCK = 0  # number of the block that is read, or will be next
-HELD = 1  # 1: it is ours, 0: still the kernel's
+BLOCK = 0  # number of the oldest block that is ours, or will be next
+HELD = 1  # blocks that are ours, from that one on; the last of them is read, the others have been
 AT = 2  # octet of the ring at which its next packet starts
-LEFT = 3  # packets of it not yet read
+LEFT = 3  # packets of the block that is read not yet read
 UNREADABLE = 4  # packets in all that were not read because their block contradicts itself
 PLACES = 5
 
+HOLDABLE = 4
 SECOND = 1_000_000_000
 ADDRESSES_OCTETS = 12  # the two MAC addresses, in front of a tag
 AHEAD_OCTETS = 8192
@@ -49,7 +50,7 @@ the walk took 75 ns a packet without and 31 with it (frames of 420 octets on the
 
 @njit(cache=True, nogil=True)
 def next_packets(octets, halves, words, place, block_octets, snaplen, ethernet, skip_outgoing, offsets, captured, wire, times_ns):
-    """The next packets of a ring: those of one block, or as many as the arrays take.
+    """The next packets of a ring: those of all blocks that are ready, or as many as the arrays take.
 
     octets, halves, words   uint8, uint16, uint32: three views of the ring, writable
     place                   int64 (PLACES,), changed; all zeros for a fresh ring
@@ -57,29 +58,30 @@ def next_packets(octets, halves, words, place, block_octets, snaplen, ethernet, 
     ethernet                tags that the kernel put aside belong into the frames
     skip_outgoing           leave out what this machine sent
     Fills the int64 arrays of a Batch. Returns how many packets; 0 when no block is ready: then none is held either.
-    A block is given back by the first call after all its packets were returned.
+    A block is given back by the first call after all its packets were returned; at most a quarter of the ring is held.
     """
     blocks = len(octets) // block_octets
-    for _ in range(blocks):
-        start = place[BLOCK] * block_octets
-        status = (start + BLOCK_STATUS) >> 2
-        if place[HELD] and place[LEFT] == 0:
-            store_release_u32(words, status, TP_STATUS_KERNEL)
-            place[HELD] = 0
+    most = max(blocks // HOLDABLE, 1)
+    n = 0
+    while n == 0 and blocks:
+        while place[HELD] > 1 or (place[HELD] and place[LEFT] == 0):
+            store_release_u32(words, (place[BLOCK] * block_octets + BLOCK_STATUS) >> 2, TP_STATUS_KERNEL)
             place[BLOCK] = (place[BLOCK] + 1) % blocks
-            start = place[BLOCK] * block_octets
-            status = (start + BLOCK_STATUS) >> 2
-        if not place[HELD]:
-            if not load_acquire_u32(words, status) & TP_STATUS_USER:
-                return 0
-            place[HELD] = 1
-            place[AT] = start + np.int64(words[(start + OFFSET_TO_FIRST_PKT) >> 2])
-            place[LEFT] = words[(start + NUM_PKTS) >> 2]
-        n = walk_block(octets, halves, words, place, start, block_octets, snaplen, ethernet, skip_outgoing, offsets, captured, wire,
-                       times_ns)
-        if n:
-            return n
-    return 0
+            place[HELD] -= 1
+        while n < len(offsets):
+            if place[LEFT] == 0:
+                start = (place[BLOCK] + place[HELD]) % blocks * block_octets
+                if place[HELD] == most or not load_acquire_u32(words, (start + BLOCK_STATUS) >> 2) & TP_STATUS_USER:
+                    break
+                place[HELD] += 1
+                place[AT] = start + np.int64(words[(start + OFFSET_TO_FIRST_PKT) >> 2])
+                place[LEFT] = words[(start + NUM_PKTS) >> 2]
+            start = (place[BLOCK] + place[HELD] - 1) % blocks * block_octets
+            n += walk_block(octets, halves, words, place, start, block_octets, snaplen, ethernet, skip_outgoing, offsets[n:],
+                            captured[n:], wire[n:], times_ns[n:])
+        if place[HELD] == 0:
+            break
+    return n
 
 
 @njit(cache=True, nogil=True)
