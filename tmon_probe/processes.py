@@ -114,6 +114,7 @@ class ProbeProcesses:
             other = FatherProcess(name, cpu, lambda stopping, n=n: fathers.make(n, stopping), rings, STOP_SIGNALS)
             other.start()
             self._others.append(other)
+        self._pipe.keep_writer()
         for number in STOP_SIGNALS:
             signal.signal(number, self._on_signal)
         signal.signal(signal.SIGCHLD, self._on_child)

@@ -115,16 +115,23 @@ def measured(request, cable, tmp_path_factory):
             send_frames(sender, udp_frame(77), TAGGED)
             send_frames(sender, udp_frame(88, 77), DOUBLY_TAGGED)
             fetched = sender.run(["curl", "-sS", "-o", str(place / "fetched"), f"http://{WATCHER}:8000/object"], timeout=30)
-            passed = kernel_packets(watcher) - before
-            until(lambda: sum(probe.numbers()[n] for n in ("packets_seen", "kernel_drops")) >= passed + FILTERED + TAGGED,
-                  "the probe has seen everything or told what it dropped")
+            passed, counted = 0, 0
+
+            def accounted() -> bool:
+                """The last words of a connection, or ARP, may still come by while this is asked."""
+                nonlocal passed, counted
+                passed, numbers = kernel_packets(watcher) - before, probe.numbers()
+                counted = numbers["packets_seen"] + numbers["kernel_drops"]
+                return counted == passed + FILTERED + TAGGED
+
+            until(accounted, "the probe has seen everything or told what it dropped")
             probe.process.terminate()
             status = probe.wait()
             until(probe.gone, "nothing is left of the probe", 2)
             collector.process.terminate()
             assert collector.wait() == 0
             result = SimpleNamespace(place=place, status=status, numbers=probe.numbers(), messages=probe.messages, passed=passed,
-                                     echoes=echoes.stdout, fetched=fetched, watcher=watcher)
+                                     counted=counted, echoes=echoes.stdout, fetched=fetched, watcher=watcher)
         until(lambda: recorded(place / "oracle.pcap") >= passed, "tcpdump has written what it saw")
         recorder.send_signal(signal.SIGINT)
         recorder.communicate(timeout=20)
@@ -170,7 +177,7 @@ def test_everything_that_passed_was_seen_or_told_as_dropped(measured):
     """Counted by the kernel on the device; three interfaces of the probe watch it, two of them through filters."""
     assert measured.status == 0, measured.messages
     numbers = measured.numbers
-    assert numbers["packets_seen"] + numbers["kernel_drops"] == measured.passed + FILTERED + TAGGED
+    assert measured.passed + FILTERED + TAGGED == measured.counted <= numbers["packets_seen"] + numbers["kernel_drops"]
     assert numbers["packets_seen"] == sum(numbers[f"packets_{n}"] for n in ("relevant", "irrelevant", "malformed", "other"))
     assert numbers["rows_given_up"] == numbers["pdus_waiting"] == 0
     assert "Traceback" not in measured.messages
@@ -178,7 +185,7 @@ def test_everything_that_passed_was_seen_or_told_as_dropped(measured):
 
 def test_every_flow_has_the_packets_and_octets_of_tcpdump(measured):
     """ICMP, UDP, TCP, tagged once and twice; exactly, where neither program lost a packet."""
-    lost = measured.passed - recorded(measured.place / "oracle.pcap")
+    lost = max(measured.passed - recorded(measured.place / "oracle.pcap"), 0)
     if measured.numbers["kernel_drops"] or lost:
         pytest.skip(f"packets were lost on this machine: {measured.numbers['kernel_drops']} here, {lost} by tcpdump")
     ours = packets_by_flow(measured.place, "all")
