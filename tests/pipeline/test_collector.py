@@ -164,8 +164,9 @@ def test_publication_delivers_everything_once(tmp_path, loss):
             return [d for d in super().received() if arrives()]
 
     with CollectorProcess(tmp_path) as collector:
+        timeout_ns = 20_000_000 if loss else 10**12
         parameters = Parameters("collector", "127.0.0.1", collector.port, max_pdu_octets=300, min_gap_ns=0, window=64,
-                                initial_timeout_ns=20_000_000 if loss else 10**12, final_timeout_ns=10**13, timeout_increment_ns=0, heartbeat_ns=0)
+                                initial_timeout_ns=timeout_ns, final_timeout_ns=10**13, timeout_increment_ns=0, heartbeat_ns=0)
         publication = Publication([parameters], "probe", 1_700_000_000_000)
         publication._members = [(p, LossySender(s.address, s.port)) for p, s in publication._members]
         for first in range(0, 5000, 500):
