@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from tmon_common.clock import Clock
 from tmon_common.config.model import Configuration, Probe
-from tmon_common.events import Event
 from tmon_probe import health
 from tmon_probe.child.analysers import BUILT_IN
 from tmon_probe.demand import demands_of
@@ -19,7 +18,7 @@ from tmon_probe.father.dissection import Dissection, Viewpoint
 from tmon_probe.father.feed import Feed
 from tmon_probe.father.ftp_peers import FtpPeers
 from tmon_probe.father.loop import Father
-from tmon_probe.father.plan import DemandError, Plan, plan_of
+from tmon_probe.father.plan import Plan, plan_of
 from tmon_probe.father.sieve import Sieve, compile_sieve
 from tmon_probe.lanes import LanePlan, Lanes, plan_lanes
 from tmon_probe.reporting import Reporter
@@ -57,7 +56,7 @@ def prepare(configuration: Configuration, probe: Probe, opened: ExitStack) -> Gr
     filters = [c.filter for c in classes]
     try:
         lanes, plan = plan_lanes(probe), plan_of(filters, demands_of(classes, BUILT_IN))
-    except (ValueError, DemandError) as error:
+    except ValueError as error:
         raise CaptureError(f"probe {probe.name}: {error}") from None
     sources = []
     for interface in probe.interfaces:
@@ -87,7 +86,4 @@ class Fathers:
         self._ground.keep_sources(number)
         dissection = Dissection(self._ground.sieve, self._ground.plan, self._peers, number)
         return Father(self.feeds[number], dissection, self._statistics.father(number), self._clock, stopping,
-                      self._tell(number), report)
-
-    def _tell(self, number: int) -> Callable[[list[Event]], None]:
-        return self.reporters[number].tell
+                      self.reporters[number].tell, report)

@@ -21,10 +21,7 @@ class Offloading:
 
     def __enter__(self) -> Self:
         self._offloads = switch_off(self._interfaces)
-        for device, features in self._offloads.switched_off:
-            log.info("device %s: offloads switched off: %s", device, short(features))
-        for sentence in self._offloads.warnings:
-            log.warning("%s", sentence)  # not an event: it has no room for the cure
+        self._tell()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None) -> None:
@@ -33,12 +30,17 @@ class Offloading:
     def device_back(self, device: str) -> None:
         """One that was made anew has the offloads that new devices have."""
         if any(i.device == device and i.offloads == "off" for i in self._interfaces):
-            known, warned = len(self._offloads.switched_off), len(self._offloads.warnings)
             self._offloads.switch_off(device)
-            for _, features in self._offloads.switched_off[known:]:
-                log.info("device %s: offloads switched off: %s", device, ", ".join(features))
-            for sentence in self._offloads.warnings[warned:]:
-                log.warning("%s", sentence)
+            self._tell()
+
+    def _tell(self) -> None:
+        """Once what has been switched off, and what could not be."""
+        for device, features in self._offloads.switched_off:
+            log.info("device %s: offloads switched off: %s", device, short(features))
+        for sentence in self._offloads.warnings:
+            log.warning("%s", sentence)  # not an event: it has no room for the cure
+        self._offloads.switched_off.clear()
+        self._offloads.warnings.clear()
 
     def restore(self) -> None:
         """Also to be called by a forked process that finds this one dead."""

@@ -26,7 +26,10 @@ class LaneTime:
         waiting = self._ring.fill
         if watermark_ns != self.watermark_ns:
             self.watermark_ns, self.new_ns = watermark_ns, now_ns
-            self._told.append((self._ring.position + waiting, watermark_ns))
+            position = self._ring.position + waiting
+            if self._told and self._told[-1][0] == position:  # nothing was written since: one is enough, so no more than records
+                self._told.pop()
+            self._told.append((position, watermark_ns))
         return waiting
 
     def done(self, count: int) -> int:

@@ -58,7 +58,7 @@ def test_strings_of_fixed_length():
 def test_a_name_that_no_device_can_have(device):
     """It is not cut to that of another device."""
     with Ethtool() as ethtool, pytest.raises(OSError) as caught:  # noqa: PT011 its number is compared
-        ethtool.mtu(device)
+        ethtool.index(device)
     assert errno.ENODEV == caught.value.errno
 
 

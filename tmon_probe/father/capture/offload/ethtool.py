@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
-SIOCGIFNAME, SIOCGIFMTU, SIOCGIFHWADDR, SIOCGIFINDEX, SIOCETHTOOL = 0x8910, 0x8921, 0x8927, 0x8933, 0x8946
+SIOCGIFNAME, SIOCGIFINDEX, SIOCETHTOOL = 0x8910, 0x8933, 0x8946
 GET_STRINGS, GET_SET_INFO, GET_FEATURES, SET_FEATURES = 0x1B, 0x37, 0x3A, 0x3B
 FEATURE_NAMES = 4  # ETH_SS_FEATURES
 NAME_OCTETS = 32  # ETH_GSTRING_LEN
@@ -63,13 +63,6 @@ class Ethtool:
         """The present name of a device."""
         answer = fcntl.ioctl(self._control, SIOCGIFNAME, struct.pack("=16si20x", b"", index))
         return answer[:16].partition(b"\0")[0].decode(errors="surrogateescape")
-
-    def mtu(self, device: str) -> int:
-        return struct.unpack_from("=i", self._device_request(SIOCGIFMTU, device), 16)[0]
-
-    def hardware_type(self, device: str) -> int:
-        """ARPHRD_... of linux/if_arp.h: 1 is Ethernet."""
-        return struct.unpack_from("=H", self._device_request(SIOCGIFHWADDR, device), 16)[0]
 
     def close(self) -> None:
         self._control.close()

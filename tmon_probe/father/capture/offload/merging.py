@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
+from tmon_probe.father.capture.afpacket.netdevice import hardware_type, mtu
 from tmon_probe.father.capture.offload.ethtool import Ethtool
 from tmon_probe.father.capture.offload.features import MERGES, among
 
@@ -25,10 +26,10 @@ def longest_frame(device: str) -> int:
 
     0 if that is unknown: no such device, or one that captures radio headers.
     """
-    with Ethtool() as ethtool, suppress(OSError):
-        kind = ethtool.hardware_type(device)
+    with suppress(OSError):
+        kind = hardware_type(device)
         if kind not in RADIO:
-            return ethtool.mtu(device) + TWO_TAGS + (ETHERNET_HEADER if kind in (ETHERNET, LOOPBACK) else COOKED_HEADER)
+            return mtu(device) + TWO_TAGS + (ETHERNET_HEADER if kind in (ETHERNET, LOOPBACK) else COOKED_HEADER)
     return 0
 
 
