@@ -25,3 +25,17 @@ def test_what_is_told_holds_when_the_records_before_it_are_done():
     time.look(6)
     assert 5 == time.new_ns
     ring.close()
+
+
+def test_what_is_kept_is_bounded_by_the_ring():
+    """However often time is told while the child cannot go on, as with a collector that takes nothing."""
+    ring = Ring(8, 16)
+    time = LaneTime(ring, 0)
+    ring.publish(1, 0, 100)
+    time.look(0)
+    for now in range(1, 1000):
+        ring.publish(0, 0, 100 + now)
+        time.look(now)
+    assert 1 == len(time._told)
+    assert (0, 1099) == (time.done(0), time.done(1))
+    ring.close()
