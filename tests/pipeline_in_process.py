@@ -3,10 +3,12 @@
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property
+from ipaddress import IPv6Address
 from pathlib import Path
 
 import numpy as np
 
+from tmon_common.analyses.catalogue import catalogue
 from tmon_common.config.model import (
     SECOND,
     Analysis,
@@ -18,8 +20,8 @@ from tmon_common.config.model import (
     Interface,
     Probe,
 )
-from tmon_common.observations import ABSENT
-from tmon_probe.child.analysers import BUILT_IN
+from tmon_common.observations import ABSENT, Rows, Type
+from tmon_probe.child.analysers.load import factories_of
 from tmon_probe.child.chain import MAX_BATCH, Chain
 from tmon_probe.demand import NOTHING_SPECIAL, demands_of
 from tmon_probe.father import counts
@@ -34,9 +36,12 @@ from tmon_probe.records import PACKET
 
 FIVE_TUPLE = GranularFlow("conversation", frozenset(("interface", "src_addr", "dst_addr", "protocol", "src_port", "dst_port")))
 SIZES = Histogram("sizes", "octets", (64, 128, 256, 512, 1024, 1500))
+DELAYS = Histogram("delays", "ns", tuple(n * 1_000_000 for n in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)))
 AREA_OCTETS = 1 << 20
 EVERYTHING = plan_of([Filter()], [(NOTHING_SPECIAL,)])
 """The plan of one class that wants nothing special."""
+COUNTERS = ("ip_counters", "ip_sizes", "udp_counters", "tcp_counters", "icmp_counters")
+"""Analyses that count per flow and interval."""
 _sieve = trivial_sieve(1)
 
 
@@ -53,14 +58,15 @@ class Frame:
 
 
 def class_of(*flows: GranularFlow, name: str = "all", interval_ns: int = 60 * SECOND) -> FlowClass:
-    """A class without filter that asks for every built-in analysis."""
-    analyses = tuple(Analysis(kind, interval_ns, SIZES.name if kind == "ip_sizes" else None) for kind in BUILT_IN)
+    """A class without filter that asks for every analysis of `COUNTERS`."""
+    analyses = tuple(Analysis(kind, interval_ns, SIZES.name if kind == "ip_sizes" else None) for kind in COUNTERS)
     return FlowClass(name, Filter(), flows or (FIVE_TUPLE,), analyses)
 
 
 def chain_of(classes: tuple[FlowClass, ...], emit, max_flows: int = 1 << 20) -> Chain:
     probe = Probe("p", (Interface("i"),), (), classes=tuple(c.name for c in classes), max_flows=max_flows)
-    return Chain(Configuration(Path("none"), (probe,), classes=classes, histograms=(SIZES,)), probe, BUILT_IN, emit)
+    return Chain(Configuration(Path("none"), (probe,), classes=classes, histograms=(SIZES, DELAYS)), probe,
+                 factories_of(classes), emit)
 
 
 def frames_of(path: Path) -> list[Frame]:
@@ -144,20 +150,41 @@ class Measured:
     rows: dict[str, np.ndarray]
     warnings: list[str]
     chain: Chain
+    published: dict[str, list[Rows]]
 
     @cached_property
     def definitions(self) -> dict[int, np.void]:
         return {int(row["flow"]): row for row in self.rows.get("flow_definition", ())}
 
+    def records(self, kind: str) -> list[dict]:
+        """Rows of `kind` as a person reads them: texts, addresses as ip_address (IPv4 unmapped), None where empty, times in ns."""
+        return [as_record(rows, i) for rows in self.published.get(kind, ()) for i in range(len(rows))]
+
     def per_flow(self, kind: str) -> dict[tuple, dict[str, int]]:
         """Identity of the flow -> sum of every counter column of `kind` over all intervals. Identity: see `identity`."""
-        names = [n for n in BUILT_IN[kind].kind.dtype.names if n not in ("flow", "start", "end", "histogram")]
+        names = [n for n in catalogue().kinds[kind].dtype.names if n not in ("flow", "start", "end", "histogram")]
         totals: dict[tuple, dict[str, int]] = defaultdict(lambda: dict.fromkeys(names, 0))
         for row in self.rows.get(kind, ()):
             total = totals[identity(self.definitions[int(row["flow"])])]
             for name in names:
                 total[name] += int(row[name])
         return dict(totals)
+
+
+def as_record(rows: Rows, i: int) -> dict:
+    """Row i of `rows`, see `Measured.records`."""
+    found = {}
+    for column in rows.kind.expanded:
+        value = rows.values[column.name][i]
+        if column.type is Type.ADDRESS:
+            number = (int(value[0]) & (1 << 64) - 1) << 64 | int(value[1]) & (1 << 64) - 1
+            address = IPv6Address(number)
+            found[column.name] = None if value[0] == ABSENT == value[1] else address.ipv4_mapped or address
+        elif value == ABSENT:
+            found[column.name] = None
+        else:
+            found[column.name] = rows.strings[value] if column.type is Type.STRING else int(value)
+    return found
 
 
 def identity(definition: np.void) -> tuple:
@@ -172,19 +199,20 @@ def measure(path: Path, classes: tuple[FlowClass, ...] | None = None, max_flows:
     """A capture through the whole packet path, as the probe's processes do it."""
     classes = classes or (class_of(),)
     sieve = trivial_sieve(len(classes))
-    rows = defaultdict(list)
-    chain = chain_of(classes, lambda r: rows[r.kind.name].append(r.values), max_flows)
+    rows: dict[str, list[Rows]] = defaultdict(list)
+    chain = chain_of(classes, lambda r: rows[r.kind.name].append(r), max_flows)
     source = Replay((path,))
     ring, tally = np.zeros(min(ring_slots, MAX_BATCH), PACKET), np.zeros(counts.COUNT, np.int64)
     area, area_at = np.zeros(AREA_OCTETS, np.uint8), 0
-    dissect = Kernel(sieve, plan_of([c.filter for c in classes], demands_of(classes, BUILT_IN)))
+    dissect = Kernel(sieve, plan_of([c.filter for c in classes], demands_of(classes, factories_of(classes))))
     while (batch := source.next_batch()) is not None:
         done = 0
         while done < batch.count:
             room = Room(ring, 0, len(ring), area, area_at, AREA_OCTETS)
             done, written, area_at = dissect(batch, done, Viewpoint(0, tally), room)
-            chain.process(ring[:written])
+            chain.process(ring[:written], np.zeros(written, np.int16), area.reshape(1, -1))
         chain.flush(int(batch.times_ns[batch.count - 1]) - SECOND)
     chain.finish()
-    return Measured(dict(zip(counts.NAMES, tally.tolist(), strict=True)), {k: np.concatenate(v) for k, v in rows.items()},
-                    source.warnings(), chain)
+    return Measured(dict(zip(counts.NAMES, tally.tolist(), strict=True)), {k: np.concatenate([r.values for r in v]) for k,
+                    v in rows.items()},
+                    source.warnings(), chain, rows)

@@ -8,7 +8,8 @@ from typing import Any, Protocol
 from tmon_collector.gathering import Gathering
 from tmon_collector.probes import MAX_AHEAD, Probes, Run
 from tmon_collector.statistics import CollectorStatistics
-from tmon_common.observations import KINDS_BY_NUMBER, Kind
+from tmon_common.analyses.catalogue import catalogue
+from tmon_common.observations import Kind
 from tmon_common.pdu.ack import pack_acks
 from tmon_common.pdu.error import PduError
 from tmon_common.pdu.header import (
@@ -35,14 +36,15 @@ class Sink(Protocol):
 
 
 class Decoding:
-    """The engine of the collector. probes: names of the declared ones; kinds: what it understands, by number."""
+    """The engine of the collector. probes: names of the declared ones; kinds: what it understands, by number; None: all that are
+    installed."""
 
-    def __init__(self, probes: Iterable[str], sink: Sink, kinds: Mapping[int, Kind] = KINDS_BY_NUMBER,
+    def __init__(self, probes: Iterable[str], sink: Sink, kinds: Mapping[int, Kind] | None = None,
                  seal: Seal | None = None) -> None:
         self.statistics = CollectorStatistics()
         self.probes = Probes(probes)
         self._sink = sink
-        self._kinds = kinds
+        self._kinds = catalogue().kinds_by_number() if kinds is None else kinds
         self._seal = seal or CrcSeal()
         self._gatherings: dict[int, Gathering] = {}
         self._pending: dict[int, list[tuple[Run, int, Address]]] = {}  # by kind: PDUs gathered, not yet written

@@ -13,8 +13,8 @@ from tmon_common.pdu.header import MAX_PDU_OCTETS, MAX_ROWS, Observations
 
 CAPACITY = 8 * MAX_ROWS
 
-_FORMS = {Type.INTEGER: text.INTEGER, Type.TIME: text.SECONDS, Type.DURATION: text.SECONDS, Type.ADDRESS: text.ADDRESS,
-          Type.STRING: text.STRING}
+_FORMS = {Type.INTEGER: text.INTEGER, Type.ADDRESS: text.ADDRESS, Type.STRING: text.STRING,
+          **{t: text.SECONDS for t in Type if t.fractional}}
 
 
 class Gathering:

@@ -35,13 +35,14 @@ def _run(options: argparse.Namespace) -> int:
         print(error, file=sys.stderr)
         return USAGE_ERROR
 
+    from tmon_common.analyses.catalogue import PluginError
     from tmon_probe.father.capture.batch import CaptureError  # from here on numba is needed: half a second to load
     from tmon_probe.processes import ProbeProcesses
     from tmon_probe.ring_memory import RingMemoryError
 
     try:
         return ProbeProcesses(configuration, probe).run()
-    except (CaptureError, RingMemoryError) as error:
+    except (CaptureError, PluginError, RingMemoryError) as error:
         print(f"tmon_probe: {error}", file=sys.stderr)
     except FileExistsError:
         print(f"tmon_probe: probe {probe.name} of {configuration.path} runs already on this host", file=sys.stderr)

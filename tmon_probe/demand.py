@@ -68,5 +68,10 @@ def demands_of(classes: Sequence[FlowClass], factories: Mapping[str, Callable]) 
     return [[getattr(factories[a.kind], "demand", _nothing_special)(a) for a in c.analyses] for c in classes]
 
 
+def services_of(demands: Sequence[Sequence[Demand]]) -> list[Service]:
+    """Services asked for by the classes, each once; the position of one is its bit in `service` of packet records."""
+    return list(dict.fromkeys(s for of_class in demands for d in of_class for s in d.services))
+
+
 def _nothing_special(_analysis: object) -> Demand:
     return NOTHING_SPECIAL

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from tmon_common.clock import Clock
 from tmon_common.config.model import Configuration, Probe
 from tmon_probe import health
-from tmon_probe.child.analysers import BUILT_IN
+from tmon_probe.child.analysers.load import Factories
 from tmon_probe.demand import demands_of
 from tmon_probe.event_pipe import EventPipe
 from tmon_probe.father.capture.batch import CaptureError, Source
@@ -50,12 +50,12 @@ class Ground:
         return [list(dict.fromkeys(m.interface for m in self.lanes.read_by(n))) for n in range(len(self.lanes.father_cpus))]
 
 
-def prepare(configuration: Configuration, probe: Probe, opened: ExitStack) -> Ground:
-    """Sources opened (`opened` closes them), filters compiled. CaptureError if that cannot be."""
+def prepare(configuration: Configuration, probe: Probe, factories: Factories, opened: ExitStack) -> Ground:
+    """Sources opened (`opened` closes them), filters compiled. factories: of the analysers. CaptureError if that cannot be."""
     classes = configuration.classes_of(probe)
     filters = [c.filter for c in classes]
     try:
-        lanes, plan = plan_lanes(probe), plan_of(filters, demands_of(classes, BUILT_IN))
+        lanes, plan = plan_lanes(probe), plan_of(filters, demands_of(classes, factories))
     except ValueError as error:
         raise CaptureError(f"probe {probe.name}: {error}") from None
     sources = []

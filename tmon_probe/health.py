@@ -62,16 +62,17 @@ class ProbeStatistics:
     numbers, index      the first lane, the first father and the child under their bare names: all there is in a small probe
     """
 
-    def __init__(self, block: Statistics, fathers: Sequence[Sequence[int]]) -> None:
+    def __init__(self, block: Statistics, fathers: Sequence[Sequence[int]], analyses: Sequence[str] = ()) -> None:
         self._block, self.fathers = block, tuple(map(tuple, fathers))
+        self._child = (*CHILD, *CHILD_HEALTH, *analyses)
         self.numbers = block.numbers
         self._parts: dict[tuple, slice] = {}
         at = 0
-        for key, names in parts_of(self.fathers):
+        for key, names in parts_of(self.fathers, analyses):
             self._parts[key] = slice(at, at + len(names))
             at += padded(len(names))
         self._totals = Totals(block.names)
-        first = ((("lane", self.fathers[0][0], 0), LANE), (("father", 0), FATHER_OWN), (("child",), (*CHILD, *CHILD_HEALTH)))
+        first = ((("lane", self.fathers[0][0], 0), LANE), (("father", 0), FATHER_OWN), (("child",), self._child))
         self.index = {name: self._parts[key].start + i for key, names in first for i, name in enumerate(names)}
 
     def lane(self, interface: int, father: int = 0) -> Part:
@@ -81,7 +82,7 @@ class ProbeStatistics:
         return self._part(("father", number), FATHER_OWN)
 
     def child(self) -> Part:
-        return self._part(("child",), (*CHILD, *CHILD_HEALTH))
+        return self._part(("child",), self._child)
 
     def snapshot(self) -> dict[str, int]:
         """Every number, and the totals."""
@@ -128,16 +129,17 @@ def segment_name(configuration: Configuration, probe: str) -> str:
 
 
 def create(configuration: Configuration, probe: str, run_ms: int = 0,
-           fathers: Sequence[Sequence[int]] | None = None) -> ProbeStatistics:
+           fathers: Sequence[Sequence[int]] | None = None, analyses: Sequence[str] = ()) -> ProbeStatistics:
     """The block of this process. FileExistsError if a probe of this name and file runs already.
 
     fathers: for each, the interfaces it reads (positions in the configuration); by default one father reads all.
+    analyses: names of what the child's analyses count.
     """
     declared = next(p for p in configuration.probes if p.name == probe)
     fathers = fathers or (range(len(declared.interfaces)),)
-    names = [name for _, part in parts_of(fathers) for name in (*part, *[""] * (padded(len(part)) - len(part)))]
+    names = [name for _, part in parts_of(fathers, analyses) for name in (*part, *[""] * (padded(len(part)) - len(part)))]
     text = json.dumps(identity(configuration, declared, run_ms, fathers))
-    return ProbeStatistics(Statistics.create(segment_name(configuration, probe), names, text), fathers)
+    return ProbeStatistics(Statistics.create(segment_name(configuration, probe), names, text), fathers, analyses)
 
 
 def attach(configuration: Configuration, probe: str) -> ProbeReader:

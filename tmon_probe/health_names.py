@@ -33,8 +33,9 @@ _TOTALLED = frozenset((*LANE, *FATHER_OWN)) - {"pid", "cpu_ns"}
 _PART = re.compile(r"(?:interface_(\d+)_)?(?:father_(\d+)_)?(\w+)")
 
 
-def parts_of(fathers: Sequence[Sequence[int]]) -> list[tuple[tuple, tuple[str, ...]]]:
-    """(key, names as they stand in the block) of every part. fathers: for each, the numbers of the interfaces it reads.
+def parts_of(fathers: Sequence[Sequence[int]], analyses: Sequence[str] = ()) -> list[tuple[tuple, tuple[str, ...]]]:
+    """(key, names as they stand in the block) of every part. fathers: for each, the numbers of the interfaces it reads. analyses:
+    names of what the child's analyses count.
 
     Keys: ("lane", interface, father), ("father", number), ("child",).
     """
@@ -45,7 +46,7 @@ def parts_of(fathers: Sequence[Sequence[int]]) -> list[tuple[tuple, tuple[str, .
             prefix = f"interface_{i}_father_{number}_" if i in shared else f"interface_{i}_"
             parts.append((("lane", i, number), tuple(prefix + n for n in LANE)))
         parts.append((("father", number), tuple(f"father_{number}_{n}" for n in FATHER_OWN)))
-    parts.append((("child",), (*CHILD, *CHILD_HEALTH)))
+    parts.append((("child",), (*CHILD, *CHILD_HEALTH, *analyses)))
     return parts
 
 

@@ -18,7 +18,7 @@ from tmon_common.events import event
 from tmon_common.observations import Rows
 from tmon_probe import health
 from tmon_probe.child import merge
-from tmon_probe.child.analysers import BUILT_IN
+from tmon_probe.child.analysers.load import factories_of
 from tmon_probe.child.chain import Chain
 from tmon_probe.child.process import DELIVERED, NOT_DELIVERED, run_child
 from tmon_probe.cpus import pin_father
@@ -65,12 +65,16 @@ class ProbeProcesses:
             self._offloading = opened.enter_context(Offloading(self._probe))
             signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the start as Ctrl-C does: there is what to restore
             signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
-            ground = prepare(self._configuration, self._probe, opened)
+            self._factories = factories_of(self._configuration.classes_of(self._probe))
+            ground = prepare(self._configuration, self._probe, self._factories, opened)
             compile_dissection()
-            self._chain(_nowhere).warm_up()
+            compiled = self._chain(_nowhere)
+            compiled.warm_up()
             merge.warm_up()
             signal.pthread_sigmask(signal.SIG_BLOCK, (*STOP_SIGNALS, signal.SIGCHLD))  # from here on there is more to clean up
-            self._statistics = health.create(self._configuration, self._probe.name, self.run_ms, ground.interfaces_of_fathers)
+            self._statistics = health.create(self._configuration, self._probe.name, self.run_ms, ground.interfaces_of_fathers,
+                                             tuple(compiled.counters()))
+            del compiled
             opened.callback(self._statistics.close)
             self._lanes = Lanes(ground.lanes.lanes, self._probe.ring_slots, self._probe.ring_octets)
             opened.callback(self._lanes.close)
@@ -198,7 +202,7 @@ class ProbeProcesses:
         self._changed = True
 
     def _chain(self, emit: Callable) -> Chain:
-        return Chain(self._configuration, self._probe, BUILT_IN, emit)
+        return Chain(self._configuration, self._probe, self._factories, emit)
 
 
 def _nowhere(rows: Rows) -> None:

@@ -75,3 +75,5 @@ SIGNED = 1 << 24
 SIGNED_NAT = 1 << 25
 EARLY_FRAGMENT = 1 << 26  # a later fragment whose first one has not been seen: it may belong to classes beyond class_mask
 MERGED = 1 << 27  # longer than the device can send: the kernel merged several packets (receive offload)
+REASSEMBLED = 1 << 28  # not a packet of its own: a datagram that the child put together, after the record of its last fragment;
+# ip_octets and payload_octets are the datagram's, wire_octets the number of its fragments

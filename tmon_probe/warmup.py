@@ -7,13 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
+from tmon_common.analyses.catalogue import catalogue
 from tmon_common.clock import SystemClock
 from tmon_common.config.model import SECOND, Analysis, Configuration, Filter, FlowClass, GranularFlow, Histogram, Interface, Probe
 from tmon_common.kernels import fences
 from tmon_common.observations import Rows
 from tmon_common.pdu import codec
 from tmon_probe.child import merge
-from tmon_probe.child.analysers import BUILT_IN
+from tmon_probe.child.analysers.load import all_factories
 from tmon_probe.child.chain import Chain
 from tmon_probe.father.capture import walk
 from tmon_probe.father.capture.batch import Batch
@@ -42,11 +43,13 @@ def _dissection() -> None:
 
 def _analyses() -> None:
     flow = GranularFlow("flow", frozenset({"src_addr", "dst_addr"}))
-    analyses = tuple(Analysis(kind, 60 * SECOND, "sizes") for kind in BUILT_IN)
+    factories = all_factories()
+    units = {name: d.histogram_unit for name, d in catalogue().analyses.items()}
+    analyses = tuple(Analysis(name, 60 * SECOND, units[name] or None) for name in factories)
     probe = Probe("warmup", (Interface("none"),), (), classes=("all",))
     configuration = Configuration(Path("warmup"), (probe,), classes=(FlowClass("all", Filter(), (flow,), analyses),),
-                                  histograms=(Histogram("sizes", "octets", (64,)),))
-    Chain(configuration, probe, BUILT_IN, _nowhere).warm_up()
+                                  histograms=(Histogram("octets", "octets", (64,)), Histogram("ns", "ns", (1000,))))
+    Chain(configuration, probe, factories, _nowhere).warm_up()
 
 
 def _ring() -> None:

@@ -118,9 +118,10 @@ def address(text: str) -> str:
 
 
 _PARSERS: dict[Type, Callable[[str], int | str]] = {
-    Type.INTEGER: _integer, Type.TIME: _seconds, Type.DURATION: _seconds, Type.ADDRESS: address, Type.STRING: _string,
+    Type.INTEGER: _integer, Type.TIME: _seconds, Type.DURATION: _seconds, Type.RATIO: _seconds, Type.ADDRESS: address,
+    Type.STRING: _string,
 }
 _WANTED = {
     Type.INTEGER: "an integer of 64 bits", Type.TIME: "a time in seconds since 1970", Type.DURATION: "a duration in seconds",
-    Type.ADDRESS: "an IP address", Type.STRING: "UTF-8",
+    Type.RATIO: "a ratio", Type.ADDRESS: "an IP address", Type.STRING: "UTF-8",
 }

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tmon_common.observations import KINDS
+from tmon_common.analyses.catalogue import PluginError, catalogue
 from tmon_store.errors import StoreError
 from tmon_store.spool import SpoolFile, complete_files, spool_lock, write_rejections
 
@@ -49,6 +49,10 @@ def load_spool(spool: Path, database: Path, backend: str = "duckdb", progress: P
     """
     started = time.monotonic()
     report = LoadReport()
+    try:
+        catalogue()
+    except PluginError as error:
+        raise StoreError(str(error)) from None
     files = _known(complete_files(spool), report)
     if files or not database.exists():
         with spool_lock(spool):
@@ -70,20 +74,20 @@ def open_store(database: Path, backend: str = "duckdb", *, read_only: bool = Fal
 def _known(files: list[SpoolFile], report: LoadReport) -> list[SpoolFile]:
     unknown: dict[str, int] = {}
     for file in files:
-        if file.kind not in KINDS:
+        if file.kind not in catalogue().kinds:
             unknown[file.kind] = unknown.get(file.kind, 0) + 1
     for kind, number in unknown.items():
         report.warnings.append(f"{number} file(s) left in the spool: unknown kind {kind!r}")
-    return [f for f in files if f.kind in KINDS]
+    return [f for f in files if f.kind in catalogue().kinds]
 
 
 def _load(spool: Path, files: list[SpoolFile], database: Path, backend: str, report: LoadReport, progress: Progress | None) -> None:
     from tmon_store.schema import flow_table, is_counted, manifest_table, record_table, rollups
 
-    store = open_store(database, backend)
+    store, kinds = open_store(database, backend), catalogue().kinds.values()
     try:
-        plain = [record_table(k) for k in KINDS.values() if not is_counted(k) and k.name != "flow_definition"]
-        store.ensure([flow_table(), manifest_table(), *plain], [r for k in KINDS.values() if is_counted(k) for r in rollups(k)])
+        plain = [record_table(k) for k in kinds if not is_counted(k) and k.name != "flow_definition"]
+        store.ensure([flow_table(), manifest_table(), *plain], [r for k in kinds if is_counted(k) for r in rollups(k)])
         present = store.loaded([f.name for f in files]) if files else {}
         for file in files:
             if present.get(file.name, file.octets) != file.octets:
@@ -99,7 +103,8 @@ def _load(spool: Path, files: list[SpoolFile], database: Path, backend: str, rep
 
 def _batches(files: list[SpoolFile]) -> Iterator[list[SpoolFile]]:
     """Files by kind, definitions first, in portions of at most BATCH_OCTETS."""
-    order = sorted(files, key=lambda f: (not KINDS[f.kind].permanent, f.kind, f.name))
+    kinds = catalogue().kinds
+    order = sorted(files, key=lambda f: (not kinds[f.kind].permanent, f.kind, f.name))
     batch: list[SpoolFile] = []
     octets = 0
     for file in order:
@@ -126,7 +131,7 @@ def _load_batch(store: Backend, spool: Path, batch: list[SpoolFile], report: Loa
         for file in batch:
             begun(file.name)
             try:
-                content = read_file(file, KINDS[file.kind])
+                content = read_file(file, catalogue().kinds[file.kind])
             except OSError as error:
                 report.warnings.append(f"{file.name}: cannot be read, left for the next run: {error.strerror}")
                 continue
@@ -140,7 +145,7 @@ def _load_batch(store: Backend, spool: Path, batch: list[SpoolFile], report: Loa
                             "octets": file.octets, "sha256": content.sha256,
                             "loaded": datetime.now(UTC).replace(microsecond=0, tzinfo=None)})
         for name, frames in by_kind.items():
-            load_rows(store, KINDS[name], pl.concat(frames))
+            load_rows(store, catalogue().kinds[name], pl.concat(frames))
         if entries:
             store.append(manifest_table(), pl.DataFrame(entries))
         store.commit()

@@ -88,7 +88,7 @@ def _read_quickly(data: bytes, names: list[str], columns: tuple[Column, ...]) ->
             return None
         if not frame.is_empty() and not _is_good(frame, present):
             return None
-        frame = frame.with_columns(_nanoseconds(c.name) for c in present.values() if c.type in (Type.TIME, Type.DURATION))
+        frame = frame.with_columns(_nanoseconds(c.name) for c in present.values() if c.type.fractional)
         frame = frame.with_columns(_canonical(frame[c.name]) for c in present.values() if c.type is Type.ADDRESS)
     except (pl.exceptions.PolarsError, ValueError, OSError):
         return None
@@ -101,7 +101,7 @@ def _is_good(frame: pl.DataFrame, present: dict[str, Column]) -> bool:
     for name, column in present.items():
         if not column.nullable:
             conditions.append(pl.col(name).null_count() == 0)
-        if column.type in (Type.TIME, Type.DURATION):
+        if column.type.fractional:
             conditions.append(pl.col(name).str.contains(_TIME).all())
         if column.merge is Merge.SAMPLE and column.type is Type.INTEGER:
             conditions.append(((pl.col(name).max() <= SAMPLE_LIMIT) & (pl.col(name).min() >= -SAMPLE_LIMIT)).fill_null(value=True))

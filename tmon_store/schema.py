@@ -37,7 +37,7 @@ class Storage(Enum):
     TIME_NS = "time_ns"  # UTC, ns
 
 
-_STORAGE = {Type.INTEGER: Storage.INTEGER, Type.DURATION: Storage.INTEGER, Type.TIME: Storage.TIME_NS,
+_STORAGE = {Type.INTEGER: Storage.INTEGER, Type.DURATION: Storage.INTEGER, Type.RATIO: Storage.INTEGER, Type.TIME: Storage.TIME_NS,
             Type.ADDRESS: Storage.TEXT, Type.STRING: Storage.TEXT}
 
 

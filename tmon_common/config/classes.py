@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import pairwise
 
+from tmon_common.analyses.declaration import AnalysisDeclaration
 from tmon_common.config.fields import FLOW_FIELDS
 from tmon_common.config.filters import read_filter
 from tmon_common.config.model import SECOND, Analysis, FlowClass, GranularFlow, Histogram
@@ -17,25 +17,8 @@ from tmon_common.observations import MAX_SLICES
 MINUTE, HOUR, DAY = 60 * SECOND, 3600 * SECOND, 86_400 * SECOND
 
 
-@dataclass(frozen=True)
-class AnalysisRule:
-    """What the configuration may ask of an analysis kind.
-
-    histogram_unit  unit of the histogram it needs; "" if it uses none
-    options         names of its options; None: any, the analyser looks at them itself
-    """
-
-    histogram_unit: str = ""
-    options: frozenset[str] | None = frozenset()
-
-
-KNOWN_ANALYSES: Mapping[str, AnalysisRule] = {
-    "ip_counters": AnalysisRule(),
-    "ip_sizes": AnalysisRule(histogram_unit="octets"),
-    "udp_counters": AnalysisRule(),
-    "tcp_counters": AnalysisRule(),
-    "icmp_counters": AnalysisRule(),
-}
+OPTION_ATTRIBUTES = ("records", "mode", "metrics")
+"""Options that may also be written as attributes of <analysis>."""
 
 
 def read_histograms(nodes: list[Node]) -> tuple[Histogram, ...]:
@@ -62,7 +45,7 @@ def _bounds(text: str, unit: str) -> tuple[int, ...]:
 
 
 def read_classes(
-    nodes: list[Node], histograms: tuple[Histogram, ...], interfaces: frozenset[str], known: Mapping[str, AnalysisRule]
+    nodes: list[Node], histograms: tuple[Histogram, ...], interfaces: frozenset[str], known: Mapping[str, AnalysisDeclaration]
 ) -> tuple[FlowClass, ...]:
     """interfaces: names of those that exist; known: the analysis kinds that exist."""
     check_unique(nodes, "the configuration")
@@ -70,7 +53,7 @@ def read_classes(
     return tuple(_flow_class(n, by_name, interfaces, known) for n in nodes)
 
 
-def _flow_class(node: Node, histograms: dict, interfaces: frozenset[str], known: Mapping[str, AnalysisRule]) -> FlowClass:
+def _flow_class(node: Node, histograms: dict, interfaces: frozenset[str], known: Mapping[str, AnalysisDeclaration]) -> FlowClass:
     name = node.name()
     flows, analyses = node.children("flow"), node.children("analysis")
     check_unique(flows, f'flow class "{name}"')
@@ -110,36 +93,57 @@ def _check_pairs(node: Node, fields: list[str]) -> None:
                      'direction="unidirectional"', "fields")
 
 
-def _analysis(node: Node, histograms: dict[str, Histogram], known: Mapping[str, AnalysisRule]) -> Analysis:
+def _analysis(node: Node, histograms: dict[str, Histogram], known: Mapping[str, AnalysisDeclaration]) -> Analysis:
     kind = node.text("kind") or ""
-    rule = known.get(kind)
-    options = node.children("option")
-    check_unique(options, f'analysis "{kind}"')
-    histogram = node.text("histogram")
-    if rule is None and node.given("kind"):
+    declared = known.get(kind)
+    histogram, options = node.text("histogram"), _options(node, kind)
+    if declared is None and node.given("kind"):
         node.problem(f'kind="{kind}": there is no such analysis{nearest(kind, known)}', "kind")
-    elif rule is not None:
-        _check_histogram(node, kind, rule, histogram, histograms)
-        for option in options:
-            name = option.text("name")
-            if name is not None and rule.options is not None and name not in rule.options:
-                option.problem(f'{kind} has no option "{name}"{nearest(name, sorted(rule.options))}', "name")
-    return Analysis(kind, node.value("interval", parse_interval), histogram,
-                    tuple((o.text("name") or "", o.text("value") or "") for o in options))
+    elif declared is not None:
+        _check_histogram(node, declared, histogram, histograms)
+        _check_options(declared, options)
+    return Analysis(kind, node.value("interval", parse_interval), histogram, tuple((name, text) for name, text, _, _ in options))
 
 
-def _check_histogram(node: Node, kind: str, rule: AnalysisRule, name: str | None, histograms: dict[str, Histogram]) -> None:
+def _options(node: Node, kind: str) -> list[tuple[str, str, Node, str]]:
+    """(name, text, element where it stands, attribute there) of each option of an <analysis>."""
+    children = node.children("option")
+    check_unique(children, f'analysis "{kind}"')
+    options = [(o.text("name") or "", o.text("value") or "", o, "value") for o in children]
+    for attribute in OPTION_ATTRIBUTES:
+        if node.given(attribute):
+            if attribute in (name for name, *_ in options):
+                node.problem(f"{attribute} stands there as an <option> too; expected one of them", attribute)
+            options.append((attribute, node.text(attribute) or "", node, attribute))
+    return options
+
+
+def _check_options(declared: AnalysisDeclaration, options: list[tuple[str, str, Node, str]]) -> None:
+    by_name = {o.name: o for o in declared.options}
+    for name, text, where, attribute in options:
+        if name not in by_name:
+            named = attribute if attribute == name else "name"
+            where.problem(f'{declared.name} has no option "{name}"{nearest(name, sorted(by_name))}', named)
+            continue
+        try:
+            by_name[name].read(text)
+        except ValueError as error:
+            where.problem(f'{name}="{text}": {error}', attribute)
+
+
+def _check_histogram(node: Node, declared: AnalysisDeclaration, name: str | None, histograms: dict[str, Histogram]) -> None:
+    unit = declared.histogram_unit
     if name is None:
-        if rule.histogram_unit:
-            suitable = [f'"{h.name}"' for h in histograms.values() if h.unit == rule.histogram_unit][:10]
-            node.problem(f'{kind} needs slices; expected histogram="..." with the name of a <histogram> in {rule.histogram_unit}'
+        if unit:
+            suitable = [f'"{h.name}"' for h in histograms.values() if h.unit == unit][:10]
+            node.problem(f'{declared.name} needs slices; expected histogram="..." with the name of a <histogram> in {unit}'
                          f"{' such as ' if suitable else ''}{', '.join(suitable)}")
-    elif not rule.histogram_unit and rule.options is not None:
-        node.problem(f"{kind} uses no histogram; expected the attribute to be left out", "histogram")
+    elif not unit:
+        node.problem(f"{declared.name} uses no histogram; expected the attribute to be left out", "histogram")
     elif name not in histograms:
         node.problem(f'histogram="{name}": there is no such histogram{nearest(name, histograms)}', "histogram")
-    elif rule.histogram_unit and histograms[name].unit != rule.histogram_unit:
-        node.problem(f'histogram="{name}" is in {histograms[name].unit}; {kind} expects one in {rule.histogram_unit}', "histogram")
+    elif histograms[name].unit != unit:
+        node.problem(f'histogram="{name}" is in {histograms[name].unit}; {declared.name} expects one in {unit}', "histogram")
 
 
 def parse_interval(text: str) -> int:

@@ -8,12 +8,15 @@ from pathlib import Path
 
 from lxml import etree
 
-from tmon_common.config.classes import KNOWN_ANALYSES
+from tmon_common.analyses.catalogue import catalogue
 from tmon_common.config.problems import ConfigurationError, Problem
 
 DOCTYPE = '<!DOCTYPE trafmon SYSTEM "trafmon.dtd">'
 PROBE, COLLECTOR = "analyse", "analyse"
-SIZE_BOUNDS = "64 128 256 512 1024 1500"
+HISTOGRAMS = {  # unit -> name and bounds
+    "octets": ("packet_sizes", "64 128 256 512 1024 1500"),
+    "ns": ("round_trips", "1ms 2ms 5ms 10ms 20ms 50ms 100ms 200ms 500ms 1s 2s 5s"),
+}
 LOOPBACK = "127.0.0.1"
 FLOW_FIELDS = "interface src_addr dst_addr protocol src_port dst_port"
 PUBLICATION = {"max_pdu": "8192", "min_gap": "0", "window": "64"}
@@ -24,7 +27,7 @@ def analyse_configuration_xml(
     captures: Sequence[Path], spool: Path, database: Path, port: int, *, interval: str = "60s", pace: str = "full",
     bpf: str = "", tunnel: str = "outer",
 ) -> str:
-    """XML text: one probe that replays the captures, an interface each; one class, every IP packet, all analyses.
+    """XML text: one probe that replays the captures, an interface each; one class, every IP packet, all standard analyses.
 
     interval    of all analyses, as it is written in the configuration
     bpf         filter of all captures, "" for none
@@ -33,13 +36,18 @@ def analyse_configuration_xml(
     """
     root = etree.Element("trafmon")
     histograms = etree.SubElement(root, "histograms")
-    etree.SubElement(histograms, "histogram", name="packet_sizes", unit="octets", bounds=SIZE_BOUNDS)
+    for unit, (name, bounds) in HISTOGRAMS.items():
+        etree.SubElement(histograms, "histogram", name=name, unit=unit, bounds=bounds)
     everything = etree.SubElement(etree.SubElement(root, "flow_classes"), "flow_class", name="all")
     etree.SubElement(everything, "flow", name="conversation", fields=FLOW_FIELDS, direction="bidirectional")
-    for kind, rule in KNOWN_ANALYSES.items():
-        analysis = etree.SubElement(everything, "analysis", kind=kind, interval=interval)
-        if rule.histogram_unit:
-            analysis.set("histogram", "packet_sizes")
+    for declared in catalogue().analyses.values():
+        if not declared.standard:
+            continue
+        analysis = etree.SubElement(everything, "analysis", kind=declared.name, interval=interval)
+        if declared.histogram_unit:
+            analysis.set("histogram", HISTOGRAMS[declared.histogram_unit][0])
+        if any(o.name == "records" for o in declared.options):
+            analysis.set("records", "yes")
     etree.SubElement(root, "collectors").append(collector_element(spool, port))
     probe = etree.SubElement(etree.SubElement(root, "probes"), "probe", name=PROBE)
     probe.extend(replay_elements(captures, interface_names(captures), pace, [bpf] * len(captures), [tunnel] * len(captures)))

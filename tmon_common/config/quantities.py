@@ -13,9 +13,10 @@ NS_OF = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": 10**9, "min": 60 * 10**9, "
 OCTETS_OF = {"": 1, "k": 1 << 10, "KiB": 1 << 10, "M": 1 << 20, "MiB": 1 << 20, "G": 1 << 30, "GiB": 1 << 30,
              "kB": 10**3, "MB": 10**6, "GB": 10**9}
 COUNT_OF = {"": 1, "k": 1 << 10, "M": 1 << 20}
+BITS_OF = {"bit/s": 1, "kbit/s": 10**3, "Mbit/s": 10**6, "Gbit/s": 10**9}
 MAX_CPU = 4095
 
-_QUANTITY = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,9})?) ?([A-Za-z]*)")
+_QUANTITY = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,9})?) ?([A-Za-z/]*)")
 _NUMBER = re.compile(r"[0-9]{1,39}|0[xX][0-9a-fA-F]{1,32}")
 _NAME = re.compile(r"\w[\w.:-]{0,62}")
 
@@ -53,6 +54,14 @@ def parse_count(text: str, low: int = 0, high: int = 1 << 62) -> int:
     if match is None or match[2] not in COUNT_OF:
         raise ValueError("expected a number such as 65536, 64k or 1M (k is 1024)")
     return _whole(Decimal(match[1]) * COUNT_OF[match[2]], low, high, "")
+
+
+def parse_bit_rate(text: str, low: int = 1, high: int = 10**15) -> int:
+    """bit/s of "64kbit/s", "1.5Mbit/s", "10Gbit/s" (k is 1000)."""
+    match = _QUANTITY.fullmatch(text)
+    if match is None or match[2] not in BITS_OF:
+        raise ValueError("expected a rate such as 1.5Mbit/s (units bit/s kbit/s Mbit/s Gbit/s)")
+    return _whole(Decimal(match[1]) * BITS_OF[match[2]], low, high, "bit/s")
 
 
 def _whole(value: Decimal, low: int, high: int, unit: str) -> int:

@@ -5,27 +5,29 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from tmon_common.config.classes import KNOWN_ANALYSES, AnalysisRule, read_classes, read_histograms
+from tmon_common.analyses.catalogue import PluginError, catalogue
+from tmon_common.analyses.declaration import AnalysisDeclaration
+from tmon_common.config.classes import read_classes, read_histograms
 from tmon_common.config.collectors import read_collectors, read_diagnostics, read_store
 from tmon_common.config.document import Document, load_document
 from tmon_common.config.grammar import grammar
 from tmon_common.config.model import Configuration, Store
 from tmon_common.config.node import Node
 from tmon_common.config.probes import read_probes
-from tmon_common.config.problems import ProblemList
+from tmon_common.config.problems import ConfigurationError, Problem, ProblemList
 from tmon_common.config.quantities import parse_moment
 from tmon_common.config.structure import check_structure
 
 
-def read(path: Path | str, known_analyses: Mapping[str, AnalysisRule] = KNOWN_ANALYSES) -> Configuration:
-    """The configuration in a file. known_analyses: what <analysis kind> may be, plug-ins included.
+def read(path: Path | str, known_analyses: Mapping[str, AnalysisDeclaration] | None = None) -> Configuration:
+    """The configuration in a file. known_analyses: what <analysis kind> may be; None: all that are installed.
 
     ConfigurationError holds everything that is wrong, by line; nothing else is raised for what a file may contain.
     """
     return read_document(load_document(Path(path)), known_analyses)
 
 
-def read_document(document: Document, known_analyses: Mapping[str, AnalysisRule] = KNOWN_ANALYSES) -> Configuration:
+def read_document(document: Document, known_analyses: Mapping[str, AnalysisDeclaration] | None = None) -> Configuration:
     """The same of a document that is in memory."""
     rules = grammar()
     problems = ProblemList(document.path)
@@ -36,7 +38,8 @@ def read_document(document: Document, known_analyses: Mapping[str, AnalysisRule]
     interfaces = frozenset(e.get("name", "") for e in document.root.iter("interface"))
 
     histograms = read_histograms(_members(root, "histograms", "histogram"))
-    classes = read_classes(_members(root, "flow_classes", "flow_class"), histograms, interfaces, known_analyses)
+    classes = read_classes(_members(root, "flow_classes", "flow_class"), histograms, interfaces,
+                           _installed(document) if known_analyses is None else known_analyses)
     collectors = read_collectors(_members(root, "collectors", "collector"))
     probes = read_probes(_members(root, "probes", "probe"), classes, collectors)
     configuration = Configuration(
@@ -55,3 +58,10 @@ def read_document(document: Document, known_analyses: Mapping[str, AnalysisRule]
 
 def _members(root: Node, group: str, tag: str) -> list[Node]:
     return [member for g in root.children(group) for member in g.children(tag)]
+
+
+def _installed(document: Document) -> Mapping[str, AnalysisDeclaration]:
+    try:
+        return catalogue().analyses
+    except PluginError as error:
+        raise ConfigurationError([Problem(document.path, 0, "", str(error))]) from None

@@ -15,6 +15,7 @@ class Type(Enum):
     INTEGER = "integer"  # a count, a number, an identifier
     TIME = "time"  # ns since 1970-01-01 UTC; text: epoch seconds with nine decimals
     DURATION = "duration"  # ns; text: seconds with nine decimals
+    RATIO = "ratio"  # billionths; text: a number with nine decimals
     ADDRESS = "address"  # two words, the 128 bits of an IPv6 address; IPv4 as ::ffff:a.b.c.d; text: RFC 5952 or dotted
     STRING = "string"  # index in the string table that travels with the rows
 
@@ -22,6 +23,11 @@ class Type(Enum):
     def words(self) -> int:
         """Number of 64-bit words a value takes."""
         return 2 if self is Type.ADDRESS else 1
+
+    @property
+    def fractional(self) -> bool:
+        """Written with nine decimals, kept in billionths."""
+        return self in (Type.TIME, Type.DURATION, Type.RATIO)
 
 
 class Merge(Enum):

@@ -24,6 +24,7 @@ _TYPES = (
     (Type.INTEGER, "decimal number", "64-bit word"),
     (Type.TIME, "seconds since 1970-01-01 UTC, nine decimals", "64-bit word, ns"),
     (Type.DURATION, "seconds, nine decimals", "64-bit word, ns"),
+    (Type.RATIO, "number with nine decimals", "64-bit word, billionths"),
     (Type.ADDRESS, "dotted quad, or RFC 5952", "two 64-bit words, IPv4 as ::ffff:a.b.c.d"),
     (Type.STRING, "text", "64-bit word, index in the table of strings"),
 )

@@ -2,38 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Protocol
 
 import numpy as np
 
-from tmon_common.config.model import Analysis, Configuration
+from tmon_common.config.model import Analysis
 from tmon_common.observations import Kind, Rows
 from tmon_probe.child.batch import FlowBatch
-from tmon_probe.child.flows import Spec
+from tmon_probe.child.context import Context, Task
 from tmon_probe.child.intervals import OpenRows
 from tmon_probe.demand import Demand, Fragments
 
-Emit = Callable[[Rows], None]
-"""Where an analyser puts finished rows: they are published."""
-
-
-@dataclass(frozen=True)
-class Task:
-    """One granular flow definition that asks for this analyser. number: position in FlowBatch.flow."""
-
-    number: int
-    spec: Spec
-    analysis: Analysis
-
 
 class Analyser(Protocol):
-    """Made once, by `factory(tasks, configuration, emit)`. Times are packet times in ns."""
+    """Made once, by `factory(tasks, context)`; tasks: all granular flows whose classes ask for it. Times are packet times in ns."""
 
     @staticmethod
     def demand(analysis: Analysis) -> Demand:
-        """What the father must deliver of the packets of a class that asks for this analysis. May be left out: `Demand()`."""
+        """What the father must deliver of the packets of a class that asks for this analysis. May be left out: `Demand()`.
+
+        Who wants whole fragments gets each datagram as one more record, with REASSEMBLED, and leaves FRAGMENT alone; who does not,
+        passes over REASSEMBLED.
+        """
 
     def process(self, batch: FlowBatch) -> None:
         """Look at every record of the batch once."""
@@ -46,6 +37,12 @@ class Analyser(Protocol):
 
     def finish(self) -> None:
         """Nothing more comes: publish everything."""
+
+    def counters(self) -> Mapping[str, int]:
+        """What a monitor should see, by name: fill of tables, what was given up. May be left out. The names never change."""
+
+    alerts: Mapping[str, str]
+    """Counters whose growth is an event: name -> code of the event. May be left out."""
 
 
 class IntervalAnalyser:
@@ -60,8 +57,8 @@ class IntervalAnalyser:
     fragments = Fragments.EVERY
     """Those of a datagram that it wants to see."""
 
-    def __init__(self, tasks: list[Task], configuration: Configuration, emit: Emit) -> None:
-        self._tasks, self._configuration, self._emit = tasks, configuration, emit
+    def __init__(self, tasks: list[Task], context: Context) -> None:
+        self._tasks, self._configuration, self._emit = tasks, context.configuration, context.emit
         self._open = [OpenRows(self.kind, t.analysis.interval_ns, self.template(t)) for t in tasks]
         self._parameters = [self.parameters(t) for t in tasks]
 

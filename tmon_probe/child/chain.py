@@ -1,35 +1,53 @@
-"""From packet records to rows: flow registry and analysers, batch by batch. An engine: no I/O, packet time passed in."""
+"""From packet records to rows: reassembly, flow registry, connections and analysers, batch by batch. An engine: no I/O, packet time
+passed in."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
 
 import numpy as np
 
 from tmon_common.config.model import Configuration, Probe
 from tmon_common.observations import ABSENT, HISTOGRAM_DEFINITION, Rows
-from tmon_probe.child.analyser import Analyser, Emit, Task
+from tmon_probe.child.analysers.load import Factories
 from tmon_probe.child.batch import FlowBatch
+from tmon_probe.child.context import Context, Emit, Task
 from tmon_probe.child.flows import FlowRegistry
-from tmon_probe.records import PACKET
+from tmon_probe.demand import Fragments, demands_of, services_of
+from tmon_probe.records import PACKET, QUOTED
 
 MAX_BATCH = 8192
 """Records looked at in one go: enough to amortise a call, few enough to stay in the processor's cache."""
 AGEING_NS = 10_000_000_000
 """Obsolete flows are looked for every so often, in packet time."""
-_ONE_LANE, _NO_OCTETS = np.zeros(MAX_BATCH, np.int16), np.zeros((1, 1), np.uint8)
+_ONE_LANE, _NO_OCTETS = np.zeros(2 * MAX_BATCH, np.int16), np.zeros((1, 1), np.uint8)
 
 
 class Chain:
-    """factories: kind of analysis -> factory of its analyser (`analyser.Analyser`). emit: takes finished rows."""
+    """factories: kind of analysis -> factory of its analyser. emit: takes finished rows.
 
-    def __init__(self, configuration: Configuration, probe: Probe, factories: dict[str, Callable[..., Analyser]],
-                 emit: Emit) -> None:
+    alerts      counters whose growth is an event: name -> code of the event
+    """
+
+    def __init__(self, configuration: Configuration, probe: Probe, factories: Factories, emit: Emit) -> None:
         classes = configuration.classes_of(probe)
         self.registry = FlowRegistry(classes, tuple(i.name for i in probe.interfaces), probe.max_flows)
         self._emit = emit
+        demands = demands_of(classes, factories)
+        self._context = Context(configuration, probe, emit, services_of(demands), classes)
         self._tasks = _tasks(self.registry, {c.name: c for c in classes})
-        self._analysers = [factories[kind](tasks, configuration, emit) for kind, tasks in self._tasks.items()]
+        self._analysers = [factories[kind](tasks, self._context) for kind, tasks in self._tasks.items()]
+        self._reassembly = None
+        whole = sum(1 << bit for bit, d in enumerate(demands) if any(x.fragments >= Fragments.WHOLE for x in d))
+        if whole:
+            from tmon_probe.child.reassembly.reassembly import Reassembly
+
+            self._reassembly = Reassembly(np.uint64(whole))
+        self._connections = list(self._context.shared.values())
+        self._stages = [*([self._reassembly] if self._reassembly else []), *self._connections, *self._analysers]
+        self.alerts: dict[str, str] = {}
+        for stage in self._stages:
+            self.alerts.update(getattr(stage, "alerts", {}))
         specs = max(len(self.registry.specs), 1)
         self._flow = np.full((specs, MAX_BATCH), -1, np.int32)
         self._direction = np.zeros((specs, MAX_BATCH), np.uint8)
@@ -38,18 +56,25 @@ class Chain:
 
     def process(self, records: np.ndarray, lanes: np.ndarray = _ONE_LANE, areas: np.ndarray = _NO_OCTETS) -> None:
         """records: records.PACKET (n,), n at most MAX_BATCH. lanes, areas: see FlowBatch."""
+        if self._reassembly is None:
+            self._analyse(records, lanes, areas, _NO_OCTETS)
+            return
+        records, lanes, datagrams = self._reassembly.process(records, lanes, areas)
         start, count = 0, len(records)
         while start < count:
-            stop, new = self.registry.assign(records, start, self._flow, self._direction)
-            if len(new):
-                self._emit(self.registry.definitions(new))
-            if stop > start:
-                batch = FlowBatch(records, start, stop, self._flow, self._direction, self.registry.numbers, lanes, areas)
-                for analyser in self._analysers:
-                    analyser.process(batch)
-            start = stop
-            if start < count:
-                self._retire(self.registry.make_room())
+            end = min(start + MAX_BATCH, count)
+            if end < count and records["flags"][end] & QUOTED:  # it stays with the record before
+                end -= 1
+            self._analyse(records[start:end], lanes[start:end], areas, datagrams)
+            start = end
+
+    def counters(self) -> dict[str, int]:
+        """Of all analyses together, by name; the names never change."""
+        found: Counter[str] = Counter()
+        for stage in self._stages:
+            for name, value in getattr(stage, "counters", dict)().items():
+                found[name] += value
+        return dict(found)
 
     def warm_up(self) -> None:
         """Compile, or load from the cache, every kernel, with nothing to do."""
@@ -58,16 +83,22 @@ class Chain:
         none = np.zeros(0, np.int32)
         self.registry.definitions(none)
         self.registry.forget(self.registry.obsolete(0))
-        batch = FlowBatch(records, 0, 0, self._flow, self._direction, self.registry.numbers, _ONE_LANE, _NO_OCTETS)
+        if self._reassembly:
+            self._reassembly.process(records, _ONE_LANE[:0], _NO_OCTETS)
+            self._reassembly.expired(0)
+        batch = self._batch(records, 0, 0, _ONE_LANE, _NO_OCTETS, _NO_OCTETS)
+        for stage in (*self._connections, *self._analysers):
+            stage.process(batch)
+            stage.flush(0)
         for analyser in self._analysers:
-            analyser.process(batch)
-            analyser.flush(0)
             analyser.retire(none)
 
     def flush(self, now_ns: int) -> None:
         """Packet time has reached now_ns: close intervals, forget obsolete flows."""
-        for analyser in self._analysers:
-            analyser.flush(now_ns)
+        if self._reassembly:
+            self._analyse_expired(self._reassembly.expired(now_ns))
+        for stage in (*self._connections, *self._analysers):
+            stage.flush(now_ns)
         if now_ns // AGEING_NS != self._aged_in:
             self._aged_in = now_ns // AGEING_NS
             obsolete = self.registry.obsolete(now_ns)
@@ -76,8 +107,33 @@ class Chain:
                 self.registry.forget(obsolete)
 
     def finish(self) -> None:
-        for analyser in self._analysers:
-            analyser.finish()
+        if self._reassembly:
+            self._analyse_expired(self._reassembly.rest())
+        for stage in (*self._connections, *self._analysers):
+            stage.finish()
+
+    def _analyse_expired(self, records: np.ndarray) -> None:
+        """Early fragments whose first one never came."""
+        for start in range(0, len(records), MAX_BATCH):
+            self._analyse(records[start : start + MAX_BATCH], _ONE_LANE, _NO_OCTETS, _NO_OCTETS)
+
+    def _analyse(self, records: np.ndarray, lanes: np.ndarray, areas: np.ndarray, datagrams: np.ndarray) -> None:
+        start, count = 0, len(records)
+        while start < count:
+            stop, new = self.registry.assign(records, start, self._flow, self._direction)
+            if len(new):
+                self._emit(self.registry.definitions(new))
+            if stop > start:
+                batch = self._batch(records, start, stop, lanes, areas, datagrams)
+                for stage in (*self._connections, *self._analysers):
+                    stage.process(batch)
+            start = stop
+            if start < count:
+                self._retire(self.registry.make_room())
+
+    def _batch(self, records: np.ndarray, first: int, count: int, lanes: np.ndarray, areas: np.ndarray,
+               datagrams: np.ndarray) -> FlowBatch:
+        return FlowBatch(records, first, count, self._flow, self._direction, self.registry.numbers, lanes, areas, datagrams)
 
     def _retire(self, entries: np.ndarray) -> None:
         if len(entries):

@@ -9,7 +9,7 @@ import numpy as np
 
 from tmon_common.events import Event
 from tmon_common.observations import EVENT, Rows
-from tmon_probe.child.analyser import Emit
+from tmon_probe.child.context import Emit
 
 _INT64 = np.iinfo(np.int64)
 

@@ -6,7 +6,7 @@ import logging
 import os
 import select
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from tmon_common.clock import Clock
 from tmon_common.config.model import Probe
@@ -56,6 +56,7 @@ class Child:
         self._acknowledged, self._acknowledged_ns = -1, clock.monotonic_ns()
         self._silence, self._silence_told = Silence(self._acknowledged_ns), Increase(clock)
         self._given_up = Increase(clock)
+        self._alerts: dict[str, Increase] = {}
         self._father = father or os.getppid()
         self.orphaned = False
         self._chain = make_chain(self._take)
@@ -155,6 +156,14 @@ class Child:
                               for p in self._publication.publishers if p.waiting)
             log.warning("nothing is acknowledged by collector %s; is it running and its spool writable? Still trying", names)
 
+    def _alert(self, counters: Mapping[str, int]) -> None:
+        """Events of what analyses had to give up or found amiss: at once, then at most once a minute each."""
+        for name, code in self._chain.alerts.items():
+            if grown := self._alerts.setdefault(name, Increase(self._clock)).told(counters[name]):
+                told = event(code, self._clock.wall_ns(), name, count=grown)
+                log.warning("%s", told.text)
+                self._events.publish([told], "child")
+
     def _wait_for_acknowledgements(self) -> None:
         filenos = self._publication.filenos()
         if not self._publication.idle:
@@ -173,12 +182,15 @@ class Child:
             log.warning("%d rows given up: the queues to the collectors are full or their time is over", rows)
         acknowledged, waiting = sum(p.statistics.acked for p in publishers), sum(p.waiting for p in publishers)
         self._tell_silence(acknowledged, waiting)
+        analyses = self._chain.counters()
+        self._alert(analyses)
         values = (
             len(registry), registry.created, registry.expired, registry.evicted, self._rows,
             sum(p.statistics.pdus_sent for p in publishers), sum(p.statistics.retries for p in publishers),
             acknowledged, waiting, given_up, self._reached_ns)
         self._statistics.set(**dict(zip(CHILD, values, strict=True)), events_published=self._events.published,
-                             events_garbled=self._pipe.garbled, child_cpu_ns=time.process_time_ns(), flows_max=registry.max_flows)
+                             events_garbled=self._pipe.garbled, child_cpu_ns=time.process_time_ns(), flows_max=registry.max_flows,
+                             **analyses)
 
 
 def _given_up(publisher: Publisher) -> int:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tmon_common.config.model import Conjunction, Disjunction, Filter
-from tmon_probe.demand import MAX_PAYLOAD, MAX_SERVICES, TCP, UDP, Demand, Fragments, Service, Signature
+from tmon_probe.demand import MAX_PAYLOAD, MAX_SERVICES, TCP, UDP, Demand, Fragments, Service, Signature, services_of
 
 PLAN = np.dtype([
     # masks of classes
@@ -46,7 +46,7 @@ class DemandError(ValueError):
 def plan_of(filters: Sequence[Filter], demands: Sequence[Sequence[Demand]]) -> Plan:
     """filters[i], demands[i]: of the i-th class of the probe (bit i of class masks). DemandError if they do not go together."""
     masks, ports = np.zeros(1, PLAN), np.zeros((2, 65536), np.uint8)
-    plan, services = masks[0], list(dict.fromkeys(s for of_class in demands for d in of_class for s in d.services))
+    plan, services = masks[0], services_of(demands)
     if len(services) > MAX_SERVICES:
         raise DemandError(f"the analyses of this probe's classes ask for {len(services)} services "
                           f"({', '.join(s.name for s in services)}); expected at most {MAX_SERVICES}")

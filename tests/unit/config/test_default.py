@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.config.documents import GOOD, spoiled, write
-from tmon_common.config.classes import KNOWN_ANALYSES
+from tmon_common.analyses.catalogue import catalogue
 from tmon_common.config.default import analyse_configuration_xml, interface_names
 from tmon_common.config.model import SECOND, Filter, GranularFlow, Publication
 from tmon_common.config.problems import ConfigurationError
@@ -42,7 +42,7 @@ def test_default_configuration(tmp_path, captures):
     assert ("all", Filter()) == (everything.name, everything.filter)
     fields = frozenset({"interface", "src_addr", "dst_addr", "protocol", "src_port", "dst_port"})
     assert (GranularFlow("conversation", fields),) == everything.flows
-    assert set(KNOWN_ANALYSES) == {a.kind for a in everything.analyses}
+    assert set(catalogue().analyses) == {a.kind for a in everything.analyses}
     assert {10 * SECOND} == {a.interval_ns for a in everything.analyses}
     assert [i.name for i in configuration.probes[0].interfaces] == ["lan____wan_", "b", "b-2"]
 

@@ -7,7 +7,8 @@ import pytest
 from lxml import etree
 
 from tests.unit.config.documents import GOOD, problems_of, spoiled, write
-from tmon_common.config.classes import KNOWN_ANALYSES, AnalysisRule
+from tmon_common.analyses.catalogue import catalogue
+from tmon_common.analyses.declaration import AnalysisDeclaration, Option
 from tmon_common.config.fields import FIELDS, FLOW_FIELDS
 from tmon_common.config.grammar import dtd_path, grammar
 from tmon_common.config.model import (
@@ -193,10 +194,10 @@ def test_analyses_of_plug_ins(tmp_path):
     )
     path = write(tmp_path, text)
     assert [line] == [p.line for p in problems_of(path)]
-    known = {**KNOWN_ANALYSES, "tls_names": AnalysisRule("ns", frozenset({"top"}))}
+    top = Option("top", "3", "how many", int)
+    known = {**catalogue().analyses, "tls_names": AnalysisDeclaration("tls_names", "", "", options=(top,), histogram_unit="ns")}
     assert Analysis("tls_names", 60 * SECOND, "delays", (("top", "5"),)) == read(path, known).classes[0].analyses[0]
-    free = {**KNOWN_ANALYSES, "tls_names": AnalysisRule(options=None)}
-    assert read(path, free) == read(path, known)
+    assert 5 == known["tls_names"].option(read(path, known).classes[0].analyses[0], "top")
 
 
 def test_classes_of_a_probe(tmp_path):
@@ -261,7 +262,7 @@ def test_grammar_tells_of_every_field():
     flow = text[text.index("Granular flow:") : text.index("<!ELEMENT flow ")]
     assert not [f for f in FLOW_FIELDS if f not in flow]
     kinds = text[text.index("Something measured") : text.index("<!ELEMENT analysis ")]
-    assert not [k for k in KNOWN_ANALYSES if k not in kinds]
+    assert not [k for k in catalogue().analyses if k not in kinds]
     assert f"octets of a PDU, UDP payload: 200 to {MAX_PDU_OCTETS}" in text
 
 

@@ -37,7 +37,7 @@ def text_of(kind: str, name: str, value: object) -> str:
     if value is None:
         return ""
     column = next((c for c in KINDS[kind].expanded if c.name == name), None)
-    if column and column.type in (Type.TIME, Type.DURATION):
+    if column and column.type.fractional:
         sign, value = ("-", -value) if value < 0 else ("", value)
         return f"{sign}{value // 10**9}.{value % 10**9:09d}"
     return str(value)

@@ -5,7 +5,8 @@ from numba import int64, njit
 
 from tmon_common.observations import ICMP_COUNTERS
 from tmon_probe import records as r
-from tmon_probe.child.analyser import IntervalAnalyser, Task
+from tmon_probe.child.analyser import IntervalAnalyser
+from tmon_probe.child.context import Task
 from tmon_probe.child.intervals import END, START, begin_row
 from tmon_probe.demand import Fragments
 
@@ -13,7 +14,7 @@ _MESSAGES, _REQUESTS, _REPLIES, _UNREACHABLE, _TOO_BIG, _EXCEEDED, _PARAMETER, _
     ICMP_COUNTERS.word_of(n) for n in ("messages", "echo_requests", "echo_replies", "destination_unreachable", "packet_too_big",
                                        "time_exceeded", "parameter_problem", "redirect", "source_quench", "neighbor_discovery",
                                        "other"))
-_QUOTED, _HAS_ICMP = r.QUOTED, r.HAS_ICMP
+_QUOTED, _HAS_ICMP, _REASSEMBLED = r.QUOTED, r.HAS_ICMP, r.REASSEMBLED
 
 
 @njit(cache=True, nogil=True)
@@ -21,7 +22,7 @@ def _kernel(records, first, count, flow, direction, numbers, interval_ns, rows, 
     for i in range(first, count):
         f = flow[i]
         record = records[i]
-        if f < 0:
+        if f < 0 or record.flags & _REASSEMBLED:
             continue
         if record.flags & _QUOTED:
             kind = int(record.quoted_mask >> 8)

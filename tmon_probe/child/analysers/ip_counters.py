@@ -8,7 +8,7 @@ from tmon_probe.child.analyser import IntervalAnalyser
 from tmon_probe.child.intervals import END, START, begin_row
 
 _PACKETS, _OCTETS, _FRAGMENTS = (IP_COUNTERS.word_of(n) for n in ("packets", "octets", "fragments"))
-_QUOTED, _FRAGMENT = r.QUOTED, r.FRAGMENT
+_PASSED_OVER, _FRAGMENT = r.QUOTED | r.REASSEMBLED, r.FRAGMENT
 
 
 @njit(cache=True, nogil=True)
@@ -16,7 +16,7 @@ def _kernel(records, first, count, flow, direction, numbers, interval_ns, rows, 
     for i in range(first, count):
         f = flow[i]
         record = records[i]
-        if f < 0 or record.flags & _QUOTED:
+        if f < 0 or record.flags & _PASSED_OVER:
             continue
         row = int64(row_of_flow[f])
         if row < 0 or not rows[row, START] <= record.time_ns < rows[row, END]:

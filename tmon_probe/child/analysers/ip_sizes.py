@@ -5,12 +5,13 @@ from numba import int64, njit
 
 from tmon_common.observations import ABSENT, IP_SIZES
 from tmon_probe import records as r
-from tmon_probe.child.analyser import IntervalAnalyser, Task
+from tmon_probe.child.analyser import IntervalAnalyser
+from tmon_probe.child.context import Task
 from tmon_probe.child.intervals import END, START, begin_row
 
 _HISTOGRAM, _POPULATION, _SUM, _SQUARES, _MINIMUM, _MAXIMUM, _SLICE = (
     IP_SIZES.word_of(n) for n in ("histogram", "population", "sum", "sum_of_squares", "minimum", "maximum", "slice_01"))
-_QUOTED = r.QUOTED
+_PASSED_OVER = r.QUOTED | r.REASSEMBLED
 
 
 @njit(cache=True, nogil=True)
@@ -18,7 +19,7 @@ def _kernel(records, first, count, flow, direction, numbers, interval_ns, rows, 
     for i in range(first, count):
         f = flow[i]
         record = records[i]
-        if f < 0 or record.flags & _QUOTED:
+        if f < 0 or record.flags & _PASSED_OVER:
             continue
         row = int64(row_of_flow[f])
         if row < 0 or not rows[row, START] <= record.time_ns < rows[row, END]:

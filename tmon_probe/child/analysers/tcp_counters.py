@@ -12,7 +12,7 @@ _SEGMENTS, _PAYLOAD, _DATA, _ACKS, _SYN, _FIN, _RST, _PSH, _URG, _ZERO, _ECE, _C
     TCP_COUNTERS.word_of(n) for n in ("segments", "payload_octets", "data_segments", "pure_acks", "syn", "fin", "rst", "psh", "urg",
                                       "zero_windows", "ece", "cwr"))
 FIN, SYN, RST, PSH, ACK, URG, ECE, CWR = (1 << i for i in range(8))
-_QUOTED, _HAS_TCP = r.QUOTED, r.HAS_TCP
+_PASSED_OVER, _HAS_TCP = r.QUOTED | r.REASSEMBLED, r.HAS_TCP
 
 
 @njit(cache=True, nogil=True)
@@ -20,7 +20,7 @@ def _kernel(records, first, count, flow, direction, numbers, interval_ns, rows, 
     for i in range(first, count):
         f = flow[i]
         record = records[i]
-        if f < 0 or record.flags & (_QUOTED | _HAS_TCP) != _HAS_TCP:
+        if f < 0 or record.flags & (_PASSED_OVER | _HAS_TCP) != _HAS_TCP:
             continue
         row = int64(row_of_flow[f])
         if row < 0 or not rows[row, START] <= record.time_ns < rows[row, END]:

@@ -10,7 +10,7 @@ from tmon_probe.demand import Fragments
 
 _DATAGRAMS, _PAYLOAD, _EMPTY, _UNCHECKED = (
     UDP_COUNTERS.word_of(n) for n in ("datagrams", "payload_octets", "empty_datagrams", "no_checksum"))
-_QUOTED, _HAS_UDP, _NO_CHECKSUM = r.QUOTED, r.HAS_UDP, r.NO_CHECKSUM
+_PASSED_OVER, _HAS_UDP, _NO_CHECKSUM = r.QUOTED | r.REASSEMBLED, r.HAS_UDP, r.NO_CHECKSUM
 
 
 @njit(cache=True, nogil=True)
@@ -18,7 +18,7 @@ def _kernel(records, first, count, flow, direction, numbers, interval_ns, rows, 
     for i in range(first, count):
         f = flow[i]
         record = records[i]
-        if f < 0 or record.flags & (_QUOTED | _HAS_UDP) != _HAS_UDP:
+        if f < 0 or record.flags & (_PASSED_OVER | _HAS_UDP) != _HAS_UDP:
             continue
         row = int64(row_of_flow[f])
         if row < 0 or not rows[row, START] <= record.time_ns < rows[row, END]:

@@ -1,0 +1,1 @@
+"""What can be measured: analyses, declared for everybody who must know of them; the code that measures is the probe's alone."""

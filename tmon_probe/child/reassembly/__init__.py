@@ -1,0 +1,1 @@
+"""Fragments put together to datagrams."""

@@ -1,0 +1,1 @@
+"""Round trips: from requests and answers to samples, from samples to distributions."""

@@ -1,0 +1,1 @@
+"""TCP connections: state of each, kept by compiled kernels."""
