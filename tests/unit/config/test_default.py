@@ -34,7 +34,7 @@ def check_common(configuration, tmp_path, captures):
 
 
 def test_default_configuration(tmp_path, captures):
-    """One class `all`, bidirectional 5-tuple and interface, every analysis; an interface for each capture."""
+    """One class `all`, bidirectional 5-tuple and interface, every standard analysis; an interface for each capture."""
     text = analyse_configuration_xml(captures, tmp_path / "spool", tmp_path / "x.duckdb", 12345, interval="10s")
     configuration = read(write(tmp_path, text))
     check_common(configuration, tmp_path, captures)
@@ -42,7 +42,8 @@ def test_default_configuration(tmp_path, captures):
     assert ("all", Filter()) == (everything.name, everything.filter)
     fields = frozenset({"interface", "src_addr", "dst_addr", "protocol", "src_port", "dst_port"})
     assert (GranularFlow("conversation", fields),) == everything.flows
-    assert set(catalogue().analyses) == {a.kind for a in everything.analyses}
+    assert {name for name, d in catalogue().analyses.items() if d.standard} == {a.kind for a in everything.analyses}
+    assert ("records", "yes") in next(a for a in everything.analyses if a.kind == "round_trip").options
     assert {10 * SECOND} == {a.interval_ns for a in everything.analyses}
     assert [i.name for i in configuration.probes[0].interfaces] == ["lan____wan_", "b", "b-2"]
 

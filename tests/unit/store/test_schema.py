@@ -3,6 +3,7 @@
 import pytest
 
 from tests.unit.store.spool_files import START, ask
+from tmon_common.analyses.catalogue import catalogue
 from tmon_common.observations import KINDS, Column, Kind, Merge, Type
 from tmon_common.observations.counters import FLOW_INTERVAL
 from tmon_store.load import load_spool
@@ -26,7 +27,8 @@ CONNECTION = Kind("connection", 0x7002, "A connection.", (
 def test_what_is_counted():
     """Definitions and single records are not."""
     assert {k.name for k in KINDS.values() if is_counted(k)} == {
-        "ip_counters", "icmp_counters", "udp_counters", "tcp_counters", "ip_sizes"}
+        "ip_counters", "icmp_counters", "udp_counters", "tcp_counters", "ip_sizes", "round_trip_histogram", "round_trip_bucket",
+        "ftp_counters"}
     assert is_counted(DELAYS)
     assert not is_counted(CONNECTION)
 
@@ -53,7 +55,7 @@ def test_colliding_names_are_refused():
 
 def test_samples_that_may_be_absent(tmp_path, monkeypatch):
     """They have a population of their own; durations are ns; extra keys keep rows apart; minima ignore what is absent."""
-    monkeypatch.setitem(KINDS, "delays", DELAYS)
+    monkeypatch.setitem(catalogue().kinds, "delays", DELAYS)
     rows = [("a", "0.000000005", 1, ""), ("a", "", 2, "0.000000007"), ("a", "-0.000000009", 3, ""), ("b", "", 4, "")]
     text = [",".join(DELAYS.header)]
     text += [f"p,1,1,{START + i}.000000000,{START + i + 1}.000000000,{hop},{delay},{packets},{least}"
@@ -70,7 +72,7 @@ def test_samples_that_may_be_absent(tmp_path, monkeypatch):
 
 def test_single_records(tmp_path, monkeypatch):
     """One row each, even if equal, by flow_key."""
-    monkeypatch.setitem(KINDS, "connection", CONNECTION)
+    monkeypatch.setitem(catalogue().kinds, "connection", CONNECTION)
     assert record_table(CONNECTION).names == ("flow_key", "opened", "peer", "closed")
     row = f"p,1,7,{START}.000000001,2001:DB8::1,\n"
     (tmp_path / "connection.c.1.csv").write_text(",".join(CONNECTION.header) + "\n" + row + row)
