@@ -9,7 +9,7 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from trafmon.summary import printable
+from trafmon.console_table import printable
 from trafmon.top_figures import InterfaceFigures, ProbeFigures, RingFigures
 
 BAR = 24

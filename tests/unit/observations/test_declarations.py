@@ -16,14 +16,16 @@ REQUIRED = {
     "tcp_counters": ("probe", "run", "flow", "start", "end"),
     "udp_counters": ("probe", "run", "flow", "start", "end"),
     "icmp_counters": ("probe", "run", "flow", "start", "end"),
-    "round_trip": ("probe", "run", "flow", "time", "metric", "requester_addr", "responder_addr", "identifier", "round_trip", "outcome"),
+    "round_trip": ("probe", "run", "flow", "time", "metric", "requester_addr", "responder_addr", "identifier", "round_trip",
+                   "outcome"),
     "tcp_connection": (
         "client_addr", "client_port", "server_addr", "server_port", "start", "established", "end", "ended_by", "from_start",
         *(f"{name}{way}" for way in ("", "_rev") for name in (
             "segments", "octets", "unique_octets", "retransmitted_segments", "retransmitted_octets", "out_of_order_segments",
             "duplicate_acks", "rtt_min", "rtt_mean", "rtt_max", "window_scale", "mss")),
         "handshake_server_rtt", "handshake_client_rtt"),
-    "ftp_transfer": ("session", "client_addr", "server_addr", "user", "command", "path", "mode", "data_port", "restart_offset", "octets",
+    "ftp_transfer": ("session", "client_addr", "server_addr", "user", "command", "path", "mode", "data_port", "restart_offset",
+                     "octets",
                      "start", "end", "outcome", "reply_code"),
 }
 """Columns that other tools rely on, spelled so."""
@@ -45,7 +47,8 @@ FROZEN = {
 """First columns of each kind as they once were sent: more may follow, these stay."""
 
 NUMBERS = {"flow_definition": 1, "histogram_definition": 2, "event": 3, "ip_counters": 16, "icmp_counters": 17,
-           "udp_counters": 18, "tcp_counters": 19, "ip_sizes": 20, "tcp_connection": 24, "round_trip": 25, "round_trip_histogram": 26,
+           "udp_counters": 18, "tcp_counters": 19, "ip_sizes": 20, "tcp_connection": 24, "round_trip": 25,
+           "round_trip_histogram": 26,
            "round_trip_bucket": 27, "ftp_transfer": 28, "ftp_counters": 29, "dns_transaction": 30}
 
 

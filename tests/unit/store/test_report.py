@@ -10,7 +10,8 @@ from rich.console import Console
 from tests.unit.store.spool_files import START, row_of, write_file
 from tmon_store import report
 from tmon_store.load import load_spool, open_store
-from trafmon.summary import human_octets, summarise
+from trafmon.console_table import human_octets
+from trafmon.summary import summarise
 
 FLOWS = [
     # flow, class, src, dst, protocol, src_port, dst_port, packets, packets_rev, octets, octets_rev

@@ -1,0 +1,126 @@
+"""Ready-made questions about round trips, TCP connections and FTP transfers, as those of `report`: per probe and class."""
+
+# ruff: noqa: S608  no part of a statement comes from outside; limits are integers
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from tmon_common.log_buckets import percentile
+
+if TYPE_CHECKING:
+    from tmon_store.backends.backend import Backend
+
+
+@dataclass(frozen=True)
+class RoundTrips:
+    """Of one metric with one server, both directions of flows together. Times in ns, None without an answer; median and p95 within
+    2 %."""
+
+    probe: str
+    flow_class: str
+    metric: str
+    server: str
+    population: int
+    minimum: int | None
+    mean: float | None
+    median: float | None
+    p95: float | None
+    maximum: int | None
+    unanswered: int
+    errors: int
+
+
+@dataclass(frozen=True)
+class Ends:
+    """TCP connections that ended in one way. octets, retransmitted: of both directions."""
+
+    probe: str
+    flow_class: str
+    ended_by: str
+    connections: int
+    octets: int
+    retransmitted: int
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """A transfer of FTP. start: UTC, microseconds; duration: ns."""
+
+    probe: str
+    flow_class: str
+    start: datetime
+    client: str
+    server: str
+    user: str | None
+    command: str
+    path: str | None
+    octets: int | None
+    duration: int | None
+    outcome: str
+    reply_code: int | None
+
+
+def round_trips(store: Backend, limit: int = 10) -> list[RoundTrips]:
+    """The metrics and servers with most round trips and unanswered requests."""
+    if not _has(store, "round_trip_histogram_1day"):
+        return []
+    sums = ", ".join(f"sum(c.{name} + c.{name}_rev)" for name in ("population", "sum", "unanswered", "errors"))
+    found = store.query(
+        f"SELECT f.probe, f.flow_class, c.metric, c.responder_addr, {sums}, min(c.minimum), min(c.minimum_rev), max(c.maximum),"
+        " max(c.maximum_rev) FROM round_trip_histogram_1day c JOIN flow f ON f.flow_key = c.flow_key GROUP BY 1, 2, 3, 4"
+        " ORDER BY sum(c.population + c.population_rev + c.unanswered + c.unanswered_rev) DESC, 1, 2, 3, 4"
+        f" LIMIT {int(limit)}")
+    buckets = _buckets(store)
+    rows = []
+    for *key, population, total, unanswered, errors, low, low_rev, high, high_rev in found:
+        probe, flow_class, metric, server = key
+        counts = buckets.get(tuple(key), {})
+        rows.append(RoundTrips(
+            probe, flow_class or "", metric, server, int(population), min(_present(low, low_rev), default=None),
+            float(total) / int(population) if population else None, percentile(counts, 0.5), percentile(counts, 0.95),
+            max(_present(high, high_rev), default=None), int(unanswered), int(errors)))
+    return rows
+
+
+def _present(*values: int | None) -> list[int]:
+    return [v for v in values if v is not None]
+
+
+def _buckets(store: Backend) -> dict[tuple, dict[int, int]]:
+    """(probe, class, metric, server) -> bucket -> round trips."""
+    found: dict[tuple, dict[int, int]] = defaultdict(dict)
+    for *key, bucket, count in store.query(
+            "SELECT f.probe, f.flow_class, c.metric, c.responder_addr, c.bucket, sum(c.count + c.count_rev)"
+            " FROM round_trip_bucket_1day c JOIN flow f ON f.flow_key = c.flow_key GROUP BY 1, 2, 3, 4, 5"):
+        found[tuple(key)][int(bucket)] = int(count)
+    return found
+
+
+def connections(store: Backend) -> list[Ends]:
+    """TCP connections by how they ended; rows in between (interim) are left out."""
+    if not _has(store, "tcp_connection"):
+        return []
+    return [Ends(p, c or "", ended_by, int(n), int(octets), int(again)) for p, c, ended_by, n, octets, again in store.query(
+        "SELECT f.probe, f.flow_class, c.ended_by, count(*), sum(coalesce(c.octets, 0) + coalesce(c.octets_rev, 0)),"
+        " sum(c.retransmitted_octets + c.retransmitted_octets_rev) FROM tcp_connection c JOIN flow f ON f.flow_key = c.flow_key"
+        " WHERE c.ended_by <> 'interim' GROUP BY 1, 2, 3 ORDER BY 4 DESC, 1, 2, 3")]
+
+
+def transfers(store: Backend, limit: int = 10) -> list[Transfer]:
+    """The largest transfers of FTP, in order of time."""
+    if not _has(store, "ftp_transfer"):
+        return []
+    found = store.query(
+        "SELECT f.probe, f.flow_class, c.start, c.client_addr, c.server_addr, c.user, c.command, c.path, c.octets, c.duration,"
+        " c.outcome, c.reply_code FROM ftp_transfer c JOIN flow f ON f.flow_key = c.flow_key"
+        f" ORDER BY coalesce(c.octets, 0) DESC, c.start, 1, 2, c.transfer LIMIT {int(limit)}")
+    return sorted((Transfer(p, c or "", *rest) for p, c, *rest in found), key=lambda t: t.start)
+
+
+def _has(store: Backend, table: str) -> bool:
+    """A database loaded by an older version may lack it."""
+    return store.query(f"SELECT count(*) FROM information_schema.tables WHERE table_name = '{table}'") != [(0,)]
