@@ -29,7 +29,7 @@ from tmon_probe.child.tcp.opening import begin, goes_on
 from tmon_probe.child.tcp.sequence import place as place_octets
 from tmon_probe.child.tcp.table import find, hash_of, place_of, remove, side_of
 
-BLOCK = 48
+BLOCK = 64
 """Records in a block: what was fetched for them must still be near when it is used."""
 SKIPPED = -2
 ECE = 0x40
