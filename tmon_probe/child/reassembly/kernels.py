@@ -157,9 +157,9 @@ def _agree(record, areas, lane, start, offset, end, t, c):
 def _measure(record, areas, lane, start):
     """What the fragment at areas[lane, start:] covers: (verdict, octets before its payload, see find_payload, its offset, its end).
 
-    Cut: it was not captured whole. Bad: nothing in it, more than an IP packet holds, headers too long or not to be found, a fragment
-    within a fragment, or not the last and not a multiple of 8 octets long. Of IPv4 then, as in the Linux kernel, the octets up to
-    that multiple count.
+    Cut: it was not captured whole. Bad: nothing in it, more than an IP packet holds, headers too long or not to be found, a
+    fragment within a fragment, or not the last and not a multiple of 8 octets long. Of IPv4 then, as in the Linux kernel, the
+    octets up to that multiple count.
     """
     length = int64(record.ip_octets)
     if length > _MAX_PACKET:
