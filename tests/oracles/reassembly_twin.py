@@ -59,10 +59,7 @@ class Twin:
             known = None
         if known is None:
             known = self._known[parsed.key] = Waiting(time_ns)
-        elif known.total is not None and not (end <= known.total if parsed.more else end == known.total):
-            self.counts["fragments_malformed"] += 1
-            return
-        elif known.total is None and not parsed.more and known.octets and end <= max(known.octets):
+        elif (known.total is not None and not (end <= known.total if parsed.more else end == known.total)) or (known.total is None and not parsed.more and known.octets and end <= max(known.octets)):
             self.counts["fragments_malformed"] += 1
             return
         if data.items() <= known.octets.items():

@@ -1,4 +1,4 @@
-"""Reassembly against what was fragmented, and against a slow twin: any order, duplicates, overlaps, lies, batches, little memory."""
+"""Reassembly against what was fragmented, and against a slow twin: any order, duplicates, overlaps, lies, little memory."""
 
 from collections import Counter
 
@@ -164,5 +164,5 @@ def _offset6(packet: bytes) -> int:
 def _told(record: np.void) -> tuple:
     flags = record["flags"]
     ports = (record["src_port"], record["dst_port"]) if flags & r.HAS_PORTS else None
-    return tuple(int(record[n]) for n in ("time_ns", "ip_version", "src_lo", "fragment_id", "fragment_offset", "class_mask", "flags",
-                                          "ip_octets")), ports
+    return tuple(int(record[n]) for n in ("time_ns", "ip_version", "src_lo", "fragment_id", "fragment_offset", "class_mask",
+                                          "flags", "ip_octets")), ports
