@@ -13,7 +13,7 @@ from tmon_common.analyses.built_in import FTP
 from tmon_common.config.model import Analysis
 from tmon_common.observations import FTP_COUNTERS, Rows
 from tmon_probe.child.batch import FlowBatch
-from tmon_probe.child.context import Context, Emit, Task
+from tmon_probe.child.context import Context, Task
 from tmon_probe.child.ftp.counts import CounterRows
 from tmon_probe.child.ftp.dialogues import Control, Dialogues, Numbers
 from tmon_probe.child.ftp.rows import rows_of
@@ -119,7 +119,7 @@ class _OfClass:
         ended, self._ended = self._ended, []
         for state in ended:
             self._now_ns = max(self._now_ns, int(state["end_ns"]))
-            self.dialogues.ended(state, self._now_ns)
+            self.dialogues.ended(state)
 
     def _births(self) -> dict[int, np.void]:
         """Connections begun in this batch that FTP has to do with: record that began it -> CONNECTION."""

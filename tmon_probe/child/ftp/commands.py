@@ -40,3 +40,8 @@ def parse_command(line: bytes) -> Command:
     if verb in _WITH_ARGUMENT:
         return Command(verb, text_of(argument))
     return Command(verb if verb in _WITHOUT else "")
+
+
+def starts_command(line: bytes) -> bool:
+    """The line begins with the name of a command."""
+    return bool(parse_command(line).verb)

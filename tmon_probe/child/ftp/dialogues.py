@@ -13,7 +13,9 @@ from itertools import count
 import numpy as np
 
 from tmon_probe.child.ftp.attribution import Attribution
+from tmon_probe.child.ftp.commands import starts_command
 from tmon_probe.child.ftp.lines import Lines
+from tmon_probe.child.ftp.replies import starts_reply
 from tmon_probe.child.ftp.resumes import Resumes
 from tmon_probe.child.ftp.session import Announced, Answered, Began, Counted, Session
 from tmon_probe.child.ftp.stream import Stream
@@ -34,7 +36,7 @@ class Control:
     last_ns: int
     flows: list[int]
     streams: tuple[Stream, Stream] = field(default_factory=lambda: (Stream(), Stream()))
-    lines: tuple[Lines, Lines] = field(default_factory=lambda: (Lines(), Lines()))
+    lines: tuple[Lines, Lines] = field(default_factory=lambda: (Lines(starts_command), Lines(starts_reply)))
     announced: list[Expectation] = field(default_factory=list)
     transfers: dict[int, Transfer] = field(default_factory=dict)
     gone: bool = False
@@ -53,7 +55,10 @@ class Numbers:
 
 
 class Dialogues:
-    """counted(control, name, time_ns): something that a column of ftp_counters counts. published(control, transfer): it has ended."""
+    """counted(control, name, time_ns): something that a column of ftp_counters counts. published(control, transfer): it has ended.
+
+    evicted, transfers, skipped, gaps   for the monitor: sessions given up, transfers published, lines skipped, gaps in dialogues
+    """
 
     def __init__(self, max_sessions: int, idle_ns: int, numbers: Numbers, counted: Callable[[Control, str, int], None],
                  published: Callable[[Control, Transfer], None]) -> None:
@@ -116,7 +121,7 @@ class Dialogues:
         if expectation is not None and expectation.transfer is not None:
             self._waiting.pop(expectation.transfer.number, None)
 
-    def ended(self, state: np.void, now_ns: int) -> None:
+    def ended(self, state: np.void) -> None:
         """A connection has ended: CONNECTION."""
         serial, by = int(state["serial"]), int(state["ended_by"])
         control = self._controls.get(serial)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 MAX_LINE = 4096
 """Octets of a line; a longer one is skipped."""
 _IAC, _SE, _SB, _WILL, _DONT = 255, 240, 250, 251, 254
@@ -12,12 +14,14 @@ _TEXT, _COMMAND, _OPTION, _NEGOTIATION, _NEGOTIATION_IAC = range(5)
 class Lines:
     """Ends are CR LF or LF alone; neither is part of a line. Telnet commands are taken out, also from the middle of a line.
 
+    starts      tells of a line behind a gap whether it is a whole one: segments mostly end where lines do
     skipped     lines that were too long, or broken because octets of the stream are missing
     """
 
-    def __init__(self) -> None:
+    def __init__(self, starts: Callable[[bytes], bool]) -> None:
+        self._starts = starts
         self._line = bytearray()
-        self._skipping = False
+        self._skipping = self._behind_gap = False
         self._state = _TEXT
         self.skipped = 0
 
@@ -29,17 +33,23 @@ class Lines:
         lines = []
         for part in complete:
             self._extend(part)
+            line = bytes(self._line).removesuffix(b"\r")
+            if self._behind_gap and not self._skipping and not self._starts(line):
+                self._skip()
             if not self._skipping:
-                lines.append(bytes(self._line).removesuffix(b"\r"))
+                lines.append(line)
             self._line.clear()
-            self._skipping = False
+            self._skipping = self._behind_gap = False
         self._extend(rest)
         return lines
 
     def gap(self) -> None:
-        """Octets are missing here: what stands around the gap up to the next line end is no line."""
+        """Octets are missing here."""
         self._state = _TEXT
-        self._skip()
+        if self._line:
+            self.skipped += 1
+            self._line.clear()
+        self._skipping, self._behind_gap = False, True
 
     def _extend(self, octets: bytes) -> None:
         if self._skipping:
@@ -50,7 +60,7 @@ class Lines:
             self._line += octets
 
     def _skip(self) -> None:
-        self.skipped += not self._skipping
+        self.skipped += 1
         self._skipping = True
         self._line.clear()
 

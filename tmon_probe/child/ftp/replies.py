@@ -39,7 +39,6 @@ class Replies:
     def feed(self, line: bytes) -> Reply | None:
         """The reply that is complete with this line."""
         code, text = line[:3], line[4:]
-        starts = len(code) == 3 and code.isdigit() and b"1" <= code[:1] <= b"6"
         if self._code:
             self._lines += 1
             if code == self._code and line[3:4] in (b"", b" "):
@@ -49,7 +48,7 @@ class Replies:
             if self._lines >= MAX_REPLY_LINES:
                 self.gap()
             return None
-        if not starts or line[3:4] not in (b"", b" ", b"-"):
+        if not starts_reply(line):
             self.broken += 1
             return None
         if line[3:4] == b"-":
@@ -61,6 +60,11 @@ class Replies:
         """Octets are missing: the reply that was being read is broken off."""
         self.broken += bool(self._code)
         self._code = b""
+
+
+def starts_reply(line: bytes) -> bool:
+    """The line begins with the code of a reply."""
+    return len(line) >= 3 and line[:3].isdigit() and b"1" <= line[:1] <= b"6" and line[3:4] in (b"", b" ", b"-")
 
 
 def announced_octets(text: str) -> int | None:

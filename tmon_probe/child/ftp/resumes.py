@@ -35,7 +35,8 @@ class Resumes:
         return len(self._files)
 
     def ended(self, transfer: Transfer) -> None:
-        """Set `resumes`, `fragment` and `file_octets` of a transfer that has ended. Nothing for listings, or without a data connection."""
+        """Set `resumes`, `fragment` and `file_octets` of a transfer that has ended; nothing for listings, or without a data
+        connection."""
         octets = transfer.octets
         if octets is None or transfer.command not in RETRIEVALS | STORES:
             return
@@ -47,7 +48,8 @@ class Resumes:
             before = None
         elif transfer.command == "APPE" and not offset:
             offset = before.extents[-1][1] if transfer.known_size is None else transfer.known_size
-        file = _File(transfer.number, before.fragment + 1 if before else 1, _joined(before.extents if before else [], offset, octets))
+        extents = _joined(before.extents if before else [], offset, octets)
+        file = _File(transfer.number, before.fragment + 1 if before else 1, extents)
         transfer.fragment, transfer.file_octets = file.fragment, file.covered
         transfer.resumes = before.transfer if before else None
         if transfer.outcome != COMPLETED and octets:

@@ -1,7 +1,7 @@
 """The dialogue of one FTP session: commands and replies in, what they mean out. Knows no packets.
 
-States are those of RFC 959 section 6, kept as facts: who is logged in, what is expected, what goes on. Each call may leave events in
-`events`, which the caller takes out: Counted, Announced, Answered.
+States are those of RFC 959 section 6, kept as facts: who is logged in, what is expected, what goes on. Each call may leave events
+in `events`, which the caller takes out.
 """
 
 from __future__ import annotations
@@ -219,7 +219,7 @@ class Session:
             self.type = waiting.subject
         elif verb == "SIZE" and reply.code == 213:
             self._remember_size(command.argument, reply.text)
-        elif verb == "AUTH" and good or verb == "ADAT" and reply.code == 235:
+        elif (verb == "AUTH" and good) or (verb == "ADAT" and reply.code == 235):
             self.encrypted = True
             self._count("encrypted")
         elif verb == "REIN" and good:

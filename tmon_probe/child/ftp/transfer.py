@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 COMPLETED, ABORTED, REFUSED, LOST, TIMED_OUT, UNFINISHED = (
     "completed", "aborted", "refused", "connection_lost", "timed_out", "unfinished")
-_BY_FIN, _BY_RST = 0, 1
+_BY_RST = 1
 """CONNECTION.ended_by."""
 Endpoint = tuple[int, int]
 """Address as a number of 128 bits, port."""
@@ -22,8 +22,11 @@ Endpoint = tuple[int, int]
 
 @dataclass(eq=False)
 class Data:
-    """A data connection: its ends. listener_sends: direction (index in CONNECTION) of what the listener sends. state: CONNECTION when it
-    has ended."""
+    """A data connection: its ends.
+
+    listener_sends  direction (index in CONNECTION) of what the listener sends
+    state           CONNECTION when it has ended
+    """
 
     serial: int
     opener: Endpoint
@@ -159,8 +162,8 @@ class Transfer:
 
     @property
     def _sent_to_its_end(self) -> bool:
-        """The sender of the data closed in order."""
-        if self.direction is None or self.data.state["ended_by"] != _BY_FIN:
+        """The sender of the data closed first, and in order."""
+        if self.direction is None or self.data.state["ended_by"] == _BY_RST or not self.data.state["closed_by"]:
             return False
         return self._closed_by_client == (self.command in STORES)
 

@@ -1,9 +1,9 @@
 """A slow, obvious stand-in for `Connections`: a dictionary of five-tuples, packet by packet. Good for whole, undamaged captures."""
 
 import numpy as np
+from tmon_probe.child.tcp.layout import CAPTURE_END, CONNECTION, FIN_ENDED, RST_ENDED
 
 from tmon_probe import records as r
-from tmon_probe.child.tcp.layout import CAPTURE_END, CONNECTION, FIN_ENDED, RST_ENDED
 
 LINGER_NS = 10_000_000_000
 _FIN, _SYN, _RST, _ACK = 1, 2, 4, 16
@@ -37,7 +37,8 @@ class FakeConnections:
             record = batch.records[i]
             if not record["flags"] & r.HAS_TCP or record["flags"] & r.QUOTED:
                 continue
-            source, destination = (((int(record[f"{s}_hi"]), int(record[f"{s}_lo"])), int(record[f"{s}_port"])) for s in ("src", "dst"))
+            source, destination = (((int(record[f"{s}_hi"]), int(record[f"{s}_lo"])), int(record[f"{s}_port"]))
+                                   for s in ("src", "dst"))
             key = frozenset((source, destination))
             flags, known = int(record["tcp_flags"]), self._living.get(key)
             if known is not None and flags & (_SYN | _ACK) == _SYN and known["ended_by"] is not None:
