@@ -18,13 +18,12 @@ from tmon_probe.child.ftp.counts import CounterRows
 from tmon_probe.child.ftp.dialogues import Control, Dialogues, Numbers
 from tmon_probe.child.ftp.rows import rows_of
 from tmon_probe.child.ftp.transfer import Endpoint, Transfer
+from tmon_probe.child.tcp.layout import INTERIM
 from tmon_probe.demand import FTP_CONTROL, Demand, Fragments
 from tmon_probe.records import SERVICE
 
 _FIN, _SYN, _RST, _ACK = 1, 2, 4, 16
 _PORTS = np.array(sorted(FTP_CONTROL.ports), np.uint16)
-_INTERIM = 6
-"""CONNECTION.ended_by: has not ended."""
 
 
 class Ftp:
@@ -69,7 +68,6 @@ class _OfClass:
     def __init__(self, tasks: list[Task], context: Context, numbers: Numbers) -> None:
         self._tasks, self._emit = tasks, context.emit
         self._connections = context.connections(tasks[0])
-        self._connections.want({"tcp_data"})
         self._connections.follow_ftp_data()
         self._connections.listen(self._take_ended)
         self._bits = np.uint8(context.service_bits(FTP_CONTROL))
@@ -77,8 +75,6 @@ class _OfClass:
         self.dialogues = Dialogues(FTP.option(analysis, "max_sessions"), FTP.option(analysis, "idle_timeout"), numbers,
                                    self._count, self._publish)
         self._counts = [CounterRows(t.analysis.interval_ns) for t in tasks]
-        self._ended: list[np.void] = []
-        self._newest = -1  # serial number of connections seen so far
         self._by_slot: dict[int, Control] = {}
         self._finished: list[tuple[Control, Transfer]] = []
         self._now_ns = 0
@@ -91,19 +87,16 @@ class _OfClass:
                 self._begin(batch, i, births[i])
             if i in records:
                 self._segment(batch, i)
-        self._hand_over_ended()
         self._emit_finished()
 
     def flush(self, now_ns: int) -> None:
         self._now_ns = now_ns
-        self._hand_over_ended()
         self.dialogues.flush(now_ns)
         self._emit_finished()
         for counts in self._counts:
             self._emit_counts(counts.close(now_ns))
 
     def finish(self) -> None:
-        self._hand_over_ended()
         self.dialogues.finish()
         self._emit_finished()
         for counts in self._counts:
@@ -112,14 +105,12 @@ class _OfClass:
     # --- from Connections
 
     def _take_ended(self, states: np.ndarray) -> None:
-        """Kept until the records of the batch have been looked at: some belong to connections that ended in it."""
-        self._ended += list(states[states["ended_by"] != _INTERIM])
-
-    def _hand_over_ended(self) -> None:
-        ended, self._ended = self._ended, []
-        for state in ended:
-            self._now_ns = max(self._now_ns, int(state["end_ns"]))
-            self.dialogues.ended(state)
+        """Before the packets of a batch are looked at: none of them belongs to a connection whose end is told."""
+        known = [k for k, serial in enumerate(states["serial"].tolist()) if self.dialogues.knows(serial)]
+        for state in np.sort(states[known], order="end_ns"):  # so that what resumes a file comes after what it resumes
+            if state["ended_by"] != INTERIM:
+                self._by_slot.pop(int(state["slot"]), None)
+                self.dialogues.ended(state)
 
     def _births(self) -> dict[int, np.void]:
         """Connections begun in this batch that FTP has to do with: record that began it -> CONNECTION."""
@@ -127,24 +118,11 @@ class _OfClass:
         if not len(slots):
             return {}
         states = self._connections.peek(slots)
-        if self._ended:  # one that began and ended in this batch is told by the callback alone
-            self._put_ended(slots, states)
-        self._newest = max(self._newest, int(states["serial"].max()))
         control = np.isin(states["server_port"], _PORTS) | np.isin(states["client_port"], _PORTS)
         if not control.any() and not len(self.dialogues):
             return {}
         concerned = np.flatnonzero(control | self.dialogues.attribution.between_hosts(states, states[control]))
         return {int(self._connections.opened_by[k]): states[k] for k in concerned}
-
-    def _put_ended(self, slots: np.ndarray, states: np.ndarray) -> None:
-        """states: CONNECTIONs that are in `slots` now. Put those in that began in this batch and have ended since."""
-        ended: dict[int, list[np.void]] = {}
-        for state in self._ended:
-            if state["serial"] > self._newest:
-                ended.setdefault(int(state["slot"]), []).append(state)
-        for k, slot in enumerate(slots.tolist() if ended else ()):
-            if ended.get(slot):
-                states[k] = ended[slot].pop(0)
 
     # --- packets
 

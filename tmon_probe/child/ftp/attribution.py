@@ -103,6 +103,9 @@ class Attribution:
             self._give_up(self._early.popitem(last=False)[1])
         return None
 
+    def knows(self, serial: int) -> bool:
+        return serial in self._living
+
     def ended(self, state: np.void) -> Data | None:
         """CONNECTION that has ended: the data connection, if it is one."""
         data = self._living.get(int(state["serial"]))

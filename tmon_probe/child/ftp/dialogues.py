@@ -20,11 +20,10 @@ from tmon_probe.child.ftp.resumes import Resumes
 from tmon_probe.child.ftp.session import Announced, Answered, Began, Counted, Session
 from tmon_probe.child.ftp.stream import Stream
 from tmon_probe.child.ftp.transfer import LOST, TIMED_OUT, UNFINISHED, Endpoint, Expectation, Transfer
+from tmon_probe.child.tcp.layout import CAPTURE_END, EVICTED, TIMEOUT
 
 DATA_WAIT_NS = 5_000_000_000
 """After the final reply, for a data connection that was announced and not seen."""
-BY_FIN, BY_RST, BY_TIMEOUT, BY_CAPTURE_END, BY_REPLACED, BY_EVICTED = range(6)
-"""CONNECTION.ended_by."""
 
 
 @dataclass(eq=False)
@@ -76,6 +75,10 @@ class Dialogues:
     def __len__(self) -> int:
         return len(self._controls)
 
+    def knows(self, serial: int) -> bool:
+        """A connection of some session."""
+        return serial in self._controls or self.attribution.knows(serial)
+
     def begin(self, serial: int, client: Endpoint, server: Endpoint, from_start: bool, now_ns: int, flows: list[int]) -> Control:
         """A control connection is seen. from_start: its SYN was."""
         known = self._dormant.pop((client, server), None)
@@ -126,10 +129,10 @@ class Dialogues:
         serial, by = int(state["serial"]), int(state["ended_by"])
         control = self._controls.get(serial)
         if control is not None:
-            if by in (BY_TIMEOUT, BY_EVICTED):
+            if by in (TIMEOUT, EVICTED):
                 self._dormant[control.ends] = control
             else:
-                self._end(control, UNFINISHED if by == BY_CAPTURE_END else LOST, max(int(state["end_ns"]), control.last_ns))
+                self._end(control, UNFINISHED if by == CAPTURE_END else LOST, max(int(state["end_ns"]), control.last_ns))
             return
         data = self.attribution.ended(state)
         if data is not None and data.expectation is not None and data.expectation.transfer is not None:
@@ -156,9 +159,8 @@ class Dialogues:
         """Nothing more comes."""
         for control in list(self._controls.values()):
             self._end(control, UNFINISHED, max(self._last_ns, control.last_ns))
-        for control in list(self._open.values()):
-            for transfer in list(control.transfers.values()):
-                self._publish(transfer)
+        for number, control in list(self._open.items()):
+            self._publish(control.transfers[number])
         self.attribution.finish()
 
     def counters(self) -> dict[str, int]:
@@ -197,6 +199,7 @@ class Dialogues:
                 case Began(transfer):
                     control.transfers[transfer.number] = transfer
                     self._open[transfer.number] = control
+                    self._resumes.began(transfer)
                     self.attribution.began(transfer)
                 case Announced(expectation):
                     self.attribution.announced(expectation)

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tmon_probe.child.ftp.commands import STORES
+from tmon_probe.child.tcp.layout import CLIENT, RST_ENDED, SERVER
 
 if TYPE_CHECKING:
     from tmon_probe.child.ftp.session import Session
 
 COMPLETED, ABORTED, REFUSED, LOST, TIMED_OUT, UNFINISHED = (
     "completed", "aborted", "refused", "connection_lost", "timed_out", "unfinished")
-_BY_RST = 1
-"""CONNECTION.ended_by."""
 Endpoint = tuple[int, int]
 """Address as a number of 128 bits, port."""
 
@@ -163,19 +162,19 @@ class Transfer:
     @property
     def _sent_to_its_end(self) -> bool:
         """The sender of the data closed first, and in order."""
-        if self.direction is None or self.data.state["ended_by"] == _BY_RST or not self.data.state["closed_by"]:
+        if self.direction is None or self.data.state["ended_by"] == RST_ENDED or not self.data.state["closed_by"]:
             return False
         return self._closed_by_client == (self.command in STORES)
 
     @property
     def _client_is(self) -> int:
         """CONNECTION.closed_by of the FTP client: 1 if it opened the data connection as the tracker has it, else 2."""
-        listener = 2 if self.data.listener_sends else 1
-        return listener if self.expectation.client_listens else 3 - listener
+        client_listens = self.expectation.client_listens
+        return SERVER if bool(self.data.listener_sends) == client_listens else CLIENT
 
     @property
     def _reset_by_client(self) -> bool:
-        return self._closed_by_client and self.data.state["ended_by"] == _BY_RST
+        return self._closed_by_client and self.data.state["ended_by"] == RST_ENDED
 
     @property
     def _closed_by_receiving_client(self) -> bool:
