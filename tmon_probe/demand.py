@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
-from tmon_common.config.model import FlowClass
+from tmon_common.analyses.catalogue import PluginError
+from tmon_common.config.model import Analysis, FlowClass
 
 TCP, UDP = 6, 17
 MAX_SERVICES = 8
@@ -64,13 +65,27 @@ NOTHING_SPECIAL = Demand()
 
 
 def demands_of(classes: Sequence[FlowClass], factories: Mapping[str, Callable]) -> list[list[Demand]]:
-    """Of each class, what its analyses ask for; factories: kind of analysis -> factory of its analyser."""
-    return [[getattr(factories[a.kind], "demand", _nothing_special)(a) for a in c.analyses] for c in classes]
+    """Of each class, what its analyses ask for; factories: kind of analysis -> factory of its analyser.
+
+    PluginError for an analyser that asks for nothing that there is.
+    """
+    return [[_demand_of(a, factories[a.kind]) for a in c.analyses] for c in classes]
 
 
 def services_of(demands: Sequence[Sequence[Demand]]) -> list[Service]:
     """Services asked for by the classes, each once; the position of one is its bit in `service` of packet records."""
     return list(dict.fromkeys(s for of_class in demands for d in of_class for s in d.services))
+
+
+def _demand_of(analysis: Analysis, factory: Callable) -> Demand:
+    try:
+        demand = getattr(factory, "demand", _nothing_special)(analysis)
+        if not isinstance(demand, Demand) or not all(isinstance(s, Service) for s in demand.services):
+            raise TypeError(f"it is {demand!r}; expected a Demand")
+    except Exception as error:  # whatever the code of others does
+        raise PluginError(f"analysis {analysis.kind}: its demand cannot be used: {type(error).__name__}: {error}; correct it, or "
+                          "take it out of the configuration") from error
+    return demand
 
 
 def _nothing_special(_analysis: object) -> Demand:
