@@ -102,7 +102,7 @@ def _check(names: frozenset[str], alerts: Mapping[str, str]) -> None:
 
 
 def _told(error: Exception) -> str:
-    """What, and where it came up."""
-    frames = extract_tb(error.__traceback__)
+    """What, and where it came up, in the code of the analysis."""
+    frames = [f for f in extract_tb(error.__traceback__) if f.filename != __file__]
     where = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
     return f"{type(error).__name__}: {error}{where}"
