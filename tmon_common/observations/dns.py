@@ -12,9 +12,9 @@ DNS_TRANSACTION = Kind(
                reference="RFC 7012 flowId (148)"),
         Column("time", Type.TIME, "when the query passed", unit="s", merge=Merge.KEY),
         Column("client_addr", Type.ADDRESS, "who asked"),
-        Column("client_port", Type.INTEGER, ""),
+        Column("client_port", Type.INTEGER, "port it asked from"),
         Column("server_addr", Type.ADDRESS, "who was asked"),
-        Column("server_port", Type.INTEGER, ""),
+        Column("server_port", Type.INTEGER, "port it asked at"),
         Column("id", Type.INTEGER, "message id", reference="RFC 1035 section 4.1.1"),
         Column("query_name", Type.STRING, "name asked for, in small letters, without the last dot, special octets escaped; the "
                                           "root is a dot; empty without a question", nullable=True,
