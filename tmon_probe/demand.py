@@ -6,10 +6,36 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
-from tmon_common.config.model import Conjunction, Disjunction, Filter, FlowClass
+from tmon_common.analyses.catalogue import PluginError
+from tmon_common.config.model import Analysis, Conjunction, Disjunction, Filter, FlowClass
 
 TCP, UDP = 6, 17
-MAX_SERVICES = 8
+MAdef fragment_masks(filters: Sequence[Filter], demands: Sequence[Sequence[Demand]]) -> FragmentMasks:
+    """filters[i], demands[i]: of the i-th class of the probe."""
+    every, whole = (sum(1 << bit for bit, of_class in enumerate(demands) if any(d.fragments >= least for d in of_class))
+                    for least in (Fragments.EVERY, Fragments.WHOLE))
+    return FragmentMasks(every, whole, sum(1 << bit for bit, f in enumerate(filters) if _looks_at_transport(f)))
+
+
+def _looks_at_transport(filter_: Filter) -> bool:
+    for term in filter_.terms:
+        for part in term.terms if isinstance(term, Disjunction) else (term,):
+            for predicate in part.terms if isinstance(part, Conjunction) else (part,):
+                if predicate.field in TRANSPORT_FIELDS:
+                    return True
+    return False
+
+
+def _demand_of(analysis: Analysis, factory: Callable) -> Demand:
+    try:
+        demand = getattr(factory, "demand", _nothing_special)(analysis)
+        if not isinstance(demand, Demand) or not all(isinstance(s, Service) for s in demand.services):
+            raise TypeError(f"it is {demand!r}; expected a Demand")
+    except Exception as error:  # whatever the code of others does
+        raise PluginError(f"analysis {analysis.kind}: its demand cannot be used: {type(error).__name__}: {error}; correct it, or "
+                          "take it out of the configuration") from error
+    return demand
+_SERVICES = 8
 """Different services that the classes of a probe may ask for: bits of an octet."""
 MAX_PAYLOAD = 65_535
 TRANSPORT_FIELDS = frozenset({"src_port", "dst_port", "port", "tcp_flags", "icmp_type", "icmp_code"})
@@ -80,8 +106,11 @@ NOTHING_SPECIAL = Demand()
 
 
 def demands_of(classes: Sequence[FlowClass], factories: Mapping[str, Callable]) -> list[list[Demand]]:
-    """Of each class, what its analyses ask for; factories: kind of analysis -> factory of its analyser."""
-    return [[getattr(factories[a.kind], "demand", _nothing_special)(a) for a in c.analyses] for c in classes]
+    """Of each class, what its analyses ask for; factories: kind of analysis -> factory of its analyser.
+
+    PluginError for an analyser that asks for nothing that there is.
+    """
+    return [[_demand_of(a, factories[a.kind]) for a in c.analyses] for c in classes]
 
 
 def services_of(demands: Sequence[Sequence[Demand]]) -> list[Service]:
@@ -89,21 +118,7 @@ def services_of(demands: Sequence[Sequence[Demand]]) -> list[Service]:
     return list(dict.fromkeys(s for of_class in demands for d in of_class for s in d.services))
 
 
-def fragment_masks(filters: Sequence[Filter], demands: Sequence[Sequence[Demand]]) -> FragmentMasks:
-    """filters[i], demands[i]: of the i-th class of the probe."""
-    every, whole = (sum(1 << bit for bit, of_class in enumerate(demands) if any(d.fragments >= least for d in of_class))
-                    for least in (Fragments.EVERY, Fragments.WHOLE))
-    return FragmentMasks(every, whole, sum(1 << bit for bit, f in enumerate(filters) if _looks_at_transport(f)))
-
-
-def _looks_at_transport(filter_: Filter) -> bool:
-    for term in filter_.terms:
-        for part in term.terms if isinstance(term, Disjunction) else (term,):
-            for predicate in part.terms if isinstance(part, Conjunction) else (part,):
-                if predicate.field in TRANSPORT_FIELDS:
-                    return True
-    return False
-
+X
 
 def _nothing_special(_analysis: object) -> Demand:
     return NOTHING_SPECIAL
