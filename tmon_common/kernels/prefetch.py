@@ -14,7 +14,7 @@ from numba.extending import intrinsic
 
 LINE_OCTETS = 64
 """Of a processor's cache, mostly."""
-BLOCK = 64
+BLOCK = 128
 """Packets of a block: enough that memory answers all together, few enough that nothing asked for is pushed out before its use."""
 _READ, _KEEP, _DATA = 0, 3, 1
 

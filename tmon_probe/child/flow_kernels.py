@@ -32,7 +32,7 @@ _ABSENT = ABSENT
 _FLOW, _CLASS, _INTERFACE, _SRC, _DST, _PROTOCOL, _SRC_PORT, _DST_PORT, _BIDIRECTIONAL, _VLAN, _DSCP, _FIRST_SEEN = (
     FLOW_DEFINITION.word_of(c.name) for c in FLOW_DEFINITION.expanded)
 _SPEC_SHIFT = uint64(48)  # in the last word: number of the granular flow definition
-_HALF, _LOW = uint64(32), uint64(0xFFFFFFFF)
+_HALF, _LOW, _ALL = uint64(32), uint64(0xFFFFFFFF), uint64(0xFFFFFFFFFFFFFFFF)
 _BLOCK = BLOCK
 
 
@@ -53,8 +53,6 @@ def assign_flows(records, count, start_at, spec_class, spec_masks, spec_bidirect
     flow, direction int32, uint8 (specs, n): filled with the flow (-1: not of this class) and 0 forward, 1 reverse
     Returns the first record not done: `count`, or one for which no entry was left.
     """
-    wrap = len(slots) - 1
-    shift = _shift(slots)
     specs = len(spec_class)
     begin = start_at
     while begin < count:
@@ -62,80 +60,101 @@ def assign_flows(records, count, start_at, spec_class, spec_masks, spec_bidirect
         if end <= begin:
             break
         for s in range(specs):
-            # What is asked for, and its slot.
-            wanted = 0
-            for i in range(begin, end):
-                record = records[i]
-                flow[s, i] = -1
-                if record.class_mask & spec_class[s] == 0:
-                    continue
-                a = record.src_hi & spec_masks[s, 0]
-                b = record.src_lo & spec_masks[s, 1]
-                c = record.dst_hi & spec_masks[s, 2]
-                d = record.dst_lo & spec_masks[s, 3]
-                place = (uint64(record.interface) << uint64(16)) | uint64(record.vlan)
-                near, far = uint64(record.src_port), uint64(record.dst_port)
-                e = ((near << uint64(48)) | (far << _HALF) | place) & spec_masks[s, 4]
-                rest = (uint64(record.protocol) << uint64(8)) | uint64(record.tos >> 2)
-                if record.flags & _HAS_PORTS:
-                    rest |= uint64(PORTS_HELD)
-                f = (rest & spec_masks[s, 5]) | (uint64(s) << _SPEC_SHIFT)
-                swap = uint64(0)
-                if spec_bidirectional[s]:
-                    other = ((far << uint64(48)) | (near << _HALF) | place) & spec_masks[s, 4]
-                    # No branches: which way a packet goes cannot be guessed.
-                    swap = uint64((a > c) | ((a == c) & ((b > d) | ((b == d) & (e > other)))))
-                    both = uint64(0) - swap
-                    x, y, z = (a ^ c) & both, (b ^ d) & both, (e ^ other) & both
-                    a, c, b, d, e = a ^ x, c ^ x, b ^ y, d ^ y, e ^ z
-                hashed = (random[12] + hash_word(random[0], random[1], a) + hash_word(random[2], random[3], b)
-                          + hash_word(random[4], random[5], c) + hash_word(random[6], random[7], d)
-                          + hash_word(random[8], random[9], e) + hash_word(random[10], random[11], f))
-                key = asked[wanted]
-                key.src_hi, key.src_lo, key.dst_hi, key.dst_lo, key.ports, key.rest = a, b, c, d, e, f
-                key.last_ns = record.time_ns
-                key.tag = uint32(hashed >> _HALF)
-                key.swapped = uint8(swap)
-                at = int64(hashed >> shift)
-                prefetch(slots, at)
-                places[wanted] = (at << 32) | i  # both fit: slots are fewer than 2**31
-                wanted += 1
-            # The slot with the tag, or the empty one where the search ends; and the entry.
-            for k in range(wanted):
-                tag = uint64(asked[k].tag)
-                at = places[k] >> 32
-                slot = slots[at]
-                while slot != 0 and slot >> _HALF != tag:
-                    at = (at + 1) & wrap
-                    slot = slots[at]
-                prefetch(entries, int64(slot & _LOW) - 1)
-                places[k] = (at << 32) | (places[k] & 0xFFFFFFFF)
-            # Compare; search on if it was another key's tag, or if a packet of this block has taken the empty slot.
-            for k in range(wanted):
-                key = asked[k]
-                at, i = places[k] >> 32, places[k] & 0xFFFFFFFF
-                found = int64(-1)
-                while slots[at] != 0:
-                    if slots[at] >> _HALF == uint64(key.tag):
-                        found = int64(slots[at] & _LOW) - 1
-                        entry = entries[found]
-                        if ((entry.src_hi ^ key.src_hi) | (entry.src_lo ^ key.src_lo) | (entry.dst_hi ^ key.dst_hi)
-                                | (entry.dst_lo ^ key.dst_lo) | (entry.ports ^ key.ports) | (entry.rest ^ key.rest)) == 0:
-                            break
-                        found = int64(-1)
-                    at = (at + 1) & wrap
-                if found < 0:
-                    counters[0] -= 1
-                    found = int64(free[counters[0]])
-                    slots[at] = (uint64(key.tag) << _HALF) | uint64(found + 1)
-                    entries[found] = key
-                    first_ns[found] = key.last_ns
-                elif key.last_ns > entries[found].last_ns:
-                    entries[found].last_ns = key.last_ns
-                flow[s, i] = found
-                direction[s, i] = key.swapped ^ entries[found].swapped
+            wanted = _ask(records, begin, end, s, spec_class, spec_masks, spec_bidirectional, random, slots, asked, places, flow)
+            _look_up(wanted, slots, entries, asked, places)
+            _settle(wanted, s, slots, entries, first_ns, free, counters, asked, places, flow, direction)
         begin = end
     return begin
+
+
+@njit(cache=True, nogil=True)
+def _ask(records, begin, end, s, spec_class, spec_masks, spec_bidirectional, random, slots, asked, places, flow):
+    """First pass over a block, for definition s: keys, and the places where the search begins. Gives how many.
+
+    places is filled with place in slots << 32 | record: both fit.
+    """
+    shift = _shift(slots)
+    wanted = 0
+    for i in range(begin, end):
+        record = records[i]
+        flow[s, i] = -1
+        if record.class_mask & spec_class[s] == 0:
+            continue
+        a = record.src_hi & spec_masks[s, 0]
+        b = record.src_lo & spec_masks[s, 1]
+        c = record.dst_hi & spec_masks[s, 2]
+        d = record.dst_lo & spec_masks[s, 3]
+        near, far = uint64(record.src_port), uint64(record.dst_port)
+        place = (uint64(record.interface) << uint64(16)) | uint64(record.vlan)
+        e = ((near << uint64(48)) | (far << _HALF) | place) & spec_masks[s, 4]
+        rest = (uint64(record.protocol) << uint64(8)) | uint64(record.tos >> 2)
+        if record.flags & _HAS_PORTS:
+            rest |= uint64(PORTS_HELD)
+        f = (rest & spec_masks[s, 5]) | (uint64(s) << _SPEC_SHIFT)
+        swap = uint64(0)
+        if spec_bidirectional[s]:  # no branches: which way a packet goes cannot be guessed
+            other = ((far << uint64(48)) | (near << _HALF) | place) & spec_masks[s, 4]
+            swap = uint64((a > c) | ((a == c) & ((b > d) | ((b == d) & (e > other)))))
+            both = _ALL * swap
+            x, y, z = (a ^ c) & both, (b ^ d) & both, (e ^ other) & both
+            a, c, b, d, e = a ^ x, c ^ x, b ^ y, d ^ y, e ^ z
+        hashed = (random[12] + hash_word(random[0], random[1], a) + hash_word(random[2], random[3], b)
+                  + hash_word(random[4], random[5], c) + hash_word(random[6], random[7], d)
+                  + hash_word(random[8], random[9], e) + hash_word(random[10], random[11], f))
+        key = asked[wanted]
+        key.src_hi, key.src_lo, key.dst_hi, key.dst_lo, key.ports, key.rest = a, b, c, d, e, f
+        key.last_ns = record.time_ns
+        key.tag = uint32(hashed >> _HALF)
+        key.swapped = uint8(swap)
+        at = int64(hashed >> shift)
+        prefetch(slots, at)
+        places[wanted] = (at << 32) | i
+        wanted += 1
+    return wanted
+
+
+@njit(cache=True, nogil=True)
+def _look_up(wanted, slots, entries, asked, places):
+    """Second pass: on to the slot with the tag of the key, or the empty one where the search ends; and the entry is asked for."""
+    wrap = len(slots) - 1
+    for k in range(wanted):
+        tag = uint64(asked[k].tag)
+        at = places[k] >> 32
+        slot = slots[at]
+        while slot != 0 and slot >> _HALF != tag:
+            at = (at + 1) & wrap
+            slot = slots[at]
+        prefetch(entries, int64(slot & _LOW) - 1)
+        places[k] = (at << 32) | (places[k] & 0xFFFFFFFF)
+
+
+@njit(cache=True, nogil=True)
+def _settle(wanted, s, slots, entries, first_ns, free, counters, asked, places, flow, direction):
+    """Third pass: compare. The search goes on if the tag was another key's, or a packet of the block has taken the empty slot."""
+    wrap = len(slots) - 1
+    for k in range(wanted):
+        key = asked[k]
+        at, i = places[k] >> 32, places[k] & 0xFFFFFFFF
+        found = int64(-1)
+        while slots[at] != 0:
+            if slots[at] >> _HALF == uint64(key.tag):
+                found = int64(slots[at] & _LOW) - 1
+                entry = entries[found]
+                if ((entry.src_hi ^ key.src_hi) | (entry.src_lo ^ key.src_lo) | (entry.dst_hi ^ key.dst_hi)
+                        | (entry.dst_lo ^ key.dst_lo) | (entry.ports ^ key.ports) | (entry.rest ^ key.rest)) == 0:
+                    break
+                found = int64(-1)
+            at = (at + 1) & wrap
+        if found < 0:
+            counters[0] -= 1
+            found = int64(free[counters[0]])
+            slots[at] = (uint64(key.tag) << _HALF) | uint64(found + 1)
+            entries[found] = key
+            first_ns[found] = key.last_ns
+        elif key.last_ns > entries[found].last_ns:
+            entries[found].last_ns = key.last_ns
+        flow[s, i] = found
+        direction[s, i] = key.swapped ^ entries[found].swapped
 
 
 @njit(cache=True, nogil=True, inline="always")
