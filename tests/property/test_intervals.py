@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numba import int64, njit
 
-from tmon_common.observations import IP_COUNTERS
+from tmon_common.kernels.prefetch import LINE_OCTETS
+from tmon_common.observations import IP_COUNTERS, IP_SIZES, TCP_COUNTERS
 from tmon_probe.child.intervals import END, FLOW, START, OpenRows, begin_row
 
 SECOND = 1_000_000_000
@@ -112,3 +113,16 @@ def test_unknown_flows_close_nothing():
     opened = new_rows(SECOND)
     feed(opened, [(0, 0)])
     assert len(opened.close_flows(np.array([5000], np.int32))) == 0
+
+
+@pytest.mark.parametrize("kind", [IP_COUNTERS, IP_SIZES, TCP_COUNTERS], ids=lambda k: k.name)
+def test_a_row_begins_a_cache_line(kind):
+    """The start of the interval, with the first counters behind it, on one line; rows are given without what fills them up."""
+    opened = OpenRows(kind, SECOND, np.arange(kind.words))
+    for count in (1, 5000):
+        opened.prepare(count, 1)
+        assert {0} == {opened.rows[row, START:].ctypes.data % LINE_OCTETS for row in (0, 1, count - 1)}
+    feed(opened, [(0, 0)])
+    row = opened.close_all()
+    assert (1, kind.words) == row.shape
+    assert row[0, PACKETS + 1 :].tolist() == list(range(PACKETS + 1, kind.words))

@@ -57,6 +57,7 @@ def specs_of(classes: tuple[FlowClass, ...]) -> list[Spec]:
 class FlowRegistry:
     """Entries 0 to capacity-1 are reused; `numbers` (int64, per entry) are what the world sees, never twice in a run.
 
+    entries             flow_kernels.ENTRY (capacity,): the flows
     interface_names     by position in the probe's configuration
     """
 
@@ -74,7 +75,7 @@ class FlowRegistry:
         self._random = random_words(HASH_WORDS)
         self._slots = np.zeros(FIRST_SLOTS, np.uint64)
         self.capacity = 0
-        self._entries = zeros_on_lines(0, ENTRY)
+        self.entries = zeros_on_lines(0, ENTRY)
         self._asked, self._places = zeros_on_lines(BLOCK, ENTRY), np.zeros(BLOCK, np.int64)
         self._first_ns = np.zeros(0, np.int64)
         self.numbers = np.zeros(0, np.int64)
@@ -94,7 +95,7 @@ class FlowRegistry:
         height = int(self._counters[0])
         stop = assign_flows(
             records, len(records), start, self._spec_class, self._spec_masks, self._spec_bidirectional, self._random, self._slots,
-            self._entries, self._first_ns, self._free, self._counters, self._asked, self._places, flow, direction)
+            self.entries, self._first_ns, self._free, self._counters, self._asked, self._places, flow, direction)
         new = self._free[int(self._counters[0]) : height][::-1].copy()
         if len(new):
             self.numbers[new] = np.arange(self.created + 1, self.created + 1 + len(new))
@@ -106,7 +107,7 @@ class FlowRegistry:
         if self.capacity < self.max_flows:
             self._grow(min(self.capacity * 2, self.max_flows))
             return np.zeros(0, np.int32)
-        last_ns = self._entries["last_ns"]
+        last_ns = self.entries["last_ns"]
         entries = np.flatnonzero(last_ns != FREE)
         count = max(len(entries) // EVICTED_SHARE, len(self.specs))
         oldest = entries[np.argpartition(last_ns[entries], count - 1)[:count]].astype(np.int32)
@@ -116,7 +117,7 @@ class FlowRegistry:
 
     def obsolete(self, now_ns: int) -> np.ndarray:
         """Entries (int32) of the flows that were silent for longer than their class allows, at packet time now_ns."""
-        count = find_obsolete(self._entries, self._obsolescence_ns, now_ns, self._found)
+        count = find_obsolete(self.entries, self._obsolescence_ns, now_ns, self._found)
         return self._found[:count].copy()
 
     def forget(self, entries: np.ndarray) -> None:
@@ -127,7 +128,7 @@ class FlowRegistry:
     def definitions(self, entries: np.ndarray) -> Rows:
         """flow_definition rows of the entries. Source and destination are those of the first packet seen."""
         words, classes = np.empty((len(entries), FLOW_DEFINITION.words), np.int64), len(self._classes)
-        highest = describe_flows(entries, self._entries, self._first_ns, self.numbers, self._spec_name,
+        highest = describe_flows(entries, self.entries, self._first_ns, self.numbers, self._spec_name,
                                  self._spec_bidirectional, self._spec_held, classes, words)
         rows = Rows.from_words(FLOW_DEFINITION, words, [*self._classes, *self._interface_names])
         if highest >= len(self._interface_names):  # interfaces within a pcapng file
@@ -146,15 +147,15 @@ class FlowRegistry:
         height = int(self._counters[0])
         self._free[height : height + len(entries)] = entries
         self._counters[0] = height + len(entries)
-        remove_flows(entries, self._slots, self._entries)
+        remove_flows(entries, self._slots, self.entries)
 
     def _grow(self, capacity: int) -> None:
         added = capacity - self.capacity
-        for name in ("_entries", "_first_ns", "numbers"):
+        for name in ("entries", "_first_ns", "numbers"):
             old, new = getattr(self, name), zeros_on_lines(capacity, getattr(self, name).dtype)
             new[: self.capacity] = old
             setattr(self, name, new)
-        self._entries["last_ns"][self.capacity :] = FREE
+        self.entries["last_ns"][self.capacity :] = FREE
         self._found = np.zeros(capacity, np.int32)
         height = int(self._counters[0])
         fresh = np.arange(capacity - 1, self.capacity - 1, -1, dtype=np.int32)  # lowest on top
