@@ -11,6 +11,7 @@ import resource
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -47,12 +48,14 @@ class Load:
 class Found:
     """CPU ns of a packet while connections open, and then, of the cheapest of `SLICES` parts; ns of a published row; octets.
 
+    ageing_ns       of a look for obsolete flows, which is done every ten seconds
     rows            that were published at the end
     resident_octets by which the process has grown, a connection; array_octets: of the arrays that the chain holds
     """
 
     opening_ns: float
     moving_ns: float
+    ageing_ns: float
     publication_ns: float
     rows: int
     resident_octets: float
@@ -64,15 +67,14 @@ def measure(load: Load, log: Path) -> Found:
     with log.open("wb") as messages:
         ended = subprocess.run(COMMAND, input=pickle.dumps(load), stdout=subprocess.PIPE, stderr=messages, cwd=ROOT, check=False)
     if ended.returncode:
-        raise RuntimeError(f"a chain failed: {' / '.join(log.read_text(errors='replace').strip().splitlines()[-3:])}")
+        raise RuntimeError(f"a chain failed: {' / '.join(log.read_text(errors='replace').strip().splitlines()[-1:])}")
     return Found(**json.loads(ended.stdout.decode().splitlines()[-1]))
 
 
 def run(load: Load) -> Found:
     """In this process."""
-    for warm in Segments(4, 16, SEED).moving(16):  # what both compile or load does not count
-        _chain(load, []).process(warm)
     rows: list[int] = []
+    _compile(load)
     segments = Segments(load.connections, MAX_BATCH, SEED)
     for _ in segments.moving(1):  # its pages are there
         pass
@@ -83,14 +85,22 @@ def run(load: Load) -> Found:
     part = max(load.packets // SLICES // MAX_BATCH, 1) * MAX_BATCH
     moving_ns = min(_feed(chain, segments, segments.moving(part)) for _ in range(SLICES)) / part
     rows.clear()
-    began_ns = time.process_time_ns()
-    chain.finish()
-    ended_ns = time.process_time_ns() - began_ns
-    return Found(opening_ns, moving_ns, ended_ns / max(sum(rows), 1), sum(rows), resident / load.connections,
+    ageing_ns = _spent_ns(lambda: chain.registry.obsolete(segments.now_ns))
+    ended_ns = _spent_ns(chain.finish)
+    return Found(opening_ns, moving_ns, ageing_ns, ended_ns / max(sum(rows), 1), sum(rows), resident / load.connections,
                  arrays / load.connections)
 
 
-def _feed(chain: Chain, segments: Segments, batches) -> int:
+def _compile(load: Load) -> None:
+    """All kernels, or have them loaded."""
+    chain, few = _chain(load, []), Segments(4, 16, SEED)
+    chain.warm_up()
+    for batches in (few.opening(), few.moving(16)):
+        _feed(chain, few, batches)
+    chain.finish()
+
+
+def _feed(chain: Chain, segments: Segments, batches: Iterable[np.ndarray]) -> int:
     """ns of CPU time in the chain, without that for making the packets."""
     spent_ns = 0
     for records in batches:
@@ -99,6 +109,12 @@ def _feed(chain: Chain, segments: Segments, batches) -> int:
         chain.flush(segments.now_ns - LATE_NS)
         spent_ns += time.process_time_ns() - began_ns
     return spent_ns
+
+
+def _spent_ns(work: Callable[[], object]) -> int:
+    began_ns = time.process_time_ns()
+    work()
+    return time.process_time_ns() - began_ns
 
 
 def _chain(load: Load, rows: list[int]) -> Chain:
