@@ -37,6 +37,7 @@ def main() -> int:
         lines += _ours(options, path, empty, work)
         print_throughput(lines, packets, f"{packets:,} packets, {path.stat().st_size / 1e6:,.0f} MB; best of {options.repeat}, "
                                          "start-up taken off")
+        print(f"trafMon measures {options.analyses}")
         print(f"rows of the pipeline: {', '.join(f'{kind} {n:,}' for kind, n in pipeline.counted_rows(work).items())}\n")
         print_reaches(reaches(lines))
         print(circumstances.machine())
@@ -72,7 +73,7 @@ def _ours(options: argparse.Namespace, path: Path, empty: Path, work: Path) -> l
     start = pipeline.best_parts(options.repeat, empty, work, configuration)
     parts = pipeline.best_parts(options.repeat, path, work, configuration)
     return [Line(f"trafMon {name}", getattr(parts, name), getattr(start, name), note=note) for name, note in (
-        ("father", "reading, dissection, sieve, ring"), ("child", " ".join(analyses)), ("collector", "CSV spool"),
+        ("father", "reading, dissection, sieve, ring"), ("child", "flows, analyses, publication"), ("collector", "CSV spool"),
         ("pipeline", "father + child + collector"))]
 
 
