@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 import dpkt
@@ -103,7 +104,7 @@ def test_segments_are_those_of_connections_without_loss():
     """Each has a 5-tuple of its own and begins with a handshake; octets follow each other; what is acknowledged has been sent."""
     segments, sent, begun = Segments(40, 32, seed=3), {}, {}
     last_ns = 0
-    for records in (*segments.opening(), *segments.moving(2000)):
+    for records in chain(segments.opening(), segments.moving(2000)):
         for r in records:
             source, to = (int(r["src_lo"]), int(r["src_port"])), (int(r["dst_lo"]), int(r["dst_port"]))
             flags, octets = int(r["tcp_flags"]), int(r["payload_octets"])
