@@ -1,5 +1,7 @@
 """Open rows: one per flow and interval, whatever order packets come in, and closed when they should be."""
 
+from unittest.mock import patch
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,6 +10,7 @@ from numba import int64, njit
 
 from tmon_common.kernels.prefetch import LINE_OCTETS
 from tmon_common.observations import IP_COUNTERS, IP_SIZES, TCP_COUNTERS
+from tmon_probe.child import intervals
 from tmon_probe.child.intervals import END, FLOW, START, OpenRows, begin_row
 
 SECOND = 1_000_000_000
@@ -55,9 +58,17 @@ packets = st.lists(st.tuples(st.integers(0, 40), st.integers(-5 * SECOND, 100 * 
 
 
 @given(st.lists(st.tuples(packets, st.sampled_from(("", "until", "flows")), st.integers(0, 100 * SECOND)), max_size=6),
-       st.sampled_from((1, 7, 60, 3600)))
-def test_every_packet_is_in_one_row_of_its_interval(steps, seconds):
-    """Rows closed by time, by flow and at the end add up to what was fed in; an interval has one open row a flow."""
+       st.sampled_from((1, 7, 60, 3600)), st.sampled_from((1, 3, 4096)))
+def test_every_packet_is_in_one_row_of_its_interval(steps, seconds, portion):
+    """Rows closed by time, by flow and at the end add up to what was fed in; an interval has one open row a flow.
+
+    That holds with portions of any size.
+    """
+    with patch.object(intervals, "_PORTION", portion):
+        check_rows(steps, seconds)
+
+
+def check_rows(steps, seconds) -> None:
     opened, rows, fed = new_rows(seconds * SECOND), [], []
     for batch, action, now_ns in steps:
         fed += batch
@@ -90,6 +101,16 @@ def test_close_until_closes_what_has_ended():
     feed(opened, [(0, 5 * SECOND), (1, 12 * SECOND), (2, 29 * SECOND)])
     closed = [opened.close_until(now * SECOND)[:, FLOW].tolist() for now in (9, 10, 19, 25, 3, 29, 30)]
     assert [[], [1000], [], [1001], [], [], [1002]] == closed
+
+
+def test_rows_are_closed_in_portions():
+    """None larger than the processor's cache would like, and all of them."""
+    opened = new_rows(SECOND)
+    feed(opened, [(i, i % 2 * SECOND) for i in range(20_000)])
+    portions = [portion[:, START].tolist() for portion in opened.closing(SECOND)]
+    assert max(map(len, portions)) <= 4096
+    assert [0] * 10_000 == [start for portion in portions for start in portion]
+    assert 10_000 == sum(map(len, opened.closing_all()))
 
 
 @pytest.mark.parametrize("count", [1023, 1024, 1025, 5000])

@@ -7,6 +7,8 @@ from newer to older. So memory follows the flows that are active, closing touche
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 import numpy as np
 from numba import int64, njit
 
@@ -16,6 +18,8 @@ from tmon_common.observations import Kind
 FLOW, START, END = 0, 1, 2
 """Words of the first columns of every kind counted per flow and interval (observations.counters.FLOW_INTERVAL)."""
 _FIRST_ROWS = 1024
+_PORTION = 4096
+"""Rows that are closed together: their memory is used again for the next, and the processor has them at hand when they are sent."""
 _LINE_WORDS = LINE_OCTETS // 8
 _OWNER, _NEWER, _OLDER = 0, 1, 2
 """What `links` tells of a row: its flow, and the flow's next newer and next older open row, -1 if there is none."""
@@ -52,11 +56,14 @@ class OpenRows:
 
     def close_until(self, now_ns: int) -> np.ndarray:
         """Rows whose interval ended at or before packet time now_ns; they are open no more."""
+        return self._together(self.closing(now_ns))
+
+    def closing(self, now_ns: int) -> Iterator[np.ndarray]:
+        """The same, some thousands at a time, which is cheaper where they are many. Nothing may be opened between."""
         interval = now_ns // self.interval_ns
-        if interval == self._interval_seen:  # packet time may also go backwards, from one recording to the next
-            return np.empty((0, self.kind.words), np.int64)
-        self._interval_seen = interval
-        return self._close(now_ns)
+        if interval != self._interval_seen:  # packet time may also go backwards, from one recording to the next
+            self._interval_seen = interval
+            yield from self._close(now_ns)
 
     def close_flows(self, entries: np.ndarray) -> np.ndarray:
         """Open rows of these flow entries (int32), whatever their interval."""
@@ -64,11 +71,21 @@ class OpenRows:
         return closed[: _close_flows(entries, self.rows, self.links, self.row_of_flow, self.count, closed)]
 
     def close_all(self) -> np.ndarray:
+        return self._together(self.closing_all())
+
+    def closing_all(self) -> Iterator[np.ndarray]:
+        """As `closing`, but all."""
         return self._close(np.iinfo(np.int64).max)
 
-    def _close(self, now_ns: int) -> np.ndarray:
-        closed = np.empty((int(self.count[0]), self.kind.words), np.int64)
-        return closed[: _close_ended(now_ns, self.rows, self.links, self.row_of_flow, self.count, closed)]
+    def _close(self, now_ns: int) -> Iterator[np.ndarray]:
+        row = int(self.count[0]) - 1
+        while row >= 0:
+            closed = np.empty((min(row + 1, _PORTION), self.kind.words), np.int64)
+            done, row = _close_ended(now_ns, row, self.rows, self.links, self.row_of_flow, self.count, closed)
+            yield closed[:done]
+
+    def _together(self, portions: Iterable[np.ndarray]) -> np.ndarray:
+        return np.concatenate([np.empty((0, self.kind.words), np.int64), *portions])
 
 
 def _rows(count: int, words: int) -> np.ndarray:
@@ -160,16 +177,18 @@ def _take_out(row, rows, links, row_of_flow, count, closed, place):
 
 
 @njit(cache=True, nogil=True)
-def _close_ended(now_ns, rows, links, row_of_flow, count, closed):
-    """Move the rows that ended at or before now_ns into `closed`; how many."""
+def _close_ended(now_ns, row, rows, links, row_of_flow, count, closed):
+    """Move rows that ended at or before now_ns into `closed`, until it is full. `row` is the first that is looked at.
+
+    Returns how many, and the row to go on with, -1 at the end.
+    """
     done = 0
-    row = count[0] - 1
-    while row >= 0:  # from the end: the row that moves into a gap has been looked at
+    while row >= 0 and done < len(closed):  # towards the first: the row that moves into a gap has been looked at
         if rows[row, END] <= now_ns:
             _take_out(row, rows, links, row_of_flow, count, closed, done)
             done += 1
         row -= 1
-    return done
+    return done, row
 
 
 @njit(cache=True, nogil=True)
