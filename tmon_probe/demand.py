@@ -10,32 +10,7 @@ from tmon_common.analyses.catalogue import PluginError
 from tmon_common.config.model import Analysis, Conjunction, Disjunction, Filter, FlowClass
 
 TCP, UDP = 6, 17
-MAdef fragment_masks(filters: Sequence[Filter], demands: Sequence[Sequence[Demand]]) -> FragmentMasks:
-    """filters[i], demands[i]: of the i-th class of the probe."""
-    every, whole = (sum(1 << bit for bit, of_class in enumerate(demands) if any(d.fragments >= least for d in of_class))
-                    for least in (Fragments.EVERY, Fragments.WHOLE))
-    return FragmentMasks(every, whole, sum(1 << bit for bit, f in enumerate(filters) if _looks_at_transport(f)))
-
-
-def _looks_at_transport(filter_: Filter) -> bool:
-    for term in filter_.terms:
-        for part in term.terms if isinstance(term, Disjunction) else (term,):
-            for predicate in part.terms if isinstance(part, Conjunction) else (part,):
-                if predicate.field in TRANSPORT_FIELDS:
-                    return True
-    return False
-
-
-def _demand_of(analysis: Analysis, factory: Callable) -> Demand:
-    try:
-        demand = getattr(factory, "demand", _nothing_special)(analysis)
-        if not isinstance(demand, Demand) or not all(isinstance(s, Service) for s in demand.services):
-            raise TypeError(f"it is {demand!r}; expected a Demand")
-    except Exception as error:  # whatever the code of others does
-        raise PluginError(f"analysis {analysis.kind}: its demand cannot be used: {type(error).__name__}: {error}; correct it, or "
-                          "take it out of the configuration") from error
-    return demand
-_SERVICES = 8
+MAX_SERVICES = 8
 """Different services that the classes of a probe may ask for: bits of an octet."""
 MAX_PAYLOAD = 65_535
 TRANSPORT_FIELDS = frozenset({"src_port", "dst_port", "port", "tcp_flags", "icmp_type", "icmp_code"})
@@ -118,7 +93,32 @@ def services_of(demands: Sequence[Sequence[Demand]]) -> list[Service]:
     return list(dict.fromkeys(s for of_class in demands for d in of_class for s in d.services))
 
 
-X
+def fragment_masks(filters: Sequence[Filter], demands: Sequence[Sequence[Demand]]) -> FragmentMasks:
+    """filters[i], demands[i]: of the i-th class of the probe."""
+    every, whole = (sum(1 << bit for bit, of_class in enumerate(demands) if any(d.fragments >= least for d in of_class))
+                    for least in (Fragments.EVERY, Fragments.WHOLE))
+    return FragmentMasks(every, whole, sum(1 << bit for bit, f in enumerate(filters) if _looks_at_transport(f)))
+
+
+def _looks_at_transport(filter_: Filter) -> bool:
+    for term in filter_.terms:
+        for part in term.terms if isinstance(term, Disjunction) else (term,):
+            for predicate in part.terms if isinstance(part, Conjunction) else (part,):
+                if predicate.field in TRANSPORT_FIELDS:
+                    return True
+    return False
+
+
+def _demand_of(analysis: Analysis, factory: Callable) -> Demand:
+    try:
+        demand = getattr(factory, "demand", _nothing_special)(analysis)
+        if not isinstance(demand, Demand) or not all(isinstance(s, Service) for s in demand.services):
+            raise TypeError(f"it is {demand!r}; expected a Demand")
+    except Exception as error:  # whatever the code of others does
+        raise PluginError(f"analysis {analysis.kind}: its demand cannot be used: {type(error).__name__}: {error}; correct it, or "
+                          "take it out of the configuration") from error
+    return demand
+
 
 def _nothing_special(_analysis: object) -> Demand:
     return NOTHING_SPECIAL
