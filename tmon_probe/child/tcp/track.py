@@ -41,6 +41,7 @@ _SEEN, _NUMBERED, _ACKED, _STAMPED, _SHUT = layout.SEEN, layout.NUMBERED, layout
 _SYN_SEEN, _FIN_SEEN, _BY_BOUNDARIES = layout.SYN_SEEN, layout.FIN_SEEN, layout.BY_BOUNDARIES
 _ENDED, _SAMPLES, _SAMPLES_DROPPED = layout.ENDED, layout.SAMPLES, layout.SAMPLES_DROPPED
 _FREE_NODE, _FREE_NODES, _MAX_WAITING = layout.FREE_NODE, layout.FREE_NODES, layout.MAX_WAITING
+_NEVER = int64(np.iinfo(np.int64).min)
 _TIMESTAMPS_METRIC, _DATA_METRIC, _ANSWERED = s.TCP_TIMESTAMPS, s.TCP_DATA, s.ANSWERED
 BY_CLASS_BOUNDARIES, BY_FTP_BOUNDARIES, FOLLOW_FTP_DATA = 1, 2, 4
 """Bits of `mode`: of all segments only SYN, FIN and RST count; of those of FTP data connections outside the class; these count."""
@@ -196,7 +197,7 @@ def _update(records, start, stop, class_bit, mode, want, points, randoms, table,
         if flags & FIN:
             rests[slot].given_up[side] += take_fin(seq + octets, marks, side, pool, counts, mine)
             marks |= _NUMBERED << side
-        if timed and marks & (_SEEN << (1 - side)):  # it waits for its acknowledgement
+        if timed and (mine.data_waiting == 0 or marks & (_SEEN << (1 - side))):  # it waits for its acknowledgement
             node = counts[_FREE_NODE]
             if node == NONE or mine.data_waiting == _MAX_WAITING:
                 counts[_SAMPLES_DROPPED] += 1
@@ -222,7 +223,7 @@ def _update(records, start, stop, class_bit, mode, want, points, randoms, table,
                 mine.ack = ack
                 node = int64(theirs.data_head)
                 if node != NONE:
-                    sent_ns = int64(-1)
+                    sent_ns = _NEVER
                     while node != NONE:
                         reached = signed(int64(pool[node].key) - ack)
                         if reached > 0:
@@ -239,7 +240,7 @@ def _update(records, start, stop, class_bit, mode, want, points, randoms, table,
                     if node == NONE:
                         theirs.data_tail = NONE
                     took_ns = time_ns - sent_ns
-                    if sent_ns >= 0 and took_ns >= 0:
+                    if sent_ns != _NEVER and took_ns >= 0:
                         if theirs.rtt_samples == 0 or took_ns < theirs.rtt_min_ns:
                             theirs.rtt_min_ns = took_ns
                         if took_ns > theirs.rtt_max_ns:
@@ -283,7 +284,7 @@ def _update(records, start, stop, class_bit, mode, want, points, randoms, table,
             node = int64(theirs.ts_head)
             if flags & ACK and node != NONE:
                 tsecr = int64(record.tcp_tsecr)
-                sent_ns = int64(-1)
+                sent_ns = _NEVER
                 while node != NONE:
                     reached = signed(int64(pool[node].key) - tsecr)
                     if reached > 0:
@@ -299,7 +300,7 @@ def _update(records, start, stop, class_bit, mode, want, points, randoms, table,
                 theirs.ts_head = node
                 if node == NONE:
                     theirs.ts_tail = NONE
-                if sent_ns >= 0 and time_ns >= sent_ns:
+                if sent_ns != _NEVER and time_ns >= sent_ns:
                     put_sample(samples[counts[_SAMPLES]], _TIMESTAMPS_METRIC, _ANSWERED, head, 1 - side, sent_ns, time_ns - sent_ns,
                                tsecr, i)
                     counts[_SAMPLES] += 1
