@@ -83,7 +83,7 @@ def test_every_datagram_comes_out_once_as_it_was(case, data):
 
 @st.composite
 def odd_fragments(draw):
-    """Fragments of a few datagrams of few octets, cut at will: they overlap, come twice, end early or late, are empty, or differ."""
+    """Fragments of a few datagrams of few octets, cut at will: overlapping, twice, ending early or late, empty, different."""
     packets, time_ns = [], 0
     octets = bytes(range(64))
     steps = st.sampled_from((0, 0, MS, MS, MS, 60 * MS, 110 * MS, SECOND, 16 * SECOND, -MS, -16 * SECOND))
