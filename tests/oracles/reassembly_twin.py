@@ -59,7 +59,7 @@ class Twin:
             known = None
         if known is None:
             known = self._known[parsed.key] = Waiting(time_ns)
-        elif (known.total is not None and not (end <= known.total if parsed.more else end == known.total)) or (known.total is None and not parsed.more and known.octets and end <= max(known.octets)):
+        elif not _agrees(parsed, end, known):
             self.counts["fragments_malformed"] += 1
             return
         if data.items() <= known.octets.items():
@@ -98,6 +98,13 @@ class Twin:
         self.counts["datagrams_reassembled"] += 1
         self.found.append((packet, min(known.times), max(known.times), len(known.times)))
         known.done_ns = time_ns
+
+
+def _agrees(parsed: Parsed, end: int, known: Waiting) -> bool:
+    """Does what the fragment says of the length agree with what is known?"""
+    if known.total is not None:
+        return end <= known.total if parsed.more else end == known.total
+    return parsed.more or not known.octets or end > max(known.octets)
 
 
 def parse(packet: bytes) -> Parsed | None:

@@ -4,10 +4,8 @@ from numba import njit
 
 from tmon_common.kernels.byteorder import be16
 from tmon_probe.father.capture import linktypes
+from tmon_probe.father.ethertypes import ETHERTYPE_IPV4, ETHERTYPE_IPV6, IP_BY_VERSION
 
-ETHERTYPE_IPV4 = 0x0800
-ETHERTYPE_IPV6 = 0x86DD
-IP_BY_VERSION = 0  # no type field: the version nibble of the IP header tells
 NOT_IP = -1
 CUT = -2
 NO_VLAN = -1

@@ -4,9 +4,9 @@ from numba import njit
 
 from tmon_probe import records as r
 from tmon_probe.father import counts
+from tmon_probe.father.ethertypes import ETHERTYPE_IPV4, IP_BY_VERSION
 from tmon_probe.father.ipv4 import GOOD, dissect_ipv4
 from tmon_probe.father.ipv6 import dissect_ipv6
-from tmon_probe.father.link import ETHERTYPE_IPV4, IP_BY_VERSION
 from tmon_probe.father.transport import NO_TRANSPORT, dissect_transport
 
 __all__ = ["GOOD", "NO_TRANSPORT", "dissect_ip"]

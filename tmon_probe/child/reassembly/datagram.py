@@ -5,7 +5,7 @@ from numba import int64, njit, uint32, uint64
 from tmon_probe import records as r
 from tmon_probe.child.reassembly import layout
 from tmon_probe.child.reassembly.octets import copy_out
-from tmon_probe.father.link import ETHERTYPE_IPV4, ETHERTYPE_IPV6
+from tmon_probe.father.ethertypes import ETHERTYPE_IPV4, ETHERTYPE_IPV6
 from tmon_probe.father.network import GOOD, NO_TRANSPORT, dissect_ip
 
 _MAX_IP, _HEADER_PAGE, _INSERTED, _OCTETS, _WHOLE = (

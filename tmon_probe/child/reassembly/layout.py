@@ -115,9 +115,10 @@ class Output(NamedTuple):
 
 
 def make_tables(masks: FragmentMasks, datagrams: int = MAX_DATAGRAMS, pages: int = MAX_PAGES, held: int = MAX_HELD) -> Tables:
-    """Nothing in them. ValueError if two datagrams of the largest size have no room."""
-    if datagrams < 2 or pages < 2 * (DATA_PAGES + 1) or held < 1:
-        raise ValueError(f"reassembly of {datagrams} datagrams in {pages} pages with {held} records held: too little")
+    """Nothing in them. ValueError if two datagrams of the largest size have no room, or `datagrams` is no power of two."""
+    if datagrams < 2 or datagrams & (datagrams - 1) or pages < 2 * (DATA_PAGES + 1) or held < 1:
+        raise ValueError(f"reassembly of {datagrams} datagrams in {pages} pages with {held} records held: expected a power of two "
+                         f"from 2, at least {2 * (DATA_PAGES + 1)}, at least 1")
     state = np.zeros(STATE_WORDS, np.int64)
     state[FREE_CONTEXTS], state[FREE_PAGES], state[FREE_HELD] = datagrams, pages, held
     state[OLDEST + OPEN] = state[OLDEST + DONE] = state[NEWEST + OPEN] = state[NEWEST + DONE] = NONE

@@ -13,7 +13,7 @@ from tmon_probe.records import PACKET
 
 FIRST_OCTETS = 1 << 20
 """Room for the datagrams of one batch; more is made where that is not enough, for that batch alone."""
-_WORDS = PACKET.itemsize // 8
+_WORDS, _NOTHING = PACKET.itemsize // 8, np.zeros(0, PACKET)
 _COUNTERS = {
     "datagrams_reassembled": layout.REASSEMBLED,
     "datagrams_incomplete": layout.INCOMPLETE,
@@ -69,9 +69,10 @@ class Reassembly:
     def expired(self, now_ns: int) -> np.ndarray:
         """Packet time has reached now_ns. Returns records.PACKET (k,): early fragments whose first one has not come, without octets
         and EARLY_FRAGMENT, in the classes that the headers of these fragments put them in."""
+        if not self._due(now_ns):
+            return _NOTHING
         self._make_room_anew(0)
-        if self._tables.state[layout.FREE_CONTEXTS] < len(self._tables.contexts):
-            expire(self._tables, self._out, now_ns)
+        expire(self._tables, self._out, now_ns)
         return self._inserted()
 
     def rest(self) -> np.ndarray:
@@ -95,6 +96,13 @@ class Reassembly:
             "datagrams_waiting": len(t.contexts) - int(t.state[layout.FREE_CONTEXTS]),
             "fragments_held": len(t.held) - int(t.state[layout.FREE_HELD]),
         }
+
+    def _due(self, now_ns: int) -> bool:
+        """Is the oldest datagram that waits, or that lingers, too old? To call a kernel with all tables costs more than to ask."""
+        t = self._tables
+        waits, lingers = int(t.state[layout.OLDEST + layout.OPEN]), int(t.state[layout.OLDEST + layout.DONE])
+        return bool((waits >= 0 and now_ns - t.contexts["started_ns"][waits] > layout.LIFETIME_NS)
+                    or (lingers >= 0 and now_ns - t.contexts["done_ns"][lingers] > layout.LINGER_NS))
 
     def _inserted(self) -> np.ndarray:
         return self._out.records[: self._out.filled[layout.INSERTED]].copy()
