@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.oracles.round_trip_twins import bucket_of as exact_bucket_of
-from tmon_common.log_buckets import BUCKETS, UPPER_NS, bounds_ns, bucket_of, buckets_of, percentiles_ns
+from tmon_common.kernels.log_bucket import bucket_of
+from tmon_common.log_buckets import BUCKETS, UPPER_NS, bounds_ns, buckets_of, percentiles_ns
 
 LARGEST = 2**63 - 1
 around_bounds = st.builds(lambda n, d: min(max(int(UPPER_NS[n]) + d, 0), LARGEST), st.integers(0, BUCKETS - 1), st.integers(-2, 2))
