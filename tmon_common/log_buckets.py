@@ -1,6 +1,6 @@
 """Log-spaced buckets of times: bucket n holds those above 1.04^(n-1) ns up to 1.04^n ns, so a percentile is known within 2 %.
 
-A bucket is found by comparing whole numbers, so that every machine finds the same one.
+A bucket is found by comparing whole numbers, so that every machine finds the same one. Kernels: `tmon_common.kernels.log_bucket`.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numba import int64, njit
 
 RATIO = 1.04
 _NUMERATOR, _DENOMINATOR = 26, 25  # the same, exactly
@@ -26,7 +25,6 @@ def _upper_bounds() -> np.ndarray:
 UPPER_NS = _upper_bounds()
 """int64: by bucket, the longest time in it, in ns. The first holds 0 and 1, the last everything beyond the one before."""
 BUCKETS = len(UPPER_NS)
-_PER_BUCKET = 1 / np.log(RATIO)
 
 
 def bounds_ns(bucket: int) -> tuple[float, float]:
@@ -52,16 +50,3 @@ def percentiles_ns(buckets: Sequence[int], counts: Sequence[int], percents: Sequ
         raise ValueError("no percentile of no times")
     ranks = np.maximum(np.ceil(np.asarray(percents) / 100 * sums[-1]), 1)
     return [float(RATIO ** (n - 0.5)) if n else 1.0 for n in numbers[np.searchsorted(sums, ranks)].tolist()]
-
-
-@njit(cache=True, nogil=True)
-def bucket_of(time_ns, upper_ns):
-    """The same as `buckets_of` for one time in a kernel; upper_ns: UPPER_NS."""
-    if time_ns <= 1:
-        return int64(0)
-    n = min(int64(np.log(float(time_ns)) * _PER_BUCKET), len(upper_ns) - 1)
-    while n > 0 and time_ns <= upper_ns[n - 1]:
-        n -= 1
-    while time_ns > upper_ns[n]:
-        n += 1
-    return n

@@ -91,10 +91,8 @@ def _message(f: dict[str, str]) -> Message | None:
 def _snmp(f: dict[str, str], ports: tuple[int, int]) -> tuple | None:
     if "snmp.msgID" in f:
         number = int(f["snmp.msgID"])
-        if "snmp.data" in f:
-            kind = int(f["snmp.data"])
-        else:  # encrypted: a request goes to the agent
-            kind = 0 if ports[1] == 161 else 2
+        encrypted = 0 if ports[1] == 161 else 2  # a request goes to the agent
+        kind = int(f.get("snmp.data", encrypted))
         tie = f"v3 {number}"
     elif "snmp.request_id" in f and "snmp.data" in f:
         number, kind = int(f["snmp.request_id"]), int(f["snmp.data"])

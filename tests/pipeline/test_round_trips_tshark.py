@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.oracles import tshark
-from tests.oracles.tshark_round_trips import Message, messages, pairs
+from tests.oracles.tshark_round_trips import messages, pairs
 from tests.pipeline_in_process import DELAYS, FIVE_TUPLE, Measured, measure
 from tmon_common.config.model import SECOND, Analysis, Filter, FlowClass, GranularFlow
 

@@ -16,8 +16,8 @@ ROUND_TRIP = Kind(
     name="round_trip",
     number=25,
     meaning="One round trip, from the request to the first answer as both passed the probe, or a request that got no answer. "
-            "Only where "
-            "the analysis says records=\"yes\".",
+            "Of a DNS, SNMP, NTP or echo request repeated within 5 s, the first copy counts; of a message in fragments, the last "
+            "one to pass. Only where the analysis says records=\"yes\".",
     columns=(
         Column("flow", Type.INTEGER, "number of the flow within the probe's run, see flow_definition", merge=Merge.KEY,
                reference="RFC 7012 flowId (148)"),

@@ -8,7 +8,8 @@ from numba import int64, njit, uint32, uint64
 from tmon_common.analyses.built_in import METRICS
 from tmon_common.config.model import Histogram
 from tmon_common.kernels.keyed_hash import hash_word, random_words
-from tmon_common.log_buckets import UPPER_NS, bucket_of
+from tmon_common.kernels.log_bucket import bucket_of
+from tmon_common.log_buckets import UPPER_NS
 from tmon_common.observations import ABSENT, ROUND_TRIP_BUCKET, ROUND_TRIP_HISTOGRAM, Rows
 from tmon_common.observations.round_trips import ERROR_CODES
 from tmon_probe.child.intervals import END, FLOW, START

@@ -17,6 +17,7 @@ def read_ntp(data, row, at, end, limit):
 
     A request is of mode client or symmetric active, its answer of mode server or symmetric passive. Two symmetric active ends send
     when their own poll is due: neither answers. A timestamp of zero ties nothing. Control messages (modes 6 and 7) are nothing.
+    A server in interleaved mode (RFC 9769) may return the request's receive timestamp instead: such an answer finds no request.
     """
     if at + 1 > end:
         return _MALFORMED, uint64(0)
