@@ -221,7 +221,7 @@ class Dialogues:
         if transfer.data is not None:
             if transfer.data.state is not None:
                 self._publish(transfer)
-        elif transfer.expectation is None or transfer.expectation.listener is None:
+        elif transfer.expectation is None or transfer.expectation.listener is None or transfer.without_data:
             self._publish(transfer)
         else:
             self._waiting[transfer.number] = transfer

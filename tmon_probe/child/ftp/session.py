@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tmon_probe.child.ftp import addresses
-from tmon_probe.child.ftp.commands import ACTIVE, LOGINS, PASSIVE, RETRIEVALS, TRANSFERS, Command, parse_command
+from tmon_probe.child.ftp.commands import ACTIVE, LOGINS, PASSIVE, RETRIEVALS, STORES, TRANSFERS, Command, parse_command
 from tmon_probe.child.ftp.pairing import Pairing, Waiting
 from tmon_probe.child.ftp.replies import Replies, Reply, announced_octets, quoted_path, unique_name
 from tmon_probe.child.ftp.transfer import ABORTED, LOST, Endpoint, Expectation, Restart, Transfer
@@ -118,6 +118,10 @@ class Session:
             self.user = command.argument.strip()
         elif verb == "TYPE":
             waiting.subject, self.type = self.type, _type(command.argument, self.type)
+        elif verb in ("CWD", "XCWD", "CDUP", "XCUP"):
+            to = command.argument if verb in ("CWD", "XCWD") else ".."
+            waiting.subject = self.directory
+            self.directory = posixpath.normpath(posixpath.join(self.directory, to))[-MAX_DIRECTORY:]
         elif verb == "ABOR":
             for transfer in self.transfers:
                 transfer.abor = True
@@ -164,7 +168,7 @@ class Session:
         """There will be no further reply; cause: outcome of the transfers that wait for one."""
         for transfer in list(self.transfers):
             left = transfer.client_left or (transfer.abor and cause == LOST)
-            self._lost(transfer, ABORTED if left else cause if self.answers else "", now_ns)
+            self._lost(transfer, "" if not self.answers else ABORTED if left else cause, now_ns)
         self._expected = None
 
     @property
@@ -186,6 +190,8 @@ class Session:
         self._expected, self._restart = None, Restart()
         if transfer.expectation:
             transfer.expectation.transfer = transfer
+        if command.verb in STORES:
+            self._sizes.pop(path, None)
         if command.verb in RETRIEVALS:
             transfer.announced_octets = transfer.known_size
         if len(self.transfers) == MAX_TRANSFERS:
@@ -224,8 +230,14 @@ class Session:
             self._count("encrypted")
         elif verb == "REIN" and good:
             self.user, self.type, self._expected, self._restart, self.directory = "", "ASCII", None, Restart(), "/"
-        elif good:
-            self._answer_directory(command, reply)
+        elif verb in ("CWD", "XCWD", "CDUP", "XCUP"):
+            if good:
+                self._sizes.clear()
+            else:
+                self.directory = waiting.subject
+        elif verb in ("PWD", "XPWD") and good:
+            path = quoted_path(reply.text)
+            self.directory = path if path.startswith("/") else self.directory
 
     def _answer_transfer(self, transfer: Transfer, reply: Reply, now_ns: int) -> None:
         if transfer.answered_ns:
@@ -268,18 +280,6 @@ class Session:
             self._sizes[path] = int(digits)
             if len(self._sizes) > MAX_SIZES:
                 self._sizes.popitem(last=False)
-
-    def _answer_directory(self, command: Command, reply: Reply) -> None:
-        match command.verb:
-            case "CWD" | "XCWD":
-                self.directory = posixpath.normpath(posixpath.join(self.directory, command.argument))[-MAX_DIRECTORY:]
-                self._sizes.clear()
-            case "CDUP" | "XCUP":
-                self.directory = posixpath.dirname(self.directory) or "/"
-                self._sizes.clear()
-            case "PWD" | "XPWD":
-                path = quoted_path(reply.text)
-                self.directory = path if path.startswith("/") else self.directory
 
     # --- ends
 

@@ -104,6 +104,12 @@ class Transfer:
         return self.expectation.data if self.expectation else None
 
     @property
+    def without_data(self) -> bool:
+        """The server refused before it opened a data connection."""
+        refused = self.reply_code is not None and self.reply_code >= 400 and not self.preliminary
+        return refused and self.expectation is not None and self.expectation.client_listens
+
+    @property
     def direction(self) -> int | None:
         """Of the connection's two directions the one that the data go in; None without a connection that has ended."""
         if self.data is None or self.data.state is None:
