@@ -7,6 +7,7 @@ in `events`, which the caller takes out.
 from __future__ import annotations
 
 import posixpath
+import re
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ MAX_SIZES = 32
 """Answers to SIZE that are remembered until the transfer."""
 MAX_DIRECTORY = 4096
 MAX_OFFSET = 1 << 62
+_ABORTED = re.compile(r"\babor", re.IGNORECASE)
 _TYPES = {"A": "ASCII", "E": "EBCDIC", "I": "image"}
 _PARSERS: dict[str, Callable[[str], addresses.HostPort | None]] = {
     "PORT": addresses.ordinary, "EPRT": addresses.extended, "LPRT": addresses.long,
@@ -185,7 +187,7 @@ class Session:
     def _begin(self, command: Command, now_ns: int) -> Transfer:
         path = command.argument.lstrip(" ") if command.verb not in ("RETR", "STOR", "APPE") else command.argument
         key_path = posixpath.normpath(posixpath.join(self.directory, path))
-        transfer = Transfer(self, self.number_transfer(), command.verb, path, key_path, self.type, self._restart, now_ns,
+        transfer = Transfer(self, self.number_transfer(), self.user, command.verb, path, key_path, self.type, self._restart, now_ns,
                             self._expected, self._sizes.get(path))
         self._expected, self._restart = None, Restart()
         if transfer.expectation:
@@ -249,7 +251,7 @@ class Session:
             if (octets := announced_octets(reply.text)) is not None:
                 transfer.announced_octets = octets
             return
-        if transfer.abor and reply.hundreds == 2 and "abor" in reply.text.lower() and self._pairing.reply(reply):
+        if transfer.abor and reply.hundreds == 2 and _ABORTED.search(reply.text) and self._pairing.reply(reply):
             transfer.cause = ABORTED  # one reply to both: there was no 426 before
         transfer.reply_code = reply.code
         self._done(transfer, now_ns)

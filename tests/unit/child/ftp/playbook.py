@@ -87,11 +87,10 @@ class Play:
         state["unique_octets"] = octets
         self.engine.ended(state[0])
 
-    def passive(self, port: int, command: str, reply: str = "< 226 done", octets: tuple[int, int] = (0, 0), client_port: int = 50000,
-                client: str = CLIENT_ADDR, server: str = SERVER_ADDR, **ending) -> "Play":
+    def passive(self, port: int, command: str, reply: str = "< 226 done", octets: tuple[int, int] = (0, 0), **ending) -> "Play":
         """A whole transfer in passive mode."""
         self.say("> EPSV", f"< 229 Extended Passive Mode (|||{port}|)")
-        data = self.opened(end(client, client_port), end(server, port))
+        data = self.opened(end(CLIENT_ADDR, 50000), end(SERVER_ADDR, port))
         self.say(f"> {command}", "< 150 go", reply)
         self.ended(data, octets, **ending)
         return self

@@ -10,7 +10,8 @@ _HOST = HostPort(number("10.1.2.3"), 4 * 256 + 5)
 
 @pytest.mark.parametrize("text", [
     "10,1,2,3,4,5", "Entering Passive Mode (10,1,2,3,4,5).", "Entering Passive Mode (10,1,2,3,4,5)",
-    "Entering Passive Mode 10,1,2,3,4,5", "Entering passive mode. 10,1,2,3,4,5", "=10,1,2,3,4,5", "Entering Passive Mode [10,1,2,3,4,5]",
+    "Entering Passive Mode 10,1,2,3,4,5", "Entering passive mode. 10,1,2,3,4,5", "=10,1,2,3,4,5",
+    "Entering Passive Mode [10,1,2,3,4,5]",
     "( 10 , 1,2, 3,4,5 )", "Passive 1 (10,1,2,3,4,5)", "Ok: 10,1,2,3,4,5 is it",
 ])
 def test_ordinary(text):
@@ -18,8 +19,8 @@ def test_ordinary(text):
     assert _HOST == ordinary(text)
 
 
-@pytest.mark.parametrize("text", ["", "Entering Passive Mode", "10,1,2,3,4", "10,1,2,3,256,5", "10.1.2.3.4.5", "(1,2,3)", "10,1,2,3,0,0",
-                                  "999,1,2,3,4,5"])
+@pytest.mark.parametrize("text", ["", "Entering Passive Mode", "10,1,2,3,4", "10,1,2,3,256,5", "10.1.2.3.4.5", "(1,2,3)",
+                                  "10,1,2,3,0,0", "999,1,2,3,4,5"])
 def test_not_ordinary(text):
     """Less than six numbers, too large ones, port 0: nothing is told."""
     assert ordinary(text) is None

@@ -63,7 +63,7 @@ def test_sessions_do_not_mix():
         play.say("< 226 done")
     for octets, user in enumerate(announced, 1):
         play.ended(announced[user], (0, octets))
-    assert {"three": 1, "two": 2, "one": 3} == {t.session.user: t.octets for t in play.transfers}
+    assert {"three": 1, "two": 2, "one": 3} == {t.user: t.octets for t in play.transfers}
 
 
 def test_swapped_ends():
