@@ -20,9 +20,10 @@ from tmon_probe.child.ftp.rows import rows_of
 from tmon_probe.child.ftp.transfer import Endpoint, Transfer
 from tmon_probe.child.tcp.layout import INTERIM
 from tmon_probe.demand import FTP_CONTROL, Demand, Fragments
-from tmon_probe.records import SERVICE
+from tmon_probe.records import FRAGMENT, QUOTED, REASSEMBLED, SERVICE
 
 _FIN, _SYN, _RST, _ACK = 1, 2, 4, 16
+_WANTED, _PART = np.uint32(SERVICE | QUOTED), np.uint32(FRAGMENT | REASSEMBLED)
 _PORTS = np.array(sorted(FTP_CONTROL.ports), np.uint16)
 
 
@@ -70,12 +71,13 @@ class _OfClass:
         self._connections = context.connections(tasks[0])
         self._connections.follow_ftp_data()
         self._connections.listen(self._take_ended)
-        self._bits = np.uint8(context.service_bits(FTP_CONTROL))
+        self._bits, self._class_bit = np.uint8(context.service_bits(FTP_CONTROL)), np.uint64(1 << tasks[0].spec.bit)
         analysis = tasks[0].analysis
         self.dialogues = Dialogues(FTP.option(analysis, "max_sessions"), FTP.option(analysis, "idle_timeout"), numbers,
                                    self._count, self._publish)
         self._counts = [CounterRows(t.analysis.interval_ns) for t in tasks]
-        self._by_slot: dict[int, Control] = {}
+        self._by_slot: dict[int, Control] = {}  # of Connections
+        self._by_ends: dict[tuple[Endpoint, Endpoint], Control] = {}  # for packets that Connections pass over (boundaries)
         self._finished: list[tuple[Control, Transfer]] = []
         self._now_ns = 0
 
@@ -109,8 +111,12 @@ class _OfClass:
         known = [k for k, serial in enumerate(states["serial"].tolist()) if self.dialogues.knows(serial)]
         for state in np.sort(states[known], order="end_ns"):  # so that what resumes a file comes after what it resumes
             if state["ended_by"] != INTERIM:
-                self._by_slot.pop(int(state["slot"]), None)
                 self.dialogues.ended(state)
+                self._forget_gone(self._by_slot.pop(int(state["slot"]), None))
+
+    def _forget_gone(self, control: Control | None) -> None:
+        if control is not None and control.gone and self._by_ends.get(control.ends) is control:
+            del self._by_ends[control.ends]
 
     def _births(self) -> dict[int, np.void]:
         """Connections begun in this batch that FTP has to do with: record that began it -> CONNECTION."""
@@ -131,34 +137,36 @@ class _OfClass:
         if not births and not len(self.dialogues):
             return set()
         records = batch.records[batch.first : batch.count]
-        chosen = ((records["flags"] & np.uint32(SERVICE)) != 0) & ((records["service"] & self._bits) != 0)
-        chosen &= self._connections.of_record[batch.first : batch.count] >= 0
-        return set((np.flatnonzero(chosen) + batch.first).tolist())
+        flags = records["flags"]
+        chosen = np.flatnonzero((flags & _WANTED == SERVICE) & (records["service"] & self._bits != 0))
+        chosen = chosen[(flags[chosen] & _PART != FRAGMENT) & (records["class_mask"][chosen] & self._class_bit != 0)]
+        return set((chosen + batch.first).tolist())
 
     def _begin(self, batch: FlowBatch, i: int, state: np.void) -> None:
         client, server = _ends(state)
         now_ns = int(batch.records["time_ns"][i])
         if server[1] in FTP_CONTROL.ports:
-            flows = [int(batch.numbers[batch.flow[t.number, i]]) for t in self._tasks]
-            self._by_slot[int(state["slot"])] = self.dialogues.begin(
-                int(state["serial"]), client, server, bool(state["from_start"]), now_ns, flows)
+            entries = [int(batch.flow[t.number, i]) for t in self._tasks]
+            if min(entries) < 0:  # between hosts of a session, but not in the class itself
+                return
+            flows = [int(batch.numbers[entry]) for entry in entries]
+            control = self.dialogues.begin(int(state["serial"]), client, server, bool(state["from_start"]), now_ns, flows)
+            self._by_slot[int(state["slot"])] = self._by_ends[client, server] = control
         else:
             self.dialogues.opened(int(state["serial"]), client, server, now_ns)
 
     def _segment(self, batch: FlowBatch, i: int) -> None:
-        control = self._by_slot.get(int(self._connections.of_record[i]))
-        if control is None:
+        record, slot = batch.records[i], int(self._connections.of_record[i])
+        source, destination = ((_address(record, side), int(record[f"{side}_port"])) for side in ("src", "dst"))
+        control = self._by_slot.get(slot) if slot >= 0 else (
+            self._by_ends.get((source, destination)) or self._by_ends.get((destination, source)))
+        if control is None or control.gone:
             return
-        record = batch.records[i]
         flags = int(record["tcp_flags"])
         octets = batch.payload_of(i)[: int(record["payload_octets"])]
-        if control.gone:
-            del self._by_slot[int(self._connections.of_record[i])]
-            return
         self.dialogues.segment(
-            control, int(record["src_port"]) == control.session.server[1] and _address(record, "src") == control.session.server[0],
-            int(record["tcp_seq"]), int(record["tcp_ack"]) if flags & _ACK else None, octets, int(record["time_ns"]),
-            syn=bool(flags & _SYN), closes=bool(flags & (_FIN | _RST)))
+            control, source == control.session.server, int(record["tcp_seq"]), int(record["tcp_ack"]) if flags & _ACK else None,
+            octets, int(record["time_ns"]), syn=bool(flags & _SYN), closes=bool(flags & (_FIN | _RST)))
 
     # --- rows
 

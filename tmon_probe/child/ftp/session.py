@@ -146,9 +146,12 @@ class Session:
         if not self.greeted:
             self.greeted = reply.hundreds != 1
             return
-        if (waiting := self._pairing.reply(reply)) is not None:
-            self._give_up_forgotten(now_ns)
+        waiting = self._pairing.reply(reply)
+        self._give_up_forgotten(now_ns)
+        if waiting is not None:
             self._answer(waiting, reply, now_ns)
+        else:
+            self._answer_login(reply)  # 230 and 530 tell of a login though the command was not seen
 
     def gap(self, from_server: bool) -> None:
         """Octets of the dialogue are missing."""
