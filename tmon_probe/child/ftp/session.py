@@ -251,8 +251,8 @@ class Session:
             transfer.path = name
         if reply.hundreds == 1:
             transfer.preliminary = True
-            if (octets := announced_octets(reply.text)) is not None:
-                transfer.announced_octets = octets
+            told = [octets for text in (reply.first, reply.text) if (octets := announced_octets(text)) is not None]
+            transfer.announced_octets = told[-1] if told else transfer.announced_octets
             return
         if transfer.abor and reply.hundreds == 2 and _ABORTED.search(reply.text) and self._pairing.reply(reply):
             transfer.cause = ABORTED  # one reply to both: there was no 426 before

@@ -5,7 +5,7 @@ import pytest
 
 from tests.unit.child.ftp.playbook import CLIENT_ADDR, SERVER_ADDR, Play, end, number
 from tmon_probe.child.ftp.attribution import EARLY_NS, MAX_EARLY
-from tmon_probe.child.tcp.layout import CONNECTION
+from tmon_probe.records import PACKET
 
 OTHER = "192.0.2.77"
 
@@ -123,21 +123,21 @@ def test_nothing_is_left():
     assert [0, 0] == [play.engine.counters()[n] for n in ("ftp_sessions", "ftp_transfers_open")]
 
 
-def _connections(*pairs: tuple[str, str]) -> np.ndarray:
-    states = np.zeros(len(pairs), CONNECTION)
-    for state, pair in zip(states, pairs, strict=True):
-        for side, address in zip(("client", "server"), pair, strict=True):
-            state[f"{side}_hi"], state[f"{side}_lo"] = divmod(number(address), 1 << 64)
-    return states
+def _packets(*pairs: tuple[str, str]) -> np.ndarray:
+    packets = np.zeros(len(pairs), PACKET)
+    for packet, pair in zip(packets, pairs, strict=True):
+        for side, address in zip(("src", "dst"), pair, strict=True):
+            packet[f"{side}_hi"], packet[f"{side}_lo"] = divmod(number(address), 1 << 64)
+    return packets
 
 
 def test_between_hosts():
-    """Connections of hosts that have a session, in either direction, and of hosts that are about to have one."""
+    """Packets of hosts that have a session, in either direction, and of hosts that are about to have one."""
     play = Play()
-    states = _connections((CLIENT_ADDR, SERVER_ADDR), (SERVER_ADDR, CLIENT_ADDR), (CLIENT_ADDR, OTHER), (OTHER, SERVER_ADDR),
-                          ("2001:db8::1", SERVER_ADDR))
+    packets = _packets((CLIENT_ADDR, SERVER_ADDR), (SERVER_ADDR, CLIENT_ADDR), (CLIENT_ADDR, OTHER), (OTHER, SERVER_ADDR),
+                       ("2001:db8::1", SERVER_ADDR))
     attribution = play.engine.attribution
-    assert [True, True, False, False, False] == attribution.between_hosts(states, states[:0]).tolist()
-    assert [True, True, False, True, False] == attribution.between_hosts(states, states[3:4]).tolist()
+    assert [True, True, False, False, False] == attribution.between_hosts(packets, packets[:0]).tolist()
+    assert [True, True, False, True, False] == attribution.between_hosts(packets, packets[3:4]).tolist()
     play.hang_up()
-    assert [False] * 5 == attribution.between_hosts(states, states[:0]).tolist()
+    assert [False] * 5 == attribution.between_hosts(packets, packets[:0]).tolist()

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.unit.child.ftp.playbook import CAPTURE_END, CLIENT, CLIENT_ADDR, FIN_ENDED, RST_ENDED, SERVER, SERVER_ADDR, Play, end
+from tmon_probe.child.ftp import dialogues
 from tmon_probe.child.ftp.dialogues import DATA_WAIT_NS
 from tmon_probe.child.tcp.layout import EVICTED, REPLACED, TIMEOUT
 
@@ -147,6 +148,15 @@ def test_data_connection_not_seen():
     play.engine.flush(play.now_ns + DATA_WAIT_NS)
     assert [("RETR", "a", "completed", 226)] == play.outcomes()
     assert (None, None) == (play.last.octets, play.last.duration_ns)
+
+
+def test_those_that_wait_are_bounded(monkeypatch):
+    """Not more than so many transfers wait for their data connection; the oldest is told without."""
+    monkeypatch.setattr(dialogues, "MAX_WAITING", 3)
+    play = Play().login()
+    for n in range(5):
+        play.say("> EPSV", f"< 229 (|||{40001 + n}|)", f"> RETR {n}", "< 150 go", "< 226 done")
+    assert ["0", "1"] == [t.path for t in play.transfers]
 
 
 def test_only_the_client_is_heard():
