@@ -9,12 +9,14 @@ import numpy as np
 from tmon_common.kernels.keyed_hash import random_words
 from tmon_probe.child.batch import FlowBatch
 from tmon_probe.child.round_trips.sample import SAMPLE
-from tmon_probe.child.tcp import ageing, layout, track
+from tmon_probe.child.tcp import ageing, layout
 from tmon_probe.child.tcp.boundary import WANT_CLIENT, WANT_DATA, WANT_SERVER, WANT_TIMESTAMPS
 from tmon_probe.child.tcp.layout import CAPTURE_END, CONNECTION, EVICTED, HEAD, INTERIM, NODE, REPLACED, REST, WAY
 from tmon_probe.child.tcp.memory import grown, lines, octets_of
 from tmon_probe.child.tcp.settings import Settings
 from tmon_probe.child.tcp.table import HASH_WORDS, enter_all
+from tmon_probe.child.tcp.track import track
+from tmon_probe.child.tcp.update import BY_CLASS_BOUNDARIES, BY_FTP_BOUNDARIES, FOLLOW_FTP_DATA
 
 FIRST_SLOTS, FIRST_NODES, FIRST_ROOM = 1 << 10, 1 << 12, 1 << 10
 EVICTED_SHARE = 8
@@ -80,7 +82,7 @@ class Connections:
 
     def follow_ftp_data(self) -> None:
         """Also the data connections of FTP sessions of the class, though they are not in it."""
-        self._mode |= track.FOLLOW_FTP_DATA
+        self._mode |= FOLLOW_FTP_DATA
 
     def listen(self, on_ended: Listener) -> None:
         """on_ended gets copies, CONNECTION (k,), of connections that ended or (INTERIM) are due for a row."""
@@ -96,7 +98,7 @@ class Connections:
         self.samples_aged = self.samples_aged[:0]
         counts = self._counts
         counts[layout.OPENED] = counts[layout.ENDED] = counts[layout.SAMPLES] = 0
-        track.track(batch.records, batch.first, batch.count, self._bit, self._kernel_mode(), self._want, self._points, self._randoms,
+        track(batch.records, batch.first, batch.count, self._bit, self._kernel_mode(), self._want, self._points, self._randoms,
                     self._table, self._heads, octets_of(self._heads), self._ways, octets_of(self._ways), self._rests, self._pool,
                     octets_of(self._pool), self._free, counts, self._of_record, self._from_server, self._opened, self._opened_by,
                     self._ended, self._samples)
@@ -147,9 +149,9 @@ class Connections:
         """Only boundaries are looked at where every analysis says so and no round trip is asked for that needs more."""
         mode = self._mode
         if self._settings.boundaries and not self._want & ~WANT_SERVER:
-            mode |= track.BY_CLASS_BOUNDARIES
+            mode |= BY_CLASS_BOUNDARIES
         if self._settings.ftp_boundaries:
-            mode |= track.BY_FTP_BOUNDARIES
+            mode |= BY_FTP_BOUNDARIES
         return mode
 
     def _forget_results(self) -> None:

@@ -1,13 +1,15 @@
 """Kernels: the table that finds a connection by the addresses, ports and place of a packet. Open addressing; both directions of a
 connection have the same hash."""
 
-from numba import int64, njit, uint32, uint64
+from numba import int64, njit, uint64
 
 from tmon_common.kernels.keyed_hash import hash_word
 
 HASH_WORDS = 5
 """A connection's identity: two addresses of two words, and ports with the place."""
 NONE = -1
+SKIPPED = -2
+"""Of a record that is nobody's."""
 _ONES, _SHIFT = uint64(0xFFFFFFFF), uint64(32)
 
 
