@@ -130,6 +130,26 @@ def test_demo(path):
     assert sorted(r["transfer"] for r in rows) == sorted(r["transfer"] for r in used)
 
 
+LINK_MS = {"lab_ftp_modes": (20, 30), "lab_ftp_abort_vlan77": (16, 24)}
+"""Round trip between the tap and client, tap and server, as the link of the laboratory was set; jitter is below a millisecond."""
+NOISE_MS = 4
+
+
+@pytest.mark.parametrize("name", LINK_MS)
+def test_round_trips_of_data(name):
+    """The shortest round trip of a transfer is that between the probe and who receives the data; where nothing was lost nothing
+    was sent twice."""
+    long = [r for r in _transfers(_shared(name)) if (r["octets"] or 0) >= 50_000]
+    assert {"RETR", "STOR"} <= {r["command"] for r in long}
+    for row in long:
+        expected = LINK_MS[name][row["command"] in STORES]
+        assert expected <= row["rtt_min"] / 1e6 <= expected + NOISE_MS
+        assert row["rtt_min"] <= row["rtt_mean"] <= row["rtt_max"]
+        assert 0 == row["missing_octets"]
+        assert row["data_segments"] >= row["octets"] / 65536
+        assert row["throughput"] == 8 * row["octets"] * SECOND // row["duration"]
+
+
 # --- what tshark puts together
 
 
