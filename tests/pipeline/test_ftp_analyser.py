@@ -1,5 +1,6 @@
 """The analyser of FTP in the chain: batches, flows, counters, what it costs where there is no FTP."""
 
+import struct
 from collections import Counter
 from dataclasses import replace
 
@@ -8,7 +9,7 @@ import pytest
 
 from tests import pipeline_in_process
 from tests.conftest import OWN_CAPTURES
-from tests.pipeline_in_process import FIVE_TUPLE, class_of, measure
+from tests.pipeline_in_process import FIVE_TUPLE, class_of, frames_of, measure
 from tmon_common.config.model import SECOND, Analysis, Filter, FlowClass, GranularFlow, Predicate
 from tmon_common.observations import FTP_COUNTERS
 from tmon_probe.child.analysers.ftp import Ftp
@@ -88,6 +89,43 @@ def test_control_connections_alone(monkeypatch, mode):
     expected, found = ([{n: r[n] for n in names if n != "flow"} for r in rows if mode == "all" or r["transfer"] not in aborted]
                        for rows in (whole, _transfers(measured)))
     assert expected == found
+
+
+def _fragmented(octets: bytes) -> list[bytes]:
+    """An Ethernet frame with IPv4 (behind VLAN tags) to or from port 21 in three fragments, the last one first; others as they are."""
+    at = 12
+    while octets[at : at + 2] in (b"\x81\x00", b"\x88\xa8"):
+        at += 4
+    ip = at + 2
+    if octets[at:ip] != b"\x08\x00" or octets[ip] != 0x45 or octets[ip + 9] != 6:
+        return [octets]
+    body = octets[ip + 20 : ip + int.from_bytes(octets[ip + 2 : ip + 4])]
+    if 21 not in (int.from_bytes(body[:2]), int.from_bytes(body[2:4])) or len(body) < 49:
+        return [octets]
+    parts = []
+    for start, stop in ((0, 40), (40, 48), (48, len(body))):
+        header = bytearray(octets[ip : ip + 20])
+        header[2:4] = (20 + stop - start).to_bytes(2)
+        header[4:6] = (int.from_bytes(body[4:8]) & 0xFFFF).to_bytes(2)
+        header[6:8] = ((0x2000 if stop < len(body) else 0) | start // 8).to_bytes(2)
+        parts.append(octets[:ip] + bytes(header) + body[start:stop])
+    return parts[::-1]
+
+
+def test_fragmented_control_connections(tmp_path):
+    """Packets of control connections in fragments, in any order, are read as if they were whole."""
+    pcap = bytearray(struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 65535, 1))
+    count = 0
+    for frame in frames_of(WEST):
+        pieces = _fragmented(frame.octets)
+        count += len(pieces) > 1
+        for piece in pieces:
+            seconds, nanoseconds = divmod(frame.time_ns, SECOND)
+            pcap += struct.pack("<IIII", seconds, nanoseconds, len(piece), len(piece)) + piece
+    (tmp_path / "fragmented.pcap").write_bytes(pcap)
+    assert count > 100
+    whole, cut = (_transfers(measure(path, (_class(),))) for path in (WEST, tmp_path / "fragmented.pcap"))
+    assert whole == cut
 
 
 def test_few_sessions():
