@@ -11,7 +11,7 @@ FTP_TRANSFER = Kind(
     name="ftp_transfer",
     number=28,
     meaning="A command of an FTP session that moves data (RETR, STOR, STOU, APPE, LIST, NLST, MLSD), with its data connection.",
-    permanent=False,
+    permanent=True,
     columns=(
         Column("flow", Type.INTEGER, "flow of the control connection, see flow_definition", merge=Merge.KEY,
                reference="RFC 7012 flowId (148)"),
@@ -27,15 +27,16 @@ FTP_TRANSFER = Kind(
                                                                                                "section 7"),
         Column("path", Type.STRING, "argument of the command (of STOU: what the server answered); empty without one",
                nullable=True),
-        Column("mode", Type.STRING, "active, passive, extended_active (EPRT), extended_passive (EPSV); unknown if the command "
-                                    "for it was "
-                                    "not seen", reference="RFC 959 section 4.1.2, RFC 2428"),
+        Column("mode", Type.STRING, "active, passive, extended_active (EPRT), extended_passive (EPSV), long_active (LPRT), "
+                                    "long_passive (LPSV); unknown if the command for it was not seen",
+               reference="RFC 959 section 4.1.2, RFC 2428, RFC 1639"),
         Column("data_addr", Type.ADDRESS, "where the data connection was to go, as announced; not trusted where it is a third host",
                nullable=True),
         Column("data_port", Type.INTEGER, "and to which port", nullable=True),
-        Column("third_party", Type.INTEGER, "1: the address announced is neither the client's nor the server's nor rewritten on "
-                                            "the way"),
-        Column("type", Type.STRING, "representation: ASCII, image, ...; by default ASCII", reference="RFC 959 section 3.1.1"),
+        Column("third_party", Type.INTEGER, "1: the address announced is neither the client's nor the server's, and no connection "
+                                            "between these two took its place, as it does where addresses are rewritten"),
+        Column("type", Type.STRING, "representation: ASCII, EBCDIC, image, local 8; by default ASCII",
+               reference="RFC 959 section 3.1.1"),
         Column("restart_offset", Type.INTEGER, "of the REST before it; 0 without one", unit="octets",
                reference="RFC 3659 section 5"),
         Column("announced_octets", Type.INTEGER, "size that the server told (150 reply, SIZE of that path)", unit="octets",
@@ -60,7 +61,8 @@ FTP_TRANSFER = Kind(
         Column("rtt_min", Type.DURATION, "probe to receiver of the data and back, see tcp_connection", unit="s", nullable=True),
         Column("rtt_mean", Type.DURATION, "mean", unit="s", nullable=True),
         Column("rtt_max", Type.DURATION, "longest", unit="s", nullable=True),
-        Column("resumes", Type.INTEGER, "number of the earlier transfer that this one continues; empty if none", nullable=True),
+        Column("resumes", Type.INTEGER, "number of the earlier transfer of the file, not completed, that this one "
+                                        "continues; empty if none", nullable=True),
         Column("fragment", Type.INTEGER, "1 for a file's first transfer, 2 for the one that resumes it, and so on"),
         Column("file_octets", Type.INTEGER, "octets of the file that all fragments up to this one cover", unit="octets",
                nullable=True),

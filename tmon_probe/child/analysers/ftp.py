@@ -6,6 +6,8 @@ Python looks at the packets of control connections one by one, which are few; da
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import reduce
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,10 +22,13 @@ from tmon_probe.child.ftp.rows import rows_of
 from tmon_probe.child.ftp.transfer import Endpoint, Transfer
 from tmon_probe.child.tcp.layout import INTERIM
 from tmon_probe.demand import FTP_CONTROL, Demand, Fragments
-from tmon_probe.records import SERVICE
+from tmon_probe.records import FRAGMENT, QUOTED, REASSEMBLED, SERVICE
 
 _FIN, _SYN, _RST, _ACK = 1, 2, 4, 16
-_PORTS = np.array(sorted(FTP_CONTROL.ports), np.uint16)
+_WANTED, _PART = np.uint32(SERVICE | QUOTED), np.uint32(FRAGMENT | REASSEMBLED)
+_BOUNDARY = np.uint16(_FIN | _SYN | _RST)
+_SPARE = 64
+"""Control connections that ended may be known by their ends, beside as many as live."""
 
 
 class Ftp:
@@ -70,29 +75,32 @@ class _OfClass:
         self._connections = context.connections(tasks[0])
         self._connections.follow_ftp_data()
         self._connections.listen(self._take_ended)
-        self._bits = np.uint8(context.service_bits(FTP_CONTROL))
+        self._bits, self._class_bit = np.uint8(context.service_bits(FTP_CONTROL)), np.uint64(1 << tasks[0].spec.bit)
         analysis = tasks[0].analysis
         self.dialogues = Dialogues(FTP.option(analysis, "max_sessions"), FTP.option(analysis, "idle_timeout"), numbers,
                                    self._count, self._publish)
         self._counts = [CounterRows(t.analysis.interval_ns) for t in tasks]
-        self._by_slot: dict[int, Control] = {}
+        self._by_slot: dict[int, Control] = {}  # of Connections
+        self._by_ends: dict[tuple[Endpoint, Endpoint], Control] = {}  # for packets that Connections pass over (boundaries)
         self._finished: list[tuple[Control, Transfer]] = []
         self._now_ns = 0
 
     def process(self, batch: FlowBatch) -> None:
-        births = self._births()
-        records = self._control_records(batch, births)
-        for i in sorted({*records, *births}):
+        births = self._births(batch)
+        segments = self._segments(batch, births)
+        for i in sorted({*segments, *births}):
             if i in births:
                 self._begin(batch, i, births[i])
-            if i in records:
-                self._segment(batch, i)
+            if i in segments:
+                self._take(batch, i, segments[i])
         self._emit_finished()
 
     def flush(self, now_ns: int) -> None:
         self._now_ns = now_ns
         self.dialogues.flush(now_ns)
         self._emit_finished()
+        if len(self._by_ends) > 2 * len(self.dialogues) + _SPARE:
+            self._by_ends = {ends: control for ends, control in self._by_ends.items() if not control.gone}
         for counts in self._counts:
             self._emit_counts(counts.close(now_ns))
 
@@ -109,56 +117,66 @@ class _OfClass:
         known = [k for k, serial in enumerate(states["serial"].tolist()) if self.dialogues.knows(serial)]
         for state in np.sort(states[known], order="end_ns"):  # so that what resumes a file comes after what it resumes
             if state["ended_by"] != INTERIM:
-                self._by_slot.pop(int(state["slot"]), None)
                 self.dialogues.ended(state)
+                self._by_slot.pop(int(state["slot"]), None)
 
-    def _births(self) -> dict[int, np.void]:
+    def _births(self, batch: FlowBatch) -> dict[int, np.void]:
         """Connections begun in this batch that FTP has to do with: record that began it -> CONNECTION."""
-        slots = self._connections.opened
+        slots, opened_by = self._connections.opened, self._connections.opened_by
         if not len(slots):
             return {}
-        states = self._connections.peek(slots)
-        control = np.isin(states["server_port"], _PORTS) | np.isin(states["client_port"], _PORTS)
+        control = _has_port(batch.records["src_port"][opened_by]) | _has_port(batch.records["dst_port"][opened_by])
         if not control.any() and not len(self.dialogues):
             return {}
-        concerned = np.flatnonzero(control | self.dialogues.attribution.between_hosts(states, states[control]))
-        return {int(self._connections.opened_by[k]): states[k] for k in concerned}
+        records = batch.records[opened_by]
+        concerned = np.flatnonzero(control | self.dialogues.attribution.between_hosts(records, records[control]))
+        return dict(zip(opened_by[concerned].tolist(), self._connections.peek(slots[concerned]), strict=True))
 
     # --- packets
 
-    def _control_records(self, batch: FlowBatch, births: dict[int, np.void]) -> set[int]:
-        """Records of control connections."""
+    def _segments(self, batch: FlowBatch, births: dict[int, np.void]) -> dict[int, _Segment]:
+        """Of control connections those that carry octets, begin or end something: position of the record -> what it says.
+
+        Mere acknowledgements are left out: what they tell, the next segment of that side tells too.
+        """
         if not births and not len(self.dialogues):
-            return set()
+            return {}
         records = batch.records[batch.first : batch.count]
-        chosen = ((records["flags"] & np.uint32(SERVICE)) != 0) & ((records["service"] & self._bits) != 0)
-        chosen &= self._connections.of_record[batch.first : batch.count] >= 0
-        return set((np.flatnonzero(chosen) + batch.first).tolist())
+        flags = records["flags"]
+        chosen = np.flatnonzero((flags & _WANTED == SERVICE) & (records["service"] & self._bits != 0))
+        few = records[chosen]
+        chosen = chosen[(few["flags"] & _PART != FRAGMENT) & (few["class_mask"] & self._class_bit != 0)
+                        & ((few["payload_octets"] != 0) | (few["tcp_flags"] & _BOUNDARY != 0))]
+        few = records[chosen]
+        chosen += batch.first
+        columns = [few[name].tolist() for name in _Segment._fields[1:]]
+        return {i: _Segment(*values) for i, *values in zip(chosen.tolist(), self._connections.of_record[chosen].tolist(), *columns,
+                                                           strict=True)}
 
     def _begin(self, batch: FlowBatch, i: int, state: np.void) -> None:
         client, server = _ends(state)
         now_ns = int(batch.records["time_ns"][i])
-        if server[1] in FTP_CONTROL.ports:
-            flows = [int(batch.numbers[batch.flow[t.number, i]]) for t in self._tasks]
-            self._by_slot[int(state["slot"])] = self.dialogues.begin(
-                int(state["serial"]), client, server, bool(state["from_start"]), now_ns, flows)
-        else:
+        if server[1] not in FTP_CONTROL.ports:
             self.dialogues.opened(int(state["serial"]), client, server, now_ns)
+            return
+        entries = [int(batch.flow[t.number, i]) for t in self._tasks]
+        if min(entries) < 0:  # between hosts of a session, but not in the class itself
+            return
+        flows = [int(batch.numbers[entry]) for entry in entries]
+        control = self.dialogues.begin(int(state["serial"]), client, server, bool(state["from_start"]), now_ns, flows)
+        self._by_slot[int(state["slot"])] = self._by_ends[client, server] = control
 
-    def _segment(self, batch: FlowBatch, i: int) -> None:
-        control = self._by_slot.get(int(self._connections.of_record[i]))
-        if control is None:
+    def _take(self, batch: FlowBatch, i: int, segment: _Segment) -> None:
+        source, destination = segment.ends
+        control = self._by_slot.get(segment.slot) if segment.slot >= 0 else (
+            self._by_ends.get((source, destination)) or self._by_ends.get((destination, source)))
+        if control is None or control.gone:
             return
-        record = batch.records[i]
-        flags = int(record["tcp_flags"])
-        octets = batch.payload_of(i)[: int(record["payload_octets"])]
-        if control.gone:
-            del self._by_slot[int(self._connections.of_record[i])]
-            return
+        flags, size = segment.tcp_flags, segment.payload_octets
         self.dialogues.segment(
-            control, int(record["src_port"]) == control.session.server[1] and _address(record, "src") == control.session.server[0],
-            int(record["tcp_seq"]), int(record["tcp_ack"]) if flags & _ACK else None, octets, int(record["time_ns"]),
-            syn=bool(flags & _SYN), closes=bool(flags & (_FIN | _RST)))
+            control, source == control.session.server, segment.tcp_seq, segment.tcp_ack if flags & _ACK else None,
+            batch.payload_of(i)[:size] if size else b"", segment.time_ns, syn=bool(flags & _SYN),
+            closes=bool(flags & (_FIN | _RST)))
 
     # --- rows
 
@@ -179,6 +197,32 @@ class _OfClass:
     def _emit_counts(self, words: np.ndarray) -> None:
         if len(words):
             self._emit(Rows.from_words(FTP_COUNTERS, words))
+
+
+class _Segment(NamedTuple):
+    """slot: of Connections, -1 if they passed over it; the others as in records.PACKET."""
+
+    slot: int
+    time_ns: int
+    tcp_seq: int
+    tcp_ack: int
+    tcp_flags: int
+    payload_octets: int
+    src_hi: int
+    src_lo: int
+    src_port: int
+    dst_hi: int
+    dst_lo: int
+    dst_port: int
+
+    @property
+    def ends(self) -> tuple[Endpoint, Endpoint]:
+        return (self.src_hi << 64 | self.src_lo, self.src_port), (self.dst_hi << 64 | self.dst_lo, self.dst_port)
+
+
+def _has_port(ports: np.ndarray) -> np.ndarray:
+    """bool (n,): which of them are ports of control connections."""
+    return reduce(np.logical_or, (ports == port for port in FTP_CONTROL.ports))
 
 
 def _ends(state: np.void) -> tuple[Endpoint, Endpoint]:

@@ -42,14 +42,14 @@ class Attribution:
             del self._sessions[hosts]
             self._keys = None
 
-    def between_hosts(self, states: np.ndarray, others: np.ndarray) -> np.ndarray:
-        """bool (n,): which CONNECTIONs are between the two hosts of a session, or of one of the CONNECTIONs `others`, which will
+    def between_hosts(self, records: np.ndarray, others: np.ndarray) -> np.ndarray:
+        """bool (n,): which records.PACKET go between the two hosts of a session, or of one of the packets `others`, which will
         become sessions. (A false yes is possible, once in 2**64.)"""
         if self._keys is None:
             hosts = np.array([[a >> 64, a & _WORD, b >> 64, b & _WORD] for a, b in self._sessions], np.uint64).reshape(-1, 4)
             self._keys = np.unique(_key(*hosts.T))
         known = np.concatenate([self._keys, _key_of(others)]) if len(others) else self._keys
-        return np.isin(_key_of(states), known)
+        return np.isin(_key_of(records), known)
 
     # --- expectations
 
@@ -162,8 +162,8 @@ def _hosts(one: int, other: int) -> tuple[int, int]:
     return (one, other) if one <= other else (other, one)
 
 
-def _key_of(states: np.ndarray) -> np.ndarray:
-    return _key(states["client_hi"], states["client_lo"], states["server_hi"], states["server_lo"])
+def _key_of(records: np.ndarray) -> np.ndarray:
+    return _key(records["src_hi"], records["src_lo"], records["dst_hi"], records["dst_lo"])
 
 
 def _key(a_hi: np.ndarray, a_lo: np.ndarray, b_hi: np.ndarray, b_lo: np.ndarray) -> np.ndarray:

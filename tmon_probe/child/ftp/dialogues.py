@@ -24,6 +24,8 @@ from tmon_probe.child.tcp.layout import CAPTURE_END, EVICTED, TIMEOUT
 
 DATA_WAIT_NS = 5_000_000_000
 """After the final reply, for a data connection that was announced and not seen."""
+MAX_WAITING = 4096
+"""Transfers that do so; beyond that the oldest is published as it is."""
 
 
 @dataclass(eq=False)
@@ -221,10 +223,12 @@ class Dialogues:
         if transfer.data is not None:
             if transfer.data.state is not None:
                 self._publish(transfer)
-        elif transfer.expectation is None or transfer.expectation.listener is None:
+        elif transfer.expectation is None or transfer.expectation.listener is None or transfer.without_data:
             self._publish(transfer)
         else:
             self._waiting[transfer.number] = transfer
+            if len(self._waiting) > MAX_WAITING:
+                self._publish(next(iter(self._waiting.values())))
 
     def _publish(self, transfer: Transfer) -> None:
         control = self._open.pop(transfer.number)

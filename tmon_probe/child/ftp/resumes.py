@@ -45,7 +45,7 @@ class Resumes:
         if transfer.command not in _FILES:
             return
         session = transfer.session
-        key = (session.client[0], session.server[0], session.user, transfer.command in RETRIEVALS, transfer.key_path)
+        key = (session.client[0], session.server[0], transfer.user, transfer.command in RETRIEVALS, transfer.key_path)
         before = self._newest.pop(key, None)
         self._newest[key] = fragment = _Fragment(transfer, before)
         self._open[transfer.number] = key, fragment

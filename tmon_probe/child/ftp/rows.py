@@ -29,7 +29,7 @@ def rows_of(transfers: Sequence[tuple[int, Transfer]]) -> Rows:
 
 def _texts(transfer: Transfer) -> dict[str, str]:
     mode = transfer.expectation.mode if transfer.expectation else _UNKNOWN
-    return {"user": transfer.session.user, "command": transfer.command, "path": transfer.path, "mode": mode, "type": transfer.type,
+    return {"user": transfer.user, "command": transfer.command, "path": transfer.path, "mode": mode, "type": transfer.type,
             "outcome": transfer.outcome}
 
 

@@ -7,12 +7,13 @@ in `events`, which the caller takes out.
 from __future__ import annotations
 
 import posixpath
+import re
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tmon_probe.child.ftp import addresses
-from tmon_probe.child.ftp.commands import ACTIVE, LOGINS, PASSIVE, RETRIEVALS, TRANSFERS, Command, parse_command
+from tmon_probe.child.ftp.commands import ACTIVE, LOGINS, PASSIVE, RETRIEVALS, STORES, TRANSFERS, Command, parse_command
 from tmon_probe.child.ftp.pairing import Pairing, Waiting
 from tmon_probe.child.ftp.replies import Replies, Reply, announced_octets, quoted_path, unique_name
 from tmon_probe.child.ftp.transfer import ABORTED, LOST, Endpoint, Expectation, Restart, Transfer
@@ -23,6 +24,7 @@ MAX_SIZES = 32
 """Answers to SIZE that are remembered until the transfer."""
 MAX_DIRECTORY = 4096
 MAX_OFFSET = 1 << 62
+_ABORTED = re.compile(r"\babor", re.IGNORECASE)
 _TYPES = {"A": "ASCII", "E": "EBCDIC", "I": "image"}
 _PARSERS: dict[str, Callable[[str], addresses.HostPort | None]] = {
     "PORT": addresses.ordinary, "EPRT": addresses.extended, "LPRT": addresses.long,
@@ -118,6 +120,10 @@ class Session:
             self.user = command.argument.strip()
         elif verb == "TYPE":
             waiting.subject, self.type = self.type, _type(command.argument, self.type)
+        elif verb in ("CWD", "XCWD", "CDUP", "XCUP"):
+            to = command.argument if verb in ("CWD", "XCWD") else ".."
+            waiting.subject = self.directory
+            self.directory = posixpath.normpath(posixpath.join(self.directory, to))[-MAX_DIRECTORY:]
         elif verb == "ABOR":
             for transfer in self.transfers:
                 transfer.abor = True
@@ -140,9 +146,12 @@ class Session:
         if not self.greeted:
             self.greeted = reply.hundreds != 1
             return
-        if (waiting := self._pairing.reply(reply)) is not None:
-            self._give_up_forgotten(now_ns)
+        waiting = self._pairing.reply(reply)
+        self._give_up_forgotten(now_ns)
+        if waiting is not None:
             self._answer(waiting, reply, now_ns)
+        else:
+            self._answer_login(reply)  # 230 and 530 tell of a login though the command was not seen
 
     def gap(self, from_server: bool) -> None:
         """Octets of the dialogue are missing."""
@@ -164,7 +173,7 @@ class Session:
         """There will be no further reply; cause: outcome of the transfers that wait for one."""
         for transfer in list(self.transfers):
             left = transfer.client_left or (transfer.abor and cause == LOST)
-            self._lost(transfer, ABORTED if left else cause if self.answers else "", now_ns)
+            self._lost(transfer, "" if not self.answers else ABORTED if left else cause, now_ns)
         self._expected = None
 
     @property
@@ -181,11 +190,13 @@ class Session:
     def _begin(self, command: Command, now_ns: int) -> Transfer:
         path = command.argument.lstrip(" ") if command.verb not in ("RETR", "STOR", "APPE") else command.argument
         key_path = posixpath.normpath(posixpath.join(self.directory, path))
-        transfer = Transfer(self, self.number_transfer(), command.verb, path, key_path, self.type, self._restart, now_ns,
+        transfer = Transfer(self, self.number_transfer(), self.user, command.verb, path, key_path, self.type, self._restart, now_ns,
                             self._expected, self._sizes.get(path))
         self._expected, self._restart = None, Restart()
         if transfer.expectation:
             transfer.expectation.transfer = transfer
+        if command.verb in STORES:
+            self._sizes.pop(path, None)
         if command.verb in RETRIEVALS:
             transfer.announced_octets = transfer.known_size
         if len(self.transfers) == MAX_TRANSFERS:
@@ -224,8 +235,14 @@ class Session:
             self._count("encrypted")
         elif verb == "REIN" and good:
             self.user, self.type, self._expected, self._restart, self.directory = "", "ASCII", None, Restart(), "/"
-        elif good:
-            self._answer_directory(command, reply)
+        elif verb in ("CWD", "XCWD", "CDUP", "XCUP"):
+            if good:
+                self._sizes.clear()
+            else:
+                self.directory = waiting.subject
+        elif verb in ("PWD", "XPWD") and good:
+            path = quoted_path(reply.text)
+            self.directory = path if path.startswith("/") else self.directory
 
     def _answer_transfer(self, transfer: Transfer, reply: Reply, now_ns: int) -> None:
         if transfer.answered_ns:
@@ -234,10 +251,10 @@ class Session:
             transfer.path = name
         if reply.hundreds == 1:
             transfer.preliminary = True
-            if (octets := announced_octets(reply.text)) is not None:
-                transfer.announced_octets = octets
+            told = [octets for text in (reply.first, reply.text) if (octets := announced_octets(text)) is not None]
+            transfer.announced_octets = told[-1] if told else transfer.announced_octets
             return
-        if transfer.abor and reply.hundreds == 2 and "abor" in reply.text.lower() and self._pairing.reply(reply):
+        if transfer.abor and reply.hundreds == 2 and _ABORTED.search(reply.text) and self._pairing.reply(reply):
             transfer.cause = ABORTED  # one reply to both: there was no 426 before
         transfer.reply_code = reply.code
         self._done(transfer, now_ns)
@@ -268,18 +285,6 @@ class Session:
             self._sizes[path] = int(digits)
             if len(self._sizes) > MAX_SIZES:
                 self._sizes.popitem(last=False)
-
-    def _answer_directory(self, command: Command, reply: Reply) -> None:
-        match command.verb:
-            case "CWD" | "XCWD":
-                self.directory = posixpath.normpath(posixpath.join(self.directory, command.argument))[-MAX_DIRECTORY:]
-                self._sizes.clear()
-            case "CDUP" | "XCUP":
-                self.directory = posixpath.dirname(self.directory) or "/"
-                self._sizes.clear()
-            case "PWD" | "XPWD":
-                path = quoted_path(reply.text)
-                self.directory = path if path.startswith("/") else self.directory
 
     # --- ends
 

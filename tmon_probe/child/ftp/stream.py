@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-MAX_HELD_SEGMENTS = 64
-MAX_HELD_OCTETS = 1 << 16
+MAX_HELD_SEGMENTS = 32
+MAX_HELD_OCTETS = 1 << 14
 """What came too early and waits; beyond that the octets before it are given up."""
 HOLD_NS = 10_000_000_000
 """And so long."""

@@ -68,8 +68,9 @@ class Restart:
 
 @dataclass(eq=False)
 class Transfer:
-    """session, command, path, type, restart, expectation: as they stood when the command was given.
+    """user, command, path, type, restart, expectation: as they stood when the command was given.
 
+    key_path        the path from the root, as far as that was seen
     preliminary     a reply 1xx was seen
     abor            ABOR was given before the final reply
     client_left     the client closed its control connection, without QUIT, before the final reply
@@ -80,6 +81,7 @@ class Transfer:
 
     session: Session
     number: int
+    user: str
     command: str
     path: str
     key_path: str
@@ -102,6 +104,12 @@ class Transfer:
     @property
     def data(self) -> Data | None:
         return self.expectation.data if self.expectation else None
+
+    @property
+    def without_data(self) -> bool:
+        """The server refused before it opened a data connection."""
+        refused = self.reply_code is not None and self.reply_code >= 400 and not self.preliminary
+        return refused and self.expectation is not None and self.expectation.client_listens
 
     @property
     def direction(self) -> int | None:
