@@ -42,14 +42,15 @@ def _dissection() -> None:
 
 
 def _analyses() -> None:
+    """Each by itself: all that are installed might ask for more services than one probe can have."""
     flow = GranularFlow("flow", frozenset({"src_addr", "dst_addr"}))
-    factories = all_factories()
-    units = {name: d.histogram_unit for name, d in catalogue().analyses.items()}
-    analyses = tuple(Analysis(name, 60 * SECOND, units[name] or None) for name in factories)
+    histograms = (Histogram("octets", "octets", (64,)), Histogram("ns", "ns", (1000,)))
     probe = Probe("warmup", (Interface("none"),), (), classes=("all",))
-    configuration = Configuration(Path("warmup"), (probe,), classes=(FlowClass("all", Filter(), (flow,), analyses),),
-                                  histograms=(Histogram("octets", "octets", (64,)), Histogram("ns", "ns", (1000,))))
-    Chain(configuration, probe, factories, _nowhere).warm_up()
+    for name, factory in all_factories().items():
+        analysis = Analysis(name, 60 * SECOND, catalogue().analyses[name].histogram_unit or None)
+        configuration = Configuration(Path("warmup"), (probe,), classes=(FlowClass("all", Filter(), (flow,), (analysis,)),),
+                                      histograms=histograms)
+        Chain(configuration, probe, {name: factory}, _nowhere).warm_up()
 
 
 def _ring() -> None:

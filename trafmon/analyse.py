@@ -46,6 +46,7 @@ def _interval(text: str) -> str:
 
 
 def run(options: argparse.Namespace) -> int:
+    from tmon_common.analyses.catalogue import PluginError
     from tmon_common.config.problems import ConfigurationError
     from tmon_probe.father.capture.batch import CaptureError
     from tmon_probe.father.capture.formats import check_capture, open_window
@@ -61,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
                     window.close()
         pipeline = Pipeline(options.captures, out, options.config, options.probe, options.interval, options.filter,
                             options.tunnel)
-    except (CaptureError, ConfigurationError, PipelineError) as error:
+    except (CaptureError, ConfigurationError, PipelineError, PluginError) as error:
         print(f"trafmon analyse: {error}", file=sys.stderr)
         return UNUSABLE
     try:

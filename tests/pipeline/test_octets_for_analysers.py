@@ -35,7 +35,7 @@ class Listener:
 
     heard: dict[tuple[int, int], list[bytes]]
 
-    def __init__(self, tasks, configuration, emit) -> None:
+    def __init__(self, tasks, context) -> None:
         Listener.heard = defaultdict(list)
         self._tasks = tasks
 

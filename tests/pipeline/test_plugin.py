@@ -210,7 +210,8 @@ def test_a_declaration_that_cannot_be_used(tmp_path, declaration, told):
     assert "plug-in broken of the package broken (broken.declaration:BROKEN) cannot be used: " in result.stderr
     assert told in result.stderr
     if told.startswith("ZeroDivisionError"):
-        for command in (("trafmon", "analyses"), ("trafmon", "check-config", CONFIGURATION),
+        for command in (("trafmon", "analyse", DEMO, "--out", tmp_path / "default"), ("trafmon", "analyses"),
+                        ("trafmon", "check-config", CONFIGURATION), ("trafmon", "warmup", "--quiet"),
                         ("tmon_collector", "-c", CONFIGURATION), ("tmon_probe", "-c", CONFIGURATION)):
             other = run(site, *command)
             assert (2, "") == (other.returncode, other.stdout)

@@ -79,7 +79,7 @@ FTP = AnalysisDeclaration(
     ))
 
 DNS_TRANSACTION = AnalysisDeclaration(
-    "dns_transaction", "every DNS query with its name, type, response code, answers and latency",
+    "dns_transaction", "every DNS query over UDP, port 53, with its name, type, response code, answers and latency",
     f"{_ANALYSERS}.dns_transaction:DnsTransaction", (kinds.DNS_TRANSACTION,),
     (
         _duration("timeout", "10s", "a query without a response for so long is unanswered", 600 * SECOND),

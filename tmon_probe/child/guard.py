@@ -36,10 +36,10 @@ class GuardedAnalyser:
         declared = catalogue().analyses.get(name)
         self._kinds = declared.kinds if declared else None
         try:
-            self._analyser = factory(tasks, replace(context, emit=self._emit))
-            if missing := lacking(self._analyser):
+            self.analyser = factory(tasks, replace(context, emit=self._emit))
+            if missing := lacking(self.analyser):
                 raise TypeError(f"it made no analyser: {', '.join(missing)} is missing")
-            self.alerts = dict(getattr(self._analyser, "alerts", {}))
+            self.alerts = dict(getattr(self.analyser, "alerts", {}))
             self._names = frozenset(self._counted())
             _check(self._names, self.alerts)
         except Exception as error:  # whatever the code of others does
@@ -69,11 +69,11 @@ class GuardedAnalyser:
         return found
 
     def _counted(self) -> Mapping[str, int]:
-        return getattr(self._analyser, "counters", dict)()
+        return getattr(self.analyser, "counters", dict)()
 
     def _call(self, method: str, *arguments: object) -> None:
         try:
-            getattr(self._analyser, method)(*arguments)
+            getattr(self.analyser, method)(*arguments)
         except AnalysisError:
             raise
         except Exception as error:  # whatever the code of others does

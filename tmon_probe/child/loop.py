@@ -135,8 +135,8 @@ class Child:
                 delivered = False
                 p = publisher.parameters
                 if publisher.refused_waiting and publisher.refused_waiting == publisher.waiting and not lost:
-                    log.error("collector %s at %s port %d: %d PDUs refused, with rows of the kind %s", p.collector, p.address, p.port,
-                              publisher.waiting, ", ".join(publisher.refused_kinds))
+                    log.error("collector %s at %s port %d: %d PDUs refused, with rows of the kind %s", p.collector, p.address,
+                              p.port, publisher.waiting, ", ".join(publisher.refused_kinds))
                     continue
                 log.error("collector %s at %s port %d: %d PDUs not acknowledged and %d rows given up; is the collector running and "
                           "its spool writable?", p.collector, p.address, p.port, publisher.waiting, lost)
@@ -165,8 +165,8 @@ class Child:
         for publisher, refused in zip(self._publication.publishers, self._refused, strict=True):
             if refused.told(publisher.statistics.refused):
                 p = publisher.parameters
-                log.warning("collector %s at %s port %d does not understand rows of the kind %s; is it older than the probe, or does "
-                            "it lack a plug-in?", p.collector, p.address, p.port, ", ".join(publisher.refused_kinds))
+                log.warning("collector %s at %s port %d does not understand rows of the kind %s; is it older than the probe, or "
+                            "does it lack a plug-in?", p.collector, p.address, p.port, ", ".join(publisher.refused_kinds))
 
     def _alert(self, counters: Mapping[str, int]) -> None:
         """Events of what analyses had to give up or found amiss: at once, then at most once a minute each."""

@@ -5,12 +5,23 @@ from __future__ import annotations
 import csv
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
-from tmon_common.observations import KINDS, Merge, Type
+import pytest
+
+from tmon_common.analyses.catalogue import catalogue
+from tmon_common.observations import KINDS, Kind, Merge, Type
 
 START = 1_700_000_040  # a whole minute, 2023-11-14 22:14 UTC; the hour and the day have 46 and 106 minutes to go
 LENGTHS = {"1min": 60, "1h": 3600, "1day": 86400}
+
+
+def make_known(monkeypatch: pytest.MonkeyPatch, kind: Kind) -> None:
+    """Let the loader know one more kind, as a plug-in does."""
+    known = catalogue()
+    more = replace(known, kinds={**known.kinds, kind.name: kind})
+    monkeypatch.setattr("tmon_store.load.catalogue", lambda: more)
 
 
 def row_of(kind: str, **values: object) -> dict[str, object]:

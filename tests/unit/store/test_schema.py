@@ -2,8 +2,7 @@
 
 import pytest
 
-from tests.unit.store.spool_files import START, ask
-from tmon_common.analyses.catalogue import catalogue
+from tests.unit.store.spool_files import START, ask, make_known
 from tmon_common.observations import KINDS, Column, Kind, Merge, Type
 from tmon_common.observations.counters import FLOW_INTERVAL
 from tmon_store.load import load_spool
@@ -55,7 +54,7 @@ def test_colliding_names_are_refused():
 
 def test_samples_that_may_be_absent(tmp_path, monkeypatch):
     """They have a population of their own; durations are ns; extra keys keep rows apart; minima ignore what is absent."""
-    monkeypatch.setitem(catalogue().kinds, "delays", DELAYS)
+    make_known(monkeypatch, DELAYS)
     rows = [("a", "0.000000005", 1, ""), ("a", "", 2, "0.000000007"), ("a", "-0.000000009", 3, ""), ("b", "", 4, "")]
     text = [",".join(DELAYS.header)]
     text += [f"p,1,1,{START + i}.000000000,{START + i + 1}.000000000,{hop},{delay},{packets},{least}"
@@ -72,7 +71,7 @@ def test_samples_that_may_be_absent(tmp_path, monkeypatch):
 
 def test_single_records(tmp_path, monkeypatch):
     """One row each, even if equal, by flow_key."""
-    monkeypatch.setitem(catalogue().kinds, "connection", CONNECTION)
+    make_known(monkeypatch, CONNECTION)
     assert record_table(CONNECTION).names == ("flow_key", "opened", "peer", "closed")
     row = f"p,1,7,{START}.000000001,2001:DB8::1,\n"
     (tmp_path / "connection.c.1.csv").write_text(",".join(CONNECTION.header) + "\n" + row + row)

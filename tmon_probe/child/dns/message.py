@@ -75,6 +75,7 @@ def _read_records(message: Message, data: bytes, at: int, questions: int, others
     for _ in range(questions):
         at = skip_name(data, at) + _QUESTION.size
     texts, room, fault = [], MAX_ANSWER, None
+    left_out = False
     try:
         for i in range(message.answers + others):
             at = skip_name(data, at)
@@ -95,13 +96,15 @@ def _read_records(message: Message, data: bytes, at: int, questions: int, others
                     except DnsError as error:  # the next record can be read all the same
                         fault = fault or error
                     room -= max(len(text) + len(BETWEEN), _LEAST)
+                else:
+                    left_out = True
             elif number == _OPT:  # RFC 6891 section 6.1.3
                 message.rcode = message.rcode & 0xF | (ttl >> 24) << 4
             at += length
         if fault:
             raise fault
     finally:
-        message.answer = shortened(BETWEEN.join(texts), MAX_ANSWER)
+        message.answer = shortened(BETWEEN.join([*texts, "…"] if left_out else texts), MAX_ANSWER)
 
 
 def shortened(text: str, characters: int) -> str:

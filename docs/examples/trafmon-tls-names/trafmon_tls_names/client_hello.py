@@ -38,7 +38,7 @@ def read_client_hello(octets: bytes) -> ClientHello | None:
         while reader.at < end:
             extension = reader.number(2)
             _read_extension(hello, extension, reader.take_vector(2))
-        hello.complete = True
+        hello.complete = len(octets) >= _RECORD_HEADER + _HELLO_HEADER + int.from_bytes(octets[6:9], "big")
     except _CutError:
         pass
     return hello

@@ -1,0 +1,41 @@
+"""Where compiled kernels are kept: another place for every state of the sources, those of plug-ins among them."""
+
+import pytest
+
+from tests.conftest import REPOSITORY
+from tmon_common.kernels import cache
+
+
+@pytest.fixture
+def plugin(tmp_path, monkeypatch):
+    """A package with an entry point, as pip leaves it."""
+    package, info = tmp_path / "foreign_kernels", tmp_path / "foreign-1.dist-info"
+    (package / "deep").mkdir(parents=True)
+    info.mkdir()
+    for name in ("__init__.py", "declaration.py", "deep/kernels.py"):
+        (package / name).write_text("raise ImportError('nobody needs me')\n")
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: foreign\nVersion: 1\n")
+    (info / "entry_points.txt").write_text(f"[{cache.PLUGINS}]\nforeign = foreign_kernels.declaration:DECLARED\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    return package
+
+
+def test_kernels_of_plugins_count(plugin):
+    """The directory is another one after any change of any file of the package; nothing of it is imported to know that."""
+    before = cache._digest()
+    assert {plugin / "__init__.py", plugin / "declaration.py", plugin / "deep" / "kernels.py"} <= set(cache.plugin_sources())
+    assert before == cache._digest()
+    (plugin / "deep" / "kernels.py").write_text("# another kernel\n")
+    assert before != cache._digest()
+
+
+def test_without_plugins():
+    """Ours are not read twice."""
+    assert not any(p.is_relative_to(REPOSITORY / "tmon_common") for p in cache.plugin_sources())
+
+
+@pytest.mark.parametrize("entry", ["foreign = no_such_package:X", "foreign = ???", "foreign = os:path"])
+def test_whatever_is_declared(plugin, entry):
+    """What cannot be found is somebody else's to tell."""
+    (plugin.parent / "foreign-1.dist-info" / "entry_points.txt").write_text(f"[{cache.PLUGINS}]\n{entry}\n")
+    assert 16 == len(cache._digest())
