@@ -19,14 +19,13 @@ START_NS = 1_700_000_040 * 1_000_000_000
 STEP_NS = 1000
 DATA_OCTETS = 1448
 SERVERS = 251
-PORTS = (21, 80, 443, 8080)
-"""A connection in so many is one of FTP control, and says nothing."""
-_SERVER_PORTS = np.array(PORTS, np.uint16)
+PORT, FTP_PORT, FTP_EVERY = 443, 21, 256
+"""A connection in so many is one of FTP control; its octets do not come along."""
 _FLAGS = r.HAS_PORTS | r.HAS_TCP | r.HAS_TIMESTAMPS | r.DONT_FRAGMENT
 _OPTIONS = r.HAS_MSS | r.HAS_WINDOW_SCALE | r.SACK_PERMITTED
 _MAPPED, _CLIENTS, _SERVER_NET = 0xFFFF << 32, 0x0A000000, 0xC0000200  # 10.0.0.0/8, 192.0.2.0/24
 _SYN, _PSH, _ACK = 0x02, 0x08, 0x10
-_STEP_NS, _START_NS, _DATA_OCTETS, _SERVERS = STEP_NS, START_NS, DATA_OCTETS, SERVERS
+_STEP_NS, _DATA_OCTETS, _SERVERS, _PORT, _FTP_PORT, _FTP_EVERY = STEP_NS, DATA_OCTETS, SERVERS, PORT, FTP_PORT, FTP_EVERY
 
 
 class Segments:
@@ -56,7 +55,7 @@ class Segments:
 
     def _make(self, who: np.ndarray, way: np.ndarray, flags: np.ndarray) -> np.ndarray:
         records = self._records[: len(who)]
-        _fill(records, who, way, flags, self._next, self._tsval, _SERVER_PORTS, START_NS + self._made * STEP_NS)
+        _fill(records, who, way, flags, self._next, self._tsval, START_NS + self._made * STEP_NS)
         self._made += len(who)
         return records
 
@@ -67,14 +66,14 @@ class Segments:
 
 
 @njit(cache=True, nogil=True)
-def _fill(records, who, way, flags, next_seq, tsval, ports, time_ns):
+def _fill(records, who, way, flags, next_seq, tsval, time_ns):
     """way: uint8 (n,), 1 from the server. flags: uint8 (n,), of TCP; with PSH a segment carries data."""
     for i in range(len(records)):
         record, c, w = records[i], who[i], int64(way[i])
         record.time_ns = time_ns + i * _STEP_NS
         record.class_mask = uint64(1)
         client, server = uint64(_MAPPED + _CLIENTS + c), uint64(_MAPPED + _SERVER_NET + c % _SERVERS)
-        client_port, server_port = uint16(1024 + c % 60_000), ports[(c >> 4) % len(ports)]
+        client_port, server_port = uint16(1024 + c % 60_000), uint16(_PORT if c % _FTP_EVERY else _FTP_PORT)
         record.src_lo, record.dst_lo = (server, client) if w else (client, server)
         record.src_port, record.dst_port = (server_port, client_port) if w else (client_port, server_port)
         record.protocol, record.ip_version, record.ttl = uint8(6), uint8(4), uint8(60)
