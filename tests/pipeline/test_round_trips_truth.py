@@ -1,0 +1,258 @@
+"""Round trips found in the recorded demo traffic, against the log of the link that it crossed and against the clients' log."""
+
+from collections import Counter, defaultdict
+from functools import cache
+
+import pytest
+
+from tests.linkemu import Direction
+from tests.oracles.demo_link import DEMO, NEAR, SIDES, Exchange, Frame, Transaction, exchanges, of_operation, operations, passed
+from tests.oracles.demo_tcp import ACK, SYN, connections, timestamps
+from tests.pipeline_in_process import DELAYS, FIVE_TUPLE, Measured, measure
+from tmon_common.config.model import SECOND, Analysis, Filter, FlowClass
+
+SERVICES = ("icmp_echo", "dns", "snmp", "ntp")
+ANALYSES = (Analysis("round_trip", 10 * SECOND, DELAYS.name, (("records", "yes"),)), Analysis("dns_transaction"))
+MODULUS = 1 << 32
+
+
+@cache
+def measured(side: str) -> Measured:
+    return measure(DEMO / f"{side}.pcap", (FlowClass("all", Filter(), (FIVE_TUPLE,), ANALYSES),))
+
+
+@cache
+def rows(side: str, *metrics: str) -> list[dict]:
+    return [r for r in measured(side).records("round_trip") if r["metric"] in metrics]
+
+
+def transaction_of(row: dict) -> Transaction:
+    names = ("metric", "requester_addr", "requester_port", "responder_addr", "responder_port", "identifier")
+    return Transaction(*(row[name] for name in names))
+
+
+@cache
+def found(side: str) -> dict[Transaction, dict]:
+    """Rows of the services. AssertionError if a transaction has two."""
+    by_transaction = {transaction_of(r): r for r in rows(side, *SERVICES)}
+    assert len(by_transaction) == len(rows(side, *SERVICES))
+    return by_transaction
+
+
+def implied(exchange: Exchange, side: str) -> tuple[int, int | None]:
+    """When the request passed the tap, and how long until its first answer did; None without one."""
+    asked_ns = exchange.requests[0].time_ns(side)
+    return asked_ns, exchange.answer.time_ns(side) - asked_ns if exchange.answer else None
+
+
+# Requests and answers in one datagram each
+
+
+@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("metric", SERVICES)
+def test_every_round_trip_is_what_the_log_implies(side, metric):
+    """To the nanosecond: all requests that passed the tap are found, with the time until the first answer, or without one."""
+    expected = {t: implied(x, side) for t, x in exchanges(side).items() if t.metric == metric}
+    assert expected == {t: (r["time"], r["round_trip"]) for t, r in found(side).items() if t.metric == metric}
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_outcome_and_code_are_those_of_the_answer(side):
+    """An rcode or error-status other than 0 makes an error; a request whose answer never passed is unanswered."""
+    def outcome(exchange: Exchange) -> tuple[str, int | None]:
+        if exchange.answer is None:
+            return "unanswered", None
+        return "error" if exchange.answer.said.code else "answered", exchange.answer.said.code
+
+    expected = {t: outcome(x) for t, x in exchanges(side).items()}
+    assert expected == {t: (r["outcome"], r["code"]) for t, r in found(side).items()}
+
+
+def test_what_the_link_lost_is_unanswered_or_not_there():
+    """A request lost on its way east is not there at the east tap; an answer lost on its way west leaves its request unanswered
+    at the west tap, and answered at the east tap."""
+    lost = [f for f in passed("west") + passed("east") if f.said and not f.row.exit_frame]
+    requests = [f for f in lost if not f.said.is_answer and f.row.direction is Direction.WEST_TO_EAST]
+    answers = [f for f in lost if f.said.is_answer and f.row.direction is Direction.EAST_TO_WEST]
+    assert requests
+    assert answers
+    for frame in requests:
+        transaction = Transaction(frame.said.metric, frame.src, frame.said.src_port, frame.dst, frame.said.dst_port,
+                                  frame.said.identifier)
+        assert "unanswered" == found("west")[transaction]["outcome"]
+        assert transaction not in found("east")
+    for frame in answers:
+        transaction = Transaction(frame.said.metric, frame.dst, frame.said.dst_port, frame.src, frame.said.src_port,
+                                  frame.said.identifier)
+        whole = len(exchanges("west")[transaction].answers) == 0
+        assert ("unanswered" if whole else "answered") == found("west")[transaction]["outcome"]
+        assert "answered" == found("east")[transaction]["outcome"]
+
+
+def test_the_two_taps_differ_by_what_the_link_took():
+    """Round trip in the west minus round trip in the east: the delays of just those two frames."""
+    compared = 0
+    for transaction in found("west").keys() & found("east").keys():
+        west, east = exchanges("west")[transaction], exchanges("east")[transaction]
+        if not west.answer or (west.requests[0].row, west.answer.row) != (east.requests[0].row, east.answer.row):
+            continue  # lost, or the second answer overtook the first
+        request, answer = west.requests[0], west.answer
+        difference = found("west")[transaction]["round_trip"] - found("east")[transaction]["round_trip"]
+        assert request.crossing_ns + answer.crossing_ns == difference
+        assert request.row.delay_ns + answer.row.delay_ns <= difference
+        compared += 1
+    assert compared > 800
+
+
+# What the clients noted
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_every_ping_is_there(side):
+    """Each sequence number that ping got an answer to is answered; those that it missed are unanswered, or answered in the east
+    where only the answer was lost."""
+    for ping in operations("ping"):
+        outcomes = {t.identifier & 0xFFFF: found(side)[t]["outcome"] for t, _ in of_operation(ping, "icmp_echo", side)
+                    if t.identifier >> 16 == ping["id"]}
+        answered = {a["seq"] for a in ping["answers"]}
+        assert answered <= {seq for seq, outcome in outcomes.items() if outcome == "answered"}
+        refused_at_home = {e["seq"] for e in ping["errors"] if "Frag needed" in e["error"] or "too big" in e["error"]}
+        missed = set(range(1, ping["sent"] + 1)) - answered
+        if side == "west":
+            assert answered == {seq for seq, outcome in outcomes.items() if outcome == "answered"}
+            assert missed - outcomes.keys() <= (missed if refused_at_home else set())
+        for seq in missed & outcomes.keys():
+            assert outcomes[seq] == "unanswered" or side == "east"
+
+
+def test_no_round_trip_is_longer_than_the_one_ping_printed():
+    """ping adds what the host itself takes; it prints three digits at least."""
+    compared = 0
+    for ping in operations("ping"):
+        printed = {a["seq"]: a["rtt_ms"] for a in ping["answers"] if not a.get("dup")}
+        for transaction, _ in of_operation(ping, "icmp_echo", "west"):
+            if transaction.identifier >> 16 == ping["id"] and transaction.identifier & 0xFFFF in printed:
+                milliseconds = found("west")[transaction]["round_trip"] / 1_000_000
+                assert milliseconds <= printed[transaction.identifier & 0xFFFF] * 1.01 + 1
+                compared += 1
+    assert compared > 600
+
+
+@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("kind", ["dns", "ntp", "snmp"])
+def test_every_query_is_there(side, kind):
+    """With its outcome: dig, ntpdig, chronyd and the SNMP programs each say whether they got an answer."""
+    rcodes = {"NOERROR": "answered", "NXDOMAIN": "error"}
+    for operation in operations(kind):
+        mine = [found(side)[t] for t, _ in of_operation(operation, kind, side)
+                if operation.get("src_port") in (None, t.requester_port)]
+        outcomes = Counter(r["outcome"] for r in mine)
+        if kind == "dns" and (operation["dst_port"] != 53 or operation.get("transport") == "tcp"):
+            # Another port than DNS; or over TCP, at once or after an answer that was cut short
+            assert Counter(answered=1 if operation.get("truncated_first") else 0) == +outcomes + Counter(answered=0)
+        elif kind == "dns":
+            assert Counter([rcodes.get(operation.get("rcode"), "unanswered")]) == outcomes
+        elif operation["result"] == "ok":
+            assert outcomes["answered"] >= 1
+        else:
+            assert {"unanswered"} == set(outcomes)
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_every_dns_query_is_a_transaction_of_its_own(side):
+    """Name, type, rcode, and the time that the round trip has too."""
+    known = {(r["client_addr"], r["client_port"], r["id"]): r for r in measured(side).records("dns_transaction")}
+    queries = found(side)
+    assert {(t.requester, t.requester_port, t.identifier): (r["time"], r["round_trip"]) for t, r in queries.items()
+            if t.metric == "dns"} == {key: (r["time"], r["latency"]) for key, r in known.items()}
+    for dig in operations("dns"):
+        if dig["dst_port"] == 53 and dig.get("transport") != "tcp":
+            [row] = [r for r in known.values() if r["client_port"] == dig["src_port"]]
+            assert ((dig["name"], dig["record"], dig.get("rcode"), dig.get("octets"))
+                    == (row["query_name"], row["query_type"], row["rcode"], row["response_octets"]))
+
+
+# TCP
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_both_halves_of_every_handshake(side):
+    """SYN to SYN-ACK, SYN-ACK to ACK. A SYN without answer is unanswered."""
+    expected = {}
+    for ends, connection in connections(side).items():
+        client, server = (ends.client_addr, ends.client_port), (ends.server_addr, ends.server_port)
+        syn, answer, done = connection.syn, connection.syn_ack, connection.handshake_ack
+        expected["tcp_handshake_server", *client, *server] = (
+            syn.time_ns(side), answer.time_ns(side) - syn.time_ns(side) if answer else None)
+        if answer:
+            expected["tcp_handshake_client", *server, *client] = (answer.time_ns(side), done.time_ns(side) - answer.time_ns(side))
+    ours = {(r["metric"], r["requester_addr"], r["requester_port"], r["responder_addr"], r["responder_port"]):
+            (r["time"], r["round_trip"]) for r in rows(side, "tcp_handshake_server", "tcp_handshake_client")}
+    assert expected == ours
+
+
+def test_handshakes_of_the_two_taps_differ_by_what_the_link_took():
+    """The half towards the far end is longer by two crossings; the two halves together take the same at both taps, but for what
+    the second and the third segment took."""
+    compared = 0
+    halves = {side: {(r["metric"], r["requester_addr"], r["requester_port"]): r["round_trip"]
+                     for r in rows(side, "tcp_handshake_server")} for side in SIDES}
+    for ends, west in connections("west").items():
+        east = connections("east")[ends]
+        if west.syn_ack and west.syn.row == east.syn.row and west.syn_ack.row == east.syn_ack.row:
+            near, far = (halves[s]["tcp_handshake_server", ends.client_addr, ends.client_port]
+                         for s in (SIDES if NEAR[west.syn.row.direction] == "west" else reversed(SIDES)))
+            assert west.syn.crossing_ns + west.syn_ack.crossing_ns == near - far
+            compared += 1
+    assert compared > 60
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_every_timestamp_round_trip_is_what_the_log_implies(side):
+    """From the first segment with that TSval to the first that echoes it."""
+    first, echoed = {}, {}
+    for frame in passed(side):
+        if options := _timestamps(frame):
+            ends = frame.src, frame.transport.sport, frame.dst, frame.transport.dport
+            first.setdefault((*ends, options[0]), frame)
+            if frame.transport.flags & ACK:
+                echoed.setdefault((*ends[2:], *ends[:2], options[1]), frame)
+    ours = rows(side, "tcp_timestamps")
+    assert len(ours) > 300
+    for row in ours:
+        key = (row["requester_addr"], row["requester_port"], row["responder_addr"], row["responder_port"], row["identifier"])
+        asked_ns = first[key].time_ns(side)
+        assert (asked_ns, echoed[key].time_ns(side) - asked_ns) == (row["time"], row["round_trip"])
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_every_round_trip_of_data_is_what_the_log_implies(side):
+    """From a segment that passed once (Karn) to the first acknowledgement of just its end."""
+    segments, acknowledged = _data(side)
+    ours = rows(side, "tcp_data")
+    assert len(ours) > 300
+    for row in ours:
+        key = (row["requester_addr"], row["requester_port"], row["responder_addr"], row["responder_port"], row["identifier"])
+        [segment] = segments[key]
+        asked_ns = segment.time_ns(side)
+        answered_ns = next(t for t in acknowledged[key] if t >= asked_ns)
+        assert (asked_ns, answered_ns - asked_ns) == (row["time"], row["round_trip"])
+
+
+def _timestamps(frame: Frame) -> tuple[int, int] | None:
+    return timestamps(frame.transport) if hasattr(frame.transport, "opts") and hasattr(frame.transport, "ack") else None
+
+
+def _data(side: str) -> tuple[dict, dict]:
+    """(sender, receiver, sequence number after it) -> frames that carried data up to there; -> times of acknowledgements."""
+    segments, acknowledged = defaultdict(list), defaultdict(list)
+    for connection in connections(side).values():
+        for frame, _ in connection.frames:
+            segment = frame.transport
+            ends = frame.src, segment.sport, frame.dst, segment.dport
+            if segment.data:
+                end = segment.seq + len(segment.data) + (1 if segment.flags & SYN else 0)
+                segments[*ends, end % MODULUS].append(frame)
+            if segment.flags & ACK:
+                acknowledged[*ends[2:], *ends[:2], segment.ack].append(frame.time_ns(side))
+    return segments, acknowledged
