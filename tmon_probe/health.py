@@ -32,6 +32,8 @@ from tmon_probe.health_names import CHILD, CHILD_HEALTH, FATHER, FATHER_OWN, LAN
 
 __all__ = ["CHILD", "FATHER", "Part", "ProbeReader", "ProbeStatistics", "attach", "create", "running", "segment_name"]
 
+MAX_ANALYSIS_COUNTERS = 256
+"""Of a foreign block, as many are looked at."""
 _SEGMENT = re.compile(r"trafmon-[0-9a-f]{16}")
 
 
@@ -138,7 +140,7 @@ def create(configuration: Configuration, probe: str, run_ms: int = 0,
     declared = next(p for p in configuration.probes if p.name == probe)
     fathers = fathers or (range(len(declared.interfaces)),)
     names = [name for _, part in parts_of(fathers, analyses) for name in (*part, *[""] * (padded(len(part)) - len(part)))]
-    text = json.dumps(identity(configuration, declared, run_ms, fathers))
+    text = json.dumps(identity(configuration, declared, run_ms, fathers, analyses))
     return ProbeStatistics(Statistics.create(segment_name(configuration, probe), names, text), fathers, analyses)
 
 
@@ -167,13 +169,15 @@ def running() -> tuple[list[ProbeReader], int]:
     return sorted(readers, key=lambda r: (r.identity["probe"], r.identity["configuration"])), refused
 
 
-def identity(configuration: Configuration, probe: Probe, run_ms: int, fathers: Sequence[Sequence[int]]) -> dict:
+def identity(configuration: Configuration, probe: Probe, run_ms: int, fathers: Sequence[Sequence[int]],
+             analyses: Sequence[str] = ()) -> dict:
     """Whose numbers these are, so that they can be shown without the configuration."""
     return {
         "probe": probe.name, "host": host_of(probe), "configuration": str(configuration.path.resolve()), "run": run_ms,
         "pid": os.getpid(),
         "interfaces": [{"name": i.name, "device": i.device, "live": not i.files} for i in probe.interfaces],
         "fathers": [list(f) for f in fathers],
+        "analyses": list(analyses),
         "collectors": [f"{p.collector} ({p.address} port {p.port})" for p in probe.publications],
     }
 
@@ -235,5 +239,6 @@ def _identity(text: str) -> dict:
         "interfaces": [{"name": str(i.get("name", "")), "device": str(i.get("device", "")), "live": bool(i.get("live", True))}
                        for i in (interfaces[:MAX_INTERFACES] if isinstance(interfaces, list) else []) if isinstance(i, dict)],
         "fathers": found["fathers"][:MAX_FATHERS] if isinstance(found.get("fathers"), list) else [],
+        "analyses": [str(n) for n in found["analyses"][:MAX_ANALYSIS_COUNTERS]] if isinstance(found.get("analyses"), list) else [],
         "collectors": [str(c) for c in found["collectors"]] if isinstance(found.get("collectors"), list) else [],
     }

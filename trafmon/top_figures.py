@@ -49,7 +49,8 @@ class RingFigures:
 
 @dataclass(frozen=True)
 class ProbeFigures:
-    """progress: share of the recordings that has been read, None for devices; malformed_by_reason: those that occurred."""
+    """progress: share of the recordings that has been read, None for devices; malformed_by_reason: those that occurred; analyses:
+    what the analyses count, by name."""
 
     probe: str
     host: str
@@ -84,6 +85,7 @@ class ProbeFigures:
     child_cpu: float | None
     rings: tuple[RingFigures, ...]
     interfaces: tuple[InterfaceFigures, ...]
+    analyses: dict[str, int]
 
 
 def figures(identity: Mapping[str, Any], before: Sample, after: Sample, *, ended: bool = False) -> ProbeFigures:
@@ -111,7 +113,8 @@ def figures(identity: Mapping[str, Any], before: Sample, after: Sample, *, ended
         pdus_retried=n("pdus_retried"), pdus_retried_rate=rate("pdus_retried"), pdus_acknowledged=n("pdus_acknowledged"),
         events=n("events_published"), child_cpu=_cpu(between, "child_cpu_ns"),
         rings=tuple(_ring(between, f) for f in range(max(len(identity["fathers"]), 1))),
-        interfaces=tuple(_interface(between, i, declared) for i, declared in enumerate(identity["interfaces"])))
+        interfaces=tuple(_interface(between, i, declared) for i, declared in enumerate(identity["interfaces"])),
+        analyses={name: n(name) for name in identity.get("analyses", ())})
 
 
 class _Between:

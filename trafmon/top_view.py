@@ -52,6 +52,9 @@ def _panel(p: ProbeFigures) -> list[Text | Table]:
     if p.malformed_by_reason:
         reasons = ", ".join(f"{printable(r).replace('_', ' ')} {count(n)}" for r, n in p.malformed_by_reason.items())
         lines.append(_line("malformed", reasons))
+    if told := "  ".join(f"{printable(name)} {count(n)}" for name, n in p.analyses.items() if n):
+        lines.append(_line("analyses", told))
+        lines[-1].no_wrap, lines[-1].overflow = False, "fold"
     return [*lines, Text(), _interfaces(p.interfaces)]
 
 

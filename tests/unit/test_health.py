@@ -27,7 +27,7 @@ def configuration(tmp_path):
 
 @pytest.fixture
 def block(configuration):
-    block = health.create(configuration, "edge", 17)
+    block = health.create(configuration, "edge", 17, analyses=("tcp_connections",))
     yield block
     block.close()
 
@@ -100,9 +100,11 @@ def test_a_reader_sees_whose_it_is(block, configuration):
         "probe": "edge", "host": os.uname().nodename, "configuration": str(configuration.path), "run": 17, "pid": os.getpid(),
         "interfaces": [{"name": "lan", "device": "eth0", "live": True}, {"name": "file", "device": "", "live": False},
                        {"name": "wan", "device": "eth1", "live": True}],
-        "fathers": [[0, 1, 2]], "collectors": []}
+        "fathers": [[0, 1, 2]], "analyses": ["tcp_connections"], "collectors": []}
     block.lane(1).set(packets_seen=3)
+    block.child().set(tcp_connections=5)
     assert reader.snapshot() == block.snapshot()
+    assert reader.snapshot()["tcp_connections"] == 5
     reader.close()
 
 

@@ -56,6 +56,17 @@ def test_figures():
     assert (wan.packets_rate, wan.silent_s, wan.gone) == (0, 75, False)
 
 
+def test_what_analyses_count():
+    """Every counter in the figures, those above zero on the screen, names of a hostile block without control characters."""
+    identity = {**IDENTITY, "analyses": ["tcp_connections", "tcp_evicted", "odd\x1b[2J"]}
+    f = between(BEFORE, {**AFTER, "tcp_connections": 12_345, "odd\x1b[2J": 1}, identity=identity)
+    assert f.analyses == {"tcp_connections": 12_345, "tcp_evicted": 0, "odd\x1b[2J": 1}
+    text = shown(f)
+    assert "tcp_connections 12,345" in text
+    assert "tcp_evicted" not in text
+    assert "\x1b" not in text
+
+
 def test_one_sample_has_no_rates():
     """Nothing is made up."""
     f = figures(IDENTITY, Sample(1, WALL, AFTER), Sample(1, WALL, AFTER))
