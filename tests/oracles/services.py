@@ -50,10 +50,10 @@ def _dns(octets: bytes) -> tuple[str, int, bool, int]:
 
 
 def _ntp(octets: bytes) -> tuple[str, int, bool, int] | None:
-    """Clients are mode 3, servers mode 4; what the client's transmit timestamp was comes back as the originate timestamp."""
+    """Mode 3 asks, mode 4 answers; the client's transmit timestamp (63 bits of it) comes back as the originate timestamp."""
     mode = octets[0] & 7
     originate, _, transmit = struct.unpack_from(">QQQ", octets, 24)
-    return ("ntp", originate if mode == 4 else transmit, mode == 4, 0) if mode in (3, 4) else None
+    return ("ntp", (originate if mode == 4 else transmit) & (1 << 63) - 1, mode == 4, 0) if mode in (3, 4) else None
 
 
 def _snmp(octets: bytes) -> tuple[str, int, bool, int] | None:
