@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
-from tmon_common.config.model import FlowClass
+from tmon_common.config.model import Conjunction, Disjunction, Filter, FlowClass
 
 TCP, UDP = 6, 17
 MAX_SERVICES = 8
 """Different services that the classes of a probe may ask for: bits of an octet."""
 MAX_PAYLOAD = 65_535
+TRANSPORT_FIELDS = frozenset({"src_port", "dst_port", "port", "tcp_flags", "icmp_type", "icmp_code"})
+"""What filters may look at that only the first fragment of a datagram has."""
 
 
 class Fragments(IntEnum):
@@ -20,6 +22,20 @@ class Fragments(IntEnum):
     FIRST = 0  # the first fragment's headers tell all
     EVERY = 1  # every fragment's headers
     WHOLE = 2  # every fragment with its octets, to put them together
+
+
+@dataclass(frozen=True)
+class FragmentMasks:
+    """Masks of classes (bit i: the i-th of the probe).
+
+    every           want every fragment
+    whole           want every fragment with its octets
+    by_transport    have a filter that looks at transport headers, which later fragments lack
+    """
+
+    every: int = 0
+    whole: int = 0
+    by_transport: int = 0
 
 
 @dataclass(frozen=True)
@@ -71,6 +87,22 @@ def demands_of(classes: Sequence[FlowClass], factories: Mapping[str, Callable]) 
 def services_of(demands: Sequence[Sequence[Demand]]) -> list[Service]:
     """Services asked for by the classes, each once; the position of one is its bit in `service` of packet records."""
     return list(dict.fromkeys(s for of_class in demands for d in of_class for s in d.services))
+
+
+def fragment_masks(filters: Sequence[Filter], demands: Sequence[Sequence[Demand]]) -> FragmentMasks:
+    """filters[i], demands[i]: of the i-th class of the probe."""
+    every, whole = (sum(1 << bit for bit, of_class in enumerate(demands) if any(d.fragments >= least for d in of_class))
+                    for least in (Fragments.EVERY, Fragments.WHOLE))
+    return FragmentMasks(every, whole, sum(1 << bit for bit, f in enumerate(filters) if _looks_at_transport(f)))
+
+
+def _looks_at_transport(filter_: Filter) -> bool:
+    for term in filter_.terms:
+        for part in term.terms if isinstance(term, Disjunction) else (term,):
+            for predicate in part.terms if isinstance(part, Conjunction) else (part,):
+                if predicate.field in TRANSPORT_FIELDS:
+                    return True
+    return False
 
 
 def _nothing_special(_analysis: object) -> Demand:

@@ -25,7 +25,7 @@ PACKET = np.dtype([
     ("icmp_type", "<u1"), ("icmp_code", "<u1"),
     ("tcp_seq", "<u4"), ("tcp_ack", "<u4"),
     ("tcp_tsval", "<u4"), ("tcp_tsecr", "<u4"),  # meaningful with HAS_TIMESTAMPS; RFC 7323 section 3
-    ("signature", "<u8"),  # meaningful with SIGNED: hash of what does not change along the path
+    ("signature", "<u8"),  # SIGNED: hash of what does not change along the path; REASSEMBLED: time_ns of the oldest fragment
     # Octets of the packet itself, from its IP header on, in the ring's area: at bytes_offset (modulo 2**32 and the area's length)
     # there are bytes_length of them, 0 for most packets. The offset is always that of the next free octet.
     ("bytes_offset", "<u4"), ("bytes_length", "<u4"),
@@ -76,4 +76,5 @@ SIGNED_NAT = 1 << 25
 EARLY_FRAGMENT = 1 << 26  # a later fragment whose first one has not been seen: it may belong to classes beyond class_mask
 MERGED = 1 << 27  # longer than the device can send: the kernel merged several packets (receive offload)
 REASSEMBLED = 1 << 28  # not a packet of its own: a datagram that the child put together, after the record of its last fragment;
-# ip_octets and payload_octets are the datagram's, wire_octets the number of its fragments
+# time_ns is that of its youngest fragment, `signature` that of its oldest; wire_octets is the number of its fragments, all else the
+# datagram's. Its octets are those of the packet that was fragmented (RFC 8200 section 4.5), but for the checksum of an IPv4 header.

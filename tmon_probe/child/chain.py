@@ -13,7 +13,7 @@ from tmon_probe.child.analysers.load import Factories
 from tmon_probe.child.batch import FlowBatch
 from tmon_probe.child.context import Context, Emit, Task
 from tmon_probe.child.flows import FlowRegistry
-from tmon_probe.demand import Fragments, demands_of, services_of
+from tmon_probe.demand import demands_of, fragment_masks, services_of
 from tmon_probe.records import PACKET, QUOTED
 
 MAX_BATCH = 8192
@@ -38,11 +38,11 @@ class Chain:
         self._tasks = _tasks(self.registry, {c.name: c for c in classes})
         self._analysers = [factories[kind](tasks, self._context) for kind, tasks in self._tasks.items()]
         self._reassembly = None
-        whole = sum(1 << bit for bit, d in enumerate(demands) if any(x.fragments >= Fragments.WHOLE for x in d))
-        if whole:
+        masks = fragment_masks([c.filter for c in classes], demands)
+        if masks.whole:
             from tmon_probe.child.reassembly.reassembly import Reassembly
 
-            self._reassembly = Reassembly(np.uint64(whole))
+            self._reassembly = Reassembly(masks)
         self._connections = list(self._context.shared.values())
         self._stages = [*([self._reassembly] if self._reassembly else []), *self._connections, *self._analysers]
         self.alerts: dict[str, str] = {}
@@ -84,8 +84,7 @@ class Chain:
         self.registry.definitions(none)
         self.registry.forget(self.registry.obsolete(0))
         if self._reassembly:
-            self._reassembly.process(records, _ONE_LANE[:0], _NO_OCTETS)
-            self._reassembly.expired(0)
+            self._reassembly.warm_up(records, _ONE_LANE[:0], _NO_OCTETS)
         batch = self._batch(records, 0, 0, _ONE_LANE, _NO_OCTETS, _NO_OCTETS)
         for stage in (*self._connections, *self._analysers):
             stage.process(batch)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tmon_common.config.model import Conjunction, Disjunction, Filter
-from tmon_probe.demand import MAX_PAYLOAD, MAX_SERVICES, TCP, UDP, Demand, Fragments, Service, Signature, services_of
+from tmon_common.config.model import Filter
+from tmon_probe.demand import MAX_PAYLOAD, MAX_SERVICES, TCP, UDP, Demand, Service, Signature, fragment_masks, services_of
 
 PLAN = np.dtype([
     # masks of classes
@@ -27,7 +27,6 @@ PLAN = np.dtype([
 ])
 FTP_DATA = {"all": "ftp_all", "boundaries": "ftp_boundaries"}
 ALGORITHMS = ("fast64", "md5")
-TRANSPORT_FIELDS = frozenset({"src_port", "dst_port", "port", "tcp_flags", "icmp_type", "icmp_code"})
 
 
 @dataclass(frozen=True)
@@ -55,21 +54,16 @@ def plan_of(filters: Sequence[Filter], demands: Sequence[Sequence[Demand]]) -> P
         plan["service_octets"][bit] = service.octets
         plan["ftp_service"] |= (service.name == "ftp" and service.protocol == TCP) << bit
         ports[{TCP: 0, UDP: 1}[service.protocol], list(service.ports)] |= 1 << bit
-    for number, (filter_, of_class) in enumerate(zip(filters, demands, strict=True)):
-        bit = np.uint64(1 << number)
-        if _looks_at_transport(filter_):
-            plan["by_transport"] |= bit
+    fragments = fragment_masks(filters, demands)
+    plan["every"], plan["whole"], plan["by_transport"] = fragments.every, fragments.whole, fragments.by_transport
+    for number, (_, of_class) in enumerate(zip(filters, demands, strict=True)):
         for demand in of_class:
-            _add(plan, bit, demand, services)
+            _add(plan, np.uint64(1 << number), demand, services)
     _choose_signature(plan, [d.signature for of_class in demands for d in of_class if d.signature])
     return Plan(masks, ports, tuple(services))
 
 
 def _add(plan: np.void, bit: np.uint64, demand: Demand, services: list[Service]) -> None:
-    if demand.fragments >= Fragments.EVERY:
-        plan["every"] |= bit
-    if demand.fragments >= Fragments.WHOLE:
-        plan["whole"] |= bit
     for service in demand.services:
         plan["served"] |= bit
         plan["service_classes"][services.index(service)] |= bit
@@ -111,12 +105,3 @@ def _choose_signature(plan: np.void, wanted: list[Signature]) -> None:
             raise DemandError(f"one-way classes of this probe ask for signatures of {lengths[0]} octets; "
                               f"expected 0 to {MAX_PAYLOAD}")
         plan[name] = lengths[0] if lengths else 0
-
-
-def _looks_at_transport(filter_: Filter) -> bool:
-    for term in filter_.terms:
-        for part in term.terms if isinstance(term, Disjunction) else (term,):
-            for predicate in part.terms if isinstance(part, Conjunction) else (part,):
-                if predicate.field in TRANSPORT_FIELDS:
-                    return True
-    return False

@@ -13,13 +13,14 @@ from tmon_probe.demand import (
     NTP,
     SNMP,
     TCP,
+    TRANSPORT_FIELDS,
     UDP,
     Demand,
     Fragments,
     Service,
     Signature,
 )
-from tmon_probe.father.plan import PLAN, TRANSPORT_FIELDS, DemandError, Plan, plan_of
+from tmon_probe.father.plan import PLAN, DemandError, Plan, plan_of
 
 ALL = Filter()
 MASKS = ("every", "whole", "by_transport", "ftp_all", "ftp_boundaries", "signed", "signed_nat", "served")

@@ -1,0 +1,252 @@
+"""The FTP sessions of a flow class: control connections become dialogues, their data connections are found, transfers end.
+
+An engine: segments and connections in, what was counted and transfers out through two callbacks; packet time is passed in.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import count
+
+import numpy as np
+
+from tmon_probe.child.ftp.attribution import Attribution
+from tmon_probe.child.ftp.commands import starts_command
+from tmon_probe.child.ftp.lines import Lines
+from tmon_probe.child.ftp.replies import starts_reply
+from tmon_probe.child.ftp.resumes import Resumes
+from tmon_probe.child.ftp.session import Announced, Answered, Began, Counted, Session
+from tmon_probe.child.ftp.stream import Stream
+from tmon_probe.child.ftp.transfer import LOST, TIMED_OUT, UNFINISHED, Endpoint, Expectation, Transfer
+from tmon_probe.child.tcp.layout import CAPTURE_END, EVICTED, TIMEOUT
+
+DATA_WAIT_NS = 5_000_000_000
+"""After the final reply, for a data connection that was announced and not seen."""
+
+
+@dataclass(eq=False)
+class Control:
+    """A control connection. streams, lines: of the client, of the server. flows: what the owner wants to know of it."""
+
+    session: Session
+    serial: int
+    last_ns: int
+    flows: list[int]
+    streams: tuple[Stream, Stream] = field(default_factory=lambda: (Stream(), Stream()))
+    lines: tuple[Lines, Lines] = field(default_factory=lambda: (Lines(starts_command), Lines(starts_reply)))
+    announced: list[Expectation] = field(default_factory=list)
+    transfers: dict[int, Transfer] = field(default_factory=dict)
+    gone: bool = False
+
+    @property
+    def ends(self) -> tuple[Endpoint, Endpoint]:
+        return self.session.client, self.session.server
+
+
+@dataclass
+class Numbers:
+    """Of sessions and transfers, in order, within the probe's run."""
+
+    session: Callable[[], int] = field(default_factory=lambda: count(1).__next__)
+    transfer: Callable[[], int] = field(default_factory=lambda: count(1).__next__)
+
+
+class Dialogues:
+    """counted(control, name, time_ns): something that a column of ftp_counters counts. published(control, transfer): it has ended.
+
+    evicted, transfers, skipped, gaps   for the monitor: sessions given up, transfers published, lines skipped, gaps in dialogues
+    """
+
+    def __init__(self, max_sessions: int, idle_ns: int, numbers: Numbers, counted: Callable[[Control, str, int], None],
+                 published: Callable[[Control, Transfer], None]) -> None:
+        self._max_sessions, self._idle_ns, self._numbers = max_sessions, idle_ns, numbers
+        self._counted, self._published = counted, published
+        self._controls: OrderedDict[int, Control] = OrderedDict()  # by serial, the one silent for longest first
+        self._dormant: dict[tuple[Endpoint, Endpoint], Control] = {}  # connection forgotten by the tracker, session not
+        self._open: dict[int, Control] = {}  # of each transfer that has not been published
+        self._waiting: dict[int, Transfer] = {}  # answered, data connection not seen
+        self.attribution = Attribution()
+        self._resumes = Resumes()
+        self._last_ns = 0
+        self.evicted = self.transfers = self.skipped = self.gaps = 0
+
+    def __len__(self) -> int:
+        return len(self._controls)
+
+    def knows(self, serial: int) -> bool:
+        """A connection of some session."""
+        return serial in self._controls or self.attribution.knows(serial)
+
+    def begin(self, serial: int, client: Endpoint, server: Endpoint, from_start: bool, now_ns: int, flows: list[int]) -> Control:
+        """A control connection is seen. from_start: its SYN was."""
+        known = self._dormant.pop((client, server), None)
+        if known is not None and known.serial in self._controls and not from_start:
+            del self._controls[known.serial]
+            known.serial, known.last_ns = serial, now_ns
+            self._controls[serial] = known
+            return known
+        if known is not None:
+            self._end(known, LOST, now_ns)
+        if len(self._controls) >= self._max_sessions:
+            self.evicted += 1
+            self._end(next(iter(self._controls.values())), LOST, now_ns)
+        session = Session(self._numbers.session(), client, server, self._numbers.transfer, greeted=not from_start)
+        control = self._controls[serial] = Control(session, serial, now_ns, flows)
+        self.attribution.add(session)
+        self._counted(control, "sessions", now_ns)
+        return control
+
+    def segment(self, control: Control, from_server: bool, sequence: int, acknowledged: int | None, octets: bytes, now_ns: int, *,
+                syn: bool = False, closes: bool = False) -> None:
+        """A segment of a control connection. acknowledged: number, None without ACK. closes: FIN or RST."""
+        if control.gone:
+            return
+        control.last_ns = now_ns
+        self._controls.move_to_end(control.serial)
+        if control.session.encrypted:
+            return
+        if acknowledged is not None:
+            self._read(control, not from_server, control.streams[not from_server].acknowledged(acknowledged), now_ns)
+        stream = control.streams[from_server]
+        if syn:
+            stream.begin(sequence)
+            sequence += 1
+        if octets:
+            self._read(control, from_server, stream.add(sequence, octets, now_ns), now_ns)
+        if closes and not from_server:
+            control.session.client_closes()
+
+    def opened(self, serial: int, client: Endpoint, server: Endpoint, start_ns: int) -> None:
+        """Another connection between hosts that have a session."""
+        expectation = self.attribution.opened(serial, client, server, start_ns)
+        if expectation is not None and expectation.transfer is not None:
+            self._waiting.pop(expectation.transfer.number, None)
+
+    def ended(self, state: np.void) -> None:
+        """A connection has ended: CONNECTION."""
+        serial, by = int(state["serial"]), int(state["ended_by"])
+        control = self._controls.get(serial)
+        if control is not None:
+            if by in (TIMEOUT, EVICTED):
+                self._dormant[control.ends] = control
+            else:
+                self._end(control, UNFINISHED if by == CAPTURE_END else LOST, max(int(state["end_ns"]), control.last_ns))
+            return
+        data = self.attribution.ended(state)
+        if data is not None and data.expectation is not None and data.expectation.transfer is not None:
+            self._settle(data.expectation.transfer)
+
+    def flush(self, now_ns: int) -> None:
+        """Packet time has reached now_ns."""
+        self._last_ns = now_ns
+        for transfer in list(self._waiting.values()):
+            if abs(now_ns - transfer.answered_ns) >= DATA_WAIT_NS:
+                self._publish(transfer)
+        while self._controls:
+            control = next(iter(self._controls.values()))
+            if now_ns - control.last_ns <= self._idle_ns:
+                break
+            if any(t.data is not None and t.data.state is None for t in control.session.transfers):  # what it waits for goes on
+                control.last_ns = now_ns
+                self._controls.move_to_end(control.serial)
+            else:
+                self._end(control, TIMED_OUT, now_ns)
+        self.attribution.flush(now_ns)
+
+    def finish(self) -> None:
+        """Nothing more comes."""
+        for control in list(self._controls.values()):
+            self._end(control, UNFINISHED, max(self._last_ns, control.last_ns))
+        for number, control in list(self._open.items()):
+            self._publish(control.transfers[number])
+        self.attribution.finish()
+
+    def counters(self) -> dict[str, int]:
+        """By name, as a monitor shows them."""
+        return {"ftp_sessions": len(self._controls), "ftp_sessions_evicted": self.evicted, "ftp_transfers": self.transfers,
+                "ftp_transfers_open": len(self._open), "ftp_lines_skipped": self.skipped, "ftp_gaps": self.gaps,
+                "ftp_data_unmatched": self.attribution.unmatched}
+
+    # --- within
+
+    def _read(self, control: Control, from_server: bool, pieces: list[bytes | None], now_ns: int) -> None:
+        """Pieces of a stream: their lines become part of the dialogue."""
+        session, lines = control.session, control.lines[from_server]
+        for piece in pieces:
+            skipped = lines.skipped
+            if piece is None:
+                self.gaps += 1
+                lines.gap()
+                session.gap(from_server)
+            else:
+                for line in lines.feed(piece):
+                    (session.reply_line if from_server else session.command_line)(line, now_ns)
+            for _ in range(lines.skipped - skipped):
+                session.line_skipped()
+            self._take(control, now_ns)
+
+    def _take(self, control: Control, now_ns: int) -> None:
+        """What happened in the session."""
+        session = control.session
+        events, session.events = session.events, []
+        for event in events:
+            match event:
+                case Counted(name):
+                    self.skipped += name == "lines_skipped"
+                    self._counted(control, name, now_ns)
+                case Began(transfer):
+                    control.transfers[transfer.number] = transfer
+                    self._open[transfer.number] = control
+                    self._resumes.began(transfer)
+                    self.attribution.began(transfer)
+                case Announced(expectation):
+                    self.attribution.announced(expectation)
+                    self._withdraw_superseded(control)
+                    control.announced.append(expectation)
+                case Answered(transfer):
+                    self._settle(transfer)
+
+    def _withdraw_superseded(self, control: Control) -> None:
+        for expectation in list(control.announced):
+            if expectation.transfer is None and expectation is not control.session.expected:
+                self.attribution.withdrawn(expectation)
+                control.announced.remove(expectation)
+
+    def _settle(self, transfer: Transfer) -> None:
+        """Publish the transfer if all is known of it."""
+        if not transfer.answered_ns or transfer.number not in self._open:
+            return
+        if transfer.data is not None:
+            if transfer.data.state is not None:
+                self._publish(transfer)
+        elif transfer.expectation is None or transfer.expectation.listener is None:
+            self._publish(transfer)
+        else:
+            self._waiting[transfer.number] = transfer
+
+    def _publish(self, transfer: Transfer) -> None:
+        control = self._open.pop(transfer.number)
+        del control.transfers[transfer.number]
+        self._waiting.pop(transfer.number, None)
+        self._resumes.ended(transfer)
+        self.transfers += 1
+        self._published(control, transfer)
+        if transfer.expectation is not None:
+            self.attribution.withdrawn(transfer.expectation)
+            if transfer.expectation in control.announced:
+                control.announced.remove(transfer.expectation)
+
+    def _end(self, control: Control, cause: str, now_ns: int) -> None:
+        """The session is over; its transfers may still wait for their data connections."""
+        for from_server in (True, False):
+            self._read(control, from_server, control.streams[from_server].rest(), now_ns)
+        control.session.ends(cause, now_ns)
+        self._take(control, now_ns)
+        self._withdraw_superseded(control)
+        control.gone = True
+        self.attribution.remove(control.session)
+        del self._controls[control.serial]
+        if self._dormant.get(control.ends) is control:
+            del self._dormant[control.ends]

@@ -1,0 +1,113 @@
+"""To which flow the round trips of TCP connections count."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numba import njit
+
+from tmon_common.analyses.built_in import METRICS
+from tmon_probe.child.batch import FlowBatch
+from tmon_probe.child.round_trips.sample import OWNER, TCP_HANDSHAKE_SERVER
+
+if TYPE_CHECKING:
+    from tmon_probe.child.tcp.connections import Connections
+
+Found = tuple[np.ndarray, np.ndarray]
+_FIRST_SLOTS = 1024
+_ENDS = np.dtype([(f"{side}_{part}", "<u8") for side in ("client", "server") for part in ("hi", "lo")]
+                 + [(f"{side}_port", "<u2") for side in ("client", "server")])
+
+
+class TcpOwners:
+    """Of one granular flow definition. metrics: names of those that are looked for.
+
+    A round trip counts to the flow of the packet that answered. A handshake without an answer has no such packet: it counts to the
+    flow of the packet that began its connection, which is remembered by the connection's slot.
+    """
+
+    def __init__(self, connections: Connections, number: int, metrics: Iterable[str]) -> None:
+        self._connections, self._number = connections, number
+        self._wanted = np.zeros(len(METRICS), np.uint8)
+        self._wanted[[METRICS.index(m) for m in metrics]] = 1
+        connections.want(set(metrics))
+        connections.listen(self._on_ended)
+        self._ended: list[np.ndarray] = []
+        self._openers = np.zeros(_FIRST_SLOTS, OWNER)  # of each slot: flow and way of its client
+
+    def process(self, batch: FlowBatch) -> Found:
+        """SAMPLE (k,) of the batch and, beside them, OWNER (k,)."""
+        opened = self._connections.opened
+        if len(opened):
+            self._remember(opened, self._connections.opened_by, batch)
+        self._ended.clear()
+        samples = self._connections.samples
+        owners = np.empty(len(samples), OWNER)
+        if len(samples):
+            own_answers(samples, batch.flow[self._number], batch.direction[self._number], batch.numbers, self._wanted, owners)
+        return samples, owners
+
+    def aged(self, now_ns: int) -> Found:
+        """Handshakes given up by the connections at packet time now_ns."""
+        samples = self._connections.samples_aged
+        owners = np.empty(len(samples), OWNER)
+        if len(samples):
+            slots = self._slots_of(samples)
+            owners[:] = self._openers[slots]
+            owners["way"] ^= samples["metric"] != TCP_HANDSHAKE_SERVER
+            owners["counted_ns"] = now_ns
+            owners["flow"][(slots < 0) | (self._wanted[samples["metric"]] == 0)] = -1
+        self._ended.clear()
+        return samples, owners
+
+    def _on_ended(self, states: np.ndarray) -> None:
+        self._ended.append(states[states["established_ns"] == 0])
+
+    def _remember(self, slots: np.ndarray, by: np.ndarray, batch: FlowBatch) -> None:
+        highest = int(slots.max())
+        if highest >= len(self._openers):
+            openers = np.zeros(max(2 * len(self._openers), highest + 1), OWNER)
+            openers[: len(self._openers)] = self._openers
+            self._openers = openers
+        flow = batch.flow[self._number][by]
+        self._openers["flow"][slots] = flow
+        self._openers["number"][slots] = batch.numbers[flow] if len(batch.numbers) else 0
+        self._openers["way"][slots] = batch.direction[self._number][by] ^ self._connections.from_server[by]
+
+    def _slots_of(self, samples: np.ndarray) -> np.ndarray:
+        """Slot of the connection of each, -1 if it is not among those that have just ended."""
+        ended = np.concatenate([*self._ended]) if self._ended else None
+        if ended is None or not len(ended):
+            return np.full(len(samples), -1, np.int64)
+        known = dict(zip(_keys(ended, "client", "server"), ended["slot"].tolist(), strict=True))
+        asked = _keys(samples, "requester", "responder")
+        turned = _keys(samples, "responder", "requester")
+        by_server = samples["metric"] != TCP_HANDSHAKE_SERVER
+        return np.array([known.get(t if s else a, -1) for a, t, s in zip(asked, turned, by_server.tolist(), strict=True)], np.int64)
+
+
+def _keys(rows: np.ndarray, client: str, server: str) -> list[bytes]:
+    """Both ends of each row as octets."""
+    ends = np.zeros(len(rows), _ENDS)
+    for side, name in (("client", client), ("server", server)):
+        for part in ("hi", "lo", "port"):
+            ends[f"{side}_{part}"] = rows[f"{name}_{part}"]
+    return ends.view(f"V{_ENDS.itemsize}").tolist()
+
+
+@njit(cache=True, nogil=True, _nrt=False)
+def own_answers(samples, flow, direction, numbers, wanted, owners):
+    """OWNER of each SAMPLE: the flow of the packet that answered, asked in the other direction than that went. flow, direction,
+    numbers: of FlowBatch, for one granular flow definition; wanted: uint8, by metric."""
+    for k in range(len(samples)):
+        found = samples[k]
+        f = flow[found.record] if found.record >= 0 else -1
+        owner = owners[k]
+        owner.flow = -1
+        if f >= 0 and wanted[found.metric]:
+            owner.flow = f
+            owner.number = numbers[f]
+            owner.way = direction[found.record] ^ 1
+            owner.counted_ns = found.time_ns + max(found.round_trip_ns, 0)
