@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache, cached_property
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
@@ -24,6 +24,16 @@ SIDES = ("west", "east")
 NEAR = {Direction.WEST_TO_EAST: "west", Direction.EAST_TO_WEST: "east"}
 """The tap that sees every frame of a direction, those that get lost among them."""
 Address = IPv4Address | IPv6Address
+
+
+@dataclass(frozen=True)
+class Fragment:
+    """offset: of its octets within the datagram."""
+
+    identification: int
+    offset: int
+    octets: int
+    more: bool
 
 
 @dataclass(frozen=True)
@@ -46,13 +56,20 @@ class Frame:
     def dst(self) -> Address:
         return ip_address(self.packet.dst)
 
+    @cached_property
+    def fragment(self) -> Fragment | None:
+        """Which part of its datagram it is; None if it is all of it."""
+        packet = self.packet
+        if isinstance(packet, dpkt.ip.IP):
+            part = Fragment(packet.id, packet.offset, packet.len - packet.hl * 4, bool(packet.mf))
+            return part if part.offset or part.more else None
+        cut = packet.extension_hdrs.get(dpkt.ip.IP_PROTO_FRAGMENT)
+        return Fragment(cut.id, cut.frag_off * 8, packet.plen - 8, bool(cut.m_flag)) if cut else None
+
     @property
     def transport(self) -> Any:
         """dpkt's message; None in a fragment that is not the first."""
-        if isinstance(self.packet, dpkt.ip.IP):
-            return None if self.packet.offset else self.packet.data
-        fragment = self.packet.extension_hdrs.get(dpkt.ip.IP_PROTO_FRAGMENT)
-        return None if fragment is not None and fragment.frag_off else self.packet.data
+        return None if self.fragment and self.fragment.offset else self.packet.data
 
     @cached_property
     def said(self) -> Said | None:
@@ -109,37 +126,70 @@ class Transaction:
 
 @dataclass
 class Exchange:
-    """The frames of one transaction that passed a tap. A fragmented message stands for its first fragment."""
+    """A request as it passed a tap, and the first answer after it. Of a fragmented message: the fragment that completed it."""
 
-    requests: list[Frame] = field(default_factory=list)
-    answers: list[Frame] = field(default_factory=list)
+    request: Frame
+    answer: Frame | None = None
 
-    @property
-    def answer(self) -> Frame | None:
-        """The first one."""
-        return self.answers[0] if self.answers else None
+    def implied(self, side: str) -> tuple[int, int | None]:
+        """When the request passed the tap, and how long until its answer did; None without one. ns."""
+        asked_ns = self.request.time_ns(side)
+        return asked_ns, self.answer.time_ns(side) - asked_ns if self.answer else None
 
 
 @cache
-def exchanges(side: str) -> dict[Transaction, Exchange]:
-    """Of the services that answer one datagram with another: ICMP echo, DNS, SNMP, NTP."""
-    found: dict[Transaction, Exchange] = defaultdict(Exchange)
+def messages(side: str) -> list[tuple[Said, Frame]]:
+    """Requests and answers of ICMP echo, DNS, SNMP and NTP, whole ones, in the order in which they were complete at that tap."""
+    found, parts = [], defaultdict(dict)
     for frame in passed(side):
-        said = frame.said
-        if said is None:
-            continue
-        ends = [(frame.src, said.src_port), (frame.dst, said.dst_port)]
-        requester, responder = reversed(ends) if said.is_answer else ends
-        exchange = found[Transaction(said.metric, *requester, *responder, said.identifier)]
-        (exchange.answers if said.is_answer else exchange.requests).append(frame)
-    return dict(found)
+        if (cut := frame.fragment) is None:
+            said = frame.said
+        else:
+            together = parts[frame.src, frame.dst, cut.identification]
+            together.setdefault(cut.offset, (cut, frame))
+            said = together[0][1].said if _whole([part for part, _ in together.values()]) else None
+            if said:
+                del parts[frame.src, frame.dst, cut.identification]
+        if said:
+            found.append((said, frame))
+    return found
 
 
-def of_operation(operation: dict[str, Any], metric: str, side: str) -> Iterator[tuple[Transaction, Exchange]]:
+@cache
+def exchanges(side: str) -> dict[Transaction, list[Exchange]]:
+    """In order. While a request waits for its answer, the same request again is no other; after the answer it is one."""
+    found: dict[Transaction, list[Exchange]] = defaultdict(list)
+    for said, frame in messages(side):
+        mine = found[transaction_of(said, frame)]
+        waiting = mine and mine[-1].answer is None
+        if said.is_answer and waiting:
+            mine[-1].answer = frame
+        elif not said.is_answer and not waiting:
+            mine.append(Exchange(frame))
+    return {transaction: mine for transaction, mine in found.items() if mine}
+
+
+def transaction_of(said: Said, frame: Frame) -> Transaction:
+    ends = [(frame.src, said.src_port), (frame.dst, said.dst_port)]
+    requester, responder = reversed(ends) if said.is_answer else ends
+    return Transaction(said.metric, *requester, *responder, said.identifier)
+
+
+def of_operation(operation: dict[str, Any], metric: str, side: str) -> Iterator[Transaction]:
     """Transactions of a client with its server that began while it ran."""
-    for transaction, exchange in exchanges(side).items():
-        ends = ip_address(operation["src_addr"]), ip_address(operation["dst_addr"])
-        if transaction.metric == metric and (transaction.requester, transaction.responder) == ends and exchange.requests:
-            began_ns = exchange.requests[0].time_ns(side)
-            if operation["start_ns"] <= began_ns <= operation["end_ns"]:
-                yield transaction, exchange
+    ends = ip_address(operation["src_addr"]), ip_address(operation["dst_addr"])
+    for transaction, mine in exchanges(side).items():
+        began_ns = mine[0].request.time_ns(side)
+        known = transaction.metric, (transaction.requester, transaction.responder)
+        if known == (metric, ends) and operation["start_ns"] <= began_ns <= operation["end_ns"]:
+            yield transaction
+
+
+def _whole(parts: list[Fragment]) -> bool:
+    """Without a gap up to the last one."""
+    end = 0
+    for part in sorted(parts, key=lambda p: p.offset):
+        if part.offset > end:
+            return False
+        end = max(end, part.offset + part.octets)
+    return not max(parts, key=lambda p: p.offset).more

@@ -51,6 +51,11 @@ class Connection:
         return self.first(True, SYN | ACK, acknowledges=(self.syn.transport.seq + 1) % MODULUS)
 
     @property
+    def refusal(self) -> Frame | None:
+        """First RST that answers the SYN."""
+        return self.first(True, RST | ACK, acknowledges=(self.syn.transport.seq + 1) % MODULUS)
+
+    @property
     def handshake_ack(self) -> Frame | None:
         """What completes the handshake."""
         answer = self.syn_ack

@@ -21,6 +21,8 @@ PROBES = ("west", "east")
 FTP_KINDS = ("ftp_get", "ftp_put", "ftp_list", "ftp_resume", "ftp_login", "ftp_abort", "ftp_session")
 OUTCOMES = {"ok": "completed", "aborted": "aborted"}
 """Result of an operation -> outcome of its transfers."""
+NOT_HEARD = 426
+"""What vsftpd says (RFC 959 section 4.2.1) when the client that it sends to has gone away."""
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +101,7 @@ def test_the_database_has_both_ends(shown):
 def test_every_ftp_transfer_is_found(shown, probe):
     """Who, what, how, how it ended: as the dialogue that the client printed has it. Nothing else is found."""
     expected = {key: (o["dst_addr"], "21", said.user, said.command, said.path, said.mode, str(said.restart_offset),
-                      OUTCOMES[o["result"]], str(said.reply_code or ""))
+                      OUTCOMES[o["result"]], str(said.reply_code or NOT_HEARD))
                 for key, (o, said) in noted().items()}
     assert len(expected) > 25
     columns = ("server_addr", "server_port", "user", "command", "path", "mode", "restart_offset", "outcome", "reply_code")
@@ -163,7 +165,7 @@ def test_the_database_has_the_transfers_of_both_ends(shown):
     """As many as the CSV files; the same octets at both ends, where the link lost none that did not come again."""
     with duckdb.connect(str(OUT / "trafmon.duckdb"), read_only=True) as store:
         found = store.execute("SELECT probe, count(*), sum(octets) FILTER (outcome = 'completed') FROM ftp_transfer "
-                              "GROUP BY probe ORDER BY probe").fetchall()
+                              "JOIN flow USING (flow_key) GROUP BY probe ORDER BY probe").fetchall()
     completed = {p: sum(int(r["octets"]) for r in transfers(p).values() if r["outcome"] == "completed") for p in PROBES}
     assert [(p, len(noted()), completed[p]) for p in sorted(PROBES)] == found
     assert completed["west"] == completed["east"]
