@@ -35,7 +35,7 @@ _ETHERNET_HEADER = 14
 def main() -> int:
     options = _parser().parse_args()
     _say(f"compiling kernels where needed; captures and results in {options.directory}")
-    install_missing(NEIGHBOURS)
+    install_missing([t for t in TOOLS if t.name in NEIGHBOURS])
     subprocess.run([sys.executable, "-m", "trafmon", "warmup", "--quiet"], cwd=lone_father.ROOT, check=True)
     options.directory.mkdir(parents=True, exist_ok=True)
     files = options.capture or default_files(lone_father.ROOT)

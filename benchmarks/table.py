@@ -59,7 +59,7 @@ def print_throughput(lines: list[Line], packets: int, title: str) -> None:
     """ratio: packets per CPU second, of those of the fastest meter of other people."""
     console = Console(width=WIDTH, highlight=False)
     table = Table(title=title, title_justify="left", pad_edge=False, box=box.SIMPLE)
-    table.add_column("program")
+    table.add_column("program", no_wrap=True)
     for heading in ("packets / CPU s", "packets / s", "CPU s", "ns / packet", "start-up CPU s", "ratio"):
         table.add_column(heading, justify="right")
     table.add_column("", no_wrap=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import shlex
 import subprocess
 import sys
 import tempfile
@@ -14,18 +13,20 @@ from benchmarks import capture, circumstances, pipeline
 from benchmarks.measure import RunError, best
 from benchmarks.recording import Recording, default_files, read_mix
 from benchmarks.table import Line, print_flows, print_throughput
-from benchmarks.tools import TOOLS, install_missing, measure_tool
+from benchmarks.tools import TOOLS, install_missing, measure_tool, print_commands
 
 SEED = 1
 FLOWS = (1_000, 10_000, 100_000)
 CONVERSATIONS = 100
+COUNTING = pipeline.only(pipeline.COUNTERS)
+"""The other meters count, too."""
 IP_FILTER = "ip or ip6 or (vlan and (ip or ip6 or (vlan and (ip or ip6))))"
 
 
 def main() -> int:
     options = _parser().parse_args()
     _say(f"compiling kernels where needed; captures and results in {options.directory}")
-    install_missing()
+    install_missing(TOOLS)
     subprocess.run([sys.executable, "-m", "trafmon", "warmup", "--quiet"], cwd=pipeline.ROOT, check=True)
     options.directory.mkdir(parents=True, exist_ok=True)
     files = options.capture or default_files(pipeline.ROOT)
@@ -52,8 +53,8 @@ def _throughput(recording: Recording, files: list[Path], empty: Path, options: a
     work = options.directory / "work"
     tools = [measure_tool(tool, path, empty, work, options.repeat) for tool in TOOLS]
     _say("trafMon")
-    start = pipeline.best_parts(options.repeat, empty, work)
-    parts = pipeline.best_parts(options.repeat, path, work)
+    start = pipeline.best_parts(options.repeat, empty, work, COUNTING)
+    parts = pipeline.best_parts(options.repeat, path, work, COUNTING)
     counted = pipeline.counted_packets(work)
     whole_start = best(options.repeat, lambda: pipeline.measure_analyse(empty, work))
     whole = best(options.repeat, lambda: pipeline.measure_analyse(path, work))
@@ -61,7 +62,7 @@ def _throughput(recording: Recording, files: list[Path], empty: Path, options: a
         ("father", "father", "reading, dissection, sieve, ring"), ("child", "child", "flows, all counter analyses, publication"),
         ("collector", "collector", "CSV spool"), ("pipeline", "pipeline", "father + child + collector"),
         ("loader", "loader", "spool into DuckDB"))]
-    ours.append(Line("trafmon analyse", whole, whole_start, note="everything, as it is used"))
+    ours.append(Line("trafmon analyse", whole, whole_start, note="all standard analyses, as it is used"))
     size = path.stat().st_size
     print_throughput(tools + ours, packets, f"{packets:,} packets, {size / 1e6:,.0f} MB, {int(recording.flow.max()) + 1:,} "
                                             f"conversations with ports a repetition; best of {options.repeat}, start-up taken off")
@@ -74,13 +75,13 @@ def _throughput(recording: Recording, files: list[Path], empty: Path, options: a
 def _by_flows(recording: Recording, files: list[Path], empty: Path, options: argparse.Namespace) -> None:
     few = capture.conversations(recording, CONVERSATIONS)
     work = options.directory / "work"
-    start = pipeline.best_parts(options.repeat, empty, work)
+    start = pipeline.best_parts(options.repeat, empty, work, COUNTING)
     rows = []
     for flows in options.flows or FLOWS:
         _say(f"about {flows:,} flows")
         path = _cached(options.directory, f"flows{flows}", files, options.packets)
         packets, made = capture.write_flows(path, few, options.packets, flows, SEED)
-        parts = pipeline.best_parts(options.repeat, path, work)
+        parts = pipeline.best_parts(options.repeat, path, work, COUNTING)
         names = ("father", "child", "collector", "loader")
         rows.append((made, packets, {n: getattr(parts, n).without(getattr(start, n)).cpu_s for n in names}))
         path.unlink()
@@ -99,10 +100,7 @@ def _tcpdump_count(path: Path) -> str:
 def _print_circumstances(files: list[Path]) -> None:
     print(circumstances.machine())
     print(f"recordings: {', '.join(f.name for f in files)}\n")
-    for tool in TOOLS:
-        if tool.installed:
-            command = shlex.join(str(word) for word in tool.command(Path("CAPTURE"), Path("DIR"), 9))
-            print(f"{tool.name:22} {tool.version():20} {command}".replace(sys.executable, "python"))
+    print_commands(TOOLS)
 
 
 def _cached(directory: Path, what: str, files: list[Path], packets: int) -> Path:

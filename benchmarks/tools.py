@@ -5,12 +5,13 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import os
+import shlex
 import shutil
 import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from benchmarks.measure import RunError, best, run
 from benchmarks.table import Line
 
 _NFSTREAM = ("import sys, nfstream; print(sum(1 for _ in nfstream.NFStreamer(source=sys.argv[1], n_meters=1, n_dissections=0, "
-             "statistical_analysis=False)))")
+             "statistical_analysis={})))")
 
 
 @dataclass(frozen=True)
@@ -64,10 +65,21 @@ TOOLS = (
     Tool("nfpcapd", "nfdump", lambda c, d, _p: ["nfpcapd", "-r", c, "-w", d], note="flow files on disk"),
     Tool("argus", "argus-server", lambda c, _d, _p: ["argus", "-X", "-r", c, "-w", "-"], note="flow records thrown away"),
     Tool("tcptrace", "tcptrace", lambda c, _d, _p: ["tcptrace", "-n", c], note="TCP only, a line a connection"),
-    Tool("NFStream", "nfstream", lambda c, _d, _p: [sys.executable, "-c", _NFSTREAM, c], python=True,
+    Tool("NFStream", "nfstream", lambda c, _d, _p: [sys.executable, "-c", _NFSTREAM.format(False), c], python=True,
          note="one meter, no dissection, no statistics; Python objects"),
 )
-"""Nothing is written to a path outside `directory`: some of them run as root and remove or change what they are told to write."""
+ANALYSERS = (
+    *(t for t in TOOLS if t.name in ("softflowd", "nfpcapd")),
+    Tool("tcptrace -l -r", "tcptrace", lambda c, _d, _p: ["tcptrace", "-l", "-r", "-n", c], meter=False,
+         note="TCP only: losses, windows, round trips"),
+    Tool("NFStream, statistics", "nfstream", lambda c, _d, _p: [sys.executable, "-c", _NFSTREAM.format(True), c], meter=False,
+         python=True, note="one meter, no dissection; Python objects"),
+    Tool("tshark -z conv,tcp", "tshark", lambda c, _d, _p: ["tshark", "-n", "-q", "-z", "conv,tcp", "-r", c], meter=False,
+         note="full dissection; a line a connection"),
+)
+"""Those that look deeper, and the two fastest that only count.
+
+Nothing is written to a path outside `directory`: some of them run as root and remove or change what they are told to write."""
 
 
 def measure_tool(tool: Tool, path: Path, empty: Path, work: Path, repeat: int) -> Line:
@@ -89,12 +101,17 @@ def measure_tool(tool: Tool, path: Path, empty: Path, work: Path, repeat: int) -
     return Line(tool.name, cost, start, tool.meter, tool.note)
 
 
-def install_missing(names: Collection[str] | None = None) -> None:
-    """Install the packages that lack, of all or of the tools of these names, when root; says what.
+def print_commands(tools: Iterable[Tool]) -> None:
+    """Version and command of each that is there, a line each."""
+    for tool in tools:
+        if tool.installed:
+            command = shlex.join(str(word) for word in tool.command(Path("CAPTURE"), Path("DIR"), 9))
+            print(f"{tool.name:22} {tool.version():20} {command}".replace(sys.executable, "python"))
 
-    What cannot be installed is left out of the table.
-    """
-    missing = [t for t in TOOLS if not t.installed and (names is None or t.name in names)]
+
+def install_missing(tools: Iterable[Tool]) -> None:
+    """Install the packages that lack, when root; says what. What cannot be installed is left out of the table."""
+    missing = [t for t in tools if not t.installed]
     if not missing or os.geteuid() != 0:
         return
     debian = sorted({t.package for t in missing if not t.python})

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
-from tmon_common.config.model import Conjunction, Disjunction, Filter, FlowClass
+from tmon_common.analyses.catalogue import PluginError
+from tmon_common.config.model import Analysis, Conjunction, Disjunction, Filter, FlowClass
 
 TCP, UDP = 6, 17
 MAX_SERVICES = 8
@@ -80,8 +81,11 @@ NOTHING_SPECIAL = Demand()
 
 
 def demands_of(classes: Sequence[FlowClass], factories: Mapping[str, Callable]) -> list[list[Demand]]:
-    """Of each class, what its analyses ask for; factories: kind of analysis -> factory of its analyser."""
-    return [[getattr(factories[a.kind], "demand", _nothing_special)(a) for a in c.analyses] for c in classes]
+    """Of each class, what its analyses ask for; factories: kind of analysis -> factory of its analyser.
+
+    PluginError for an analyser that asks for nothing that there is.
+    """
+    return [[_demand_of(a, factories[a.kind]) for a in c.analyses] for c in classes]
 
 
 def services_of(demands: Sequence[Sequence[Demand]]) -> list[Service]:
@@ -103,6 +107,17 @@ def _looks_at_transport(filter_: Filter) -> bool:
                 if predicate.field in TRANSPORT_FIELDS:
                     return True
     return False
+
+
+def _demand_of(analysis: Analysis, factory: Callable) -> Demand:
+    try:
+        demand = getattr(factory, "demand", _nothing_special)(analysis)
+        if not isinstance(demand, Demand) or not all(isinstance(s, Service) for s in demand.services):
+            raise TypeError(f"it is {demand!r}; expected a Demand")
+    except Exception as error:  # whatever the code of others does
+        raise PluginError(f"analysis {analysis.kind}: its demand cannot be used: {type(error).__name__}: {error}; correct it, or "
+                          "take it out of the configuration") from error
+    return demand
 
 
 def _nothing_special(_analysis: object) -> Demand:

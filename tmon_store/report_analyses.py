@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from tmon_common.log_buckets import percentile
+from tmon_common.log_buckets import percentiles_ns
 
 if TYPE_CHECKING:
     from tmon_store.backends.backend import Backend
@@ -79,10 +79,13 @@ def round_trips(store: Backend, limit: int = 10) -> list[RoundTrips]:
     for *key, population, total, unanswered, errors, low, low_rev, high, high_rev in found:
         probe, flow_class, metric, server = key
         counts = buckets.get(tuple(key), {})
+        shortest, longest = min(_present(low, low_rev), default=None), max(_present(high, high_rev), default=None)
+        median, p95 = (min(max(p, shortest), longest) for p in percentiles_ns(list(counts), list(counts.values()), (50, 95))) if (
+            counts and shortest is not None) else (None, None)
         rows.append(RoundTrips(
-            probe, flow_class or "", metric, server, int(population), min(_present(low, low_rev), default=None),
-            float(total) / int(population) if population else None, percentile(counts, 0.5), percentile(counts, 0.95),
-            max(_present(high, high_rev), default=None), int(unanswered), int(errors)))
+            probe, flow_class or "", metric, server, int(population), shortest,
+            float(total) / int(population) if population else None, median, p95,
+            longest, int(unanswered), int(errors)))
     return rows
 
 

@@ -12,7 +12,9 @@ from tests.pipeline_in_process import FIVE_TUPLE, SIZES, chain_of, class_of
 from tests.unit.child.packet_records import SECOND, START, random_records
 from tmon_common.config.model import Filter, FlowClass, GranularFlow
 from tmon_common.observations import ABSENT
+from tmon_probe.child import flows
 from tmon_probe.child.chain import MAX_BATCH
+from tmon_probe.child.flow_kernels import FREE
 from tmon_probe.records import HAS_PORTS
 
 FIELDS = ("src_addr", "dst_addr", "src_port", "dst_port", "protocol", "interface", "vlan", "dscp")
@@ -184,6 +186,22 @@ def test_eviction(max_flows):
             for column, value in row.items():
                 actual[name, _undirected(key), start, column.removesuffix("_rev")] += value
         assert +expected == +actual
+
+
+@pytest.mark.parametrize("hashed", [0, (1 << 64) - 1], ids=["first slot", "last slot"])
+@pytest.mark.parametrize("max_flows", [48, 1 << 20])
+def test_keys_that_all_meet(monkeypatch, hashed, max_flows):
+    """With the same hash for every key, flows are still told apart, found, aged and given up: the sums are those of the twin."""
+    monkeypatch.setattr(flows, "random_words", lambda count: np.array([0] * (count - 1) + [hashed], np.uint64))
+    records = random_records(11, 1500, ports=9, span_s=2000)
+    classes = (class_of(flow("src_port", "dst_port", obsolescence_s=200)),)  # words with an empty half add nothing to the hash
+    collected = Collected(classes, max_flows)
+    collected.feed(records, 300, flush_every=1)
+    registry = collected.chain.registry
+    assert {hashed >> 32} == set(registry.entries["tag"][registry.entries["last_ns"] != FREE].tolist())
+    assert registry.expired > 0
+    assert (registry.evicted > 0) == (max_flows == 48)
+    assert_same(collected, twin_of(classes, records))
 
 
 def _undirected(key: tuple) -> tuple:

@@ -1,12 +1,16 @@
 """Open rows: one per flow and interval, whatever order packets come in, and closed when they should be."""
 
+from unittest.mock import patch
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numba import int64, njit
 
-from tmon_common.observations import IP_COUNTERS
+from tmon_common.kernels.prefetch import LINE_OCTETS
+from tmon_common.observations import IP_COUNTERS, IP_SIZES, TCP_COUNTERS
+from tmon_probe.child import intervals
 from tmon_probe.child.intervals import END, FLOW, START, OpenRows, begin_row
 
 SECOND = 1_000_000_000
@@ -54,9 +58,17 @@ packets = st.lists(st.tuples(st.integers(0, 40), st.integers(-5 * SECOND, 100 * 
 
 
 @given(st.lists(st.tuples(packets, st.sampled_from(("", "until", "flows")), st.integers(0, 100 * SECOND)), max_size=6),
-       st.sampled_from((1, 7, 60, 3600)))
-def test_every_packet_is_in_one_row_of_its_interval(steps, seconds):
-    """Rows closed by time, by flow and at the end add up to what was fed in; an interval has one open row a flow."""
+       st.sampled_from((1, 7, 60, 3600)), st.sampled_from((1, 3, 4096)))
+def test_every_packet_is_in_one_row_of_its_interval(steps, seconds, portion):
+    """Rows closed by time, by flow and at the end add up to what was fed in; an interval has one open row a flow.
+
+    That holds with portions of any size.
+    """
+    with patch.object(intervals, "_PORTION", portion):
+        check_rows(steps, seconds)
+
+
+def check_rows(steps, seconds) -> None:
     opened, rows, fed = new_rows(seconds * SECOND), [], []
     for batch, action, now_ns in steps:
         fed += batch
@@ -91,6 +103,16 @@ def test_close_until_closes_what_has_ended():
     assert [[], [1000], [], [1001], [], [], [1002]] == closed
 
 
+def test_rows_are_closed_in_portions():
+    """None larger than the processor's cache would like, and all of them."""
+    opened = new_rows(SECOND)
+    feed(opened, [(i, i % 2 * SECOND) for i in range(20_000)])
+    portions = [portion[:, START].tolist() for portion in opened.closing(SECOND)]
+    assert max(map(len, portions)) <= 4096
+    assert [0] * 10_000 == [start for portion in portions for start in portion]
+    assert 10_000 == sum(map(len, opened.closing_all()))
+
+
 @pytest.mark.parametrize("count", [1023, 1024, 1025, 5000])
 def test_rows_grow(count):
     opened = new_rows(SECOND)
@@ -112,3 +134,16 @@ def test_unknown_flows_close_nothing():
     opened = new_rows(SECOND)
     feed(opened, [(0, 0)])
     assert len(opened.close_flows(np.array([5000], np.int32))) == 0
+
+
+@pytest.mark.parametrize("kind", [IP_COUNTERS, IP_SIZES, TCP_COUNTERS], ids=lambda k: k.name)
+def test_a_row_begins_a_cache_line(kind):
+    """The start of the interval, with the first counters behind it, on one line; rows are given without what fills them up."""
+    opened = OpenRows(kind, SECOND, np.arange(kind.words))
+    for count in (1, 5000):
+        opened.prepare(count, 1)
+        assert {0} == {opened.rows[row, START:].ctypes.data % LINE_OCTETS for row in (0, 1, count - 1)}
+    feed(opened, [(0, 0)])
+    row = opened.close_all()
+    assert (1, kind.words) == row.shape
+    assert row[0, PACKETS + 1 :].tolist() == list(range(PACKETS + 1, kind.words))

@@ -1,14 +1,23 @@
-"""The capture that benchmarks make: it is what it says, on a recording of the project."""
+"""What benchmarks make is what they say: captures, on a recording of the project; packet records; configurations; figures."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 import dpkt
+import numpy as np
 import pytest
 
-from benchmarks import capture, classes, lone_father, recording
+from benchmarks import analyses_command, capture, classes, lone_chain, lone_father, pipeline, recording, states_command
+from benchmarks.measure import Cost
+from benchmarks.reach import Reach
+from benchmarks.segments import Segments
+from benchmarks.table import Line
+from tests.unit.config.documents import write
 from tmon_common.config.model import Interface
+from tmon_common.config.read import read
 
 FRAME = bytes.fromhex("0200000000020200000000010800") + bytes(
     dpkt.ip.IP(src=b"\x0a\x00\x00\x01", dst=b"\xc0\x00\x02\x07", p=17, len=36,
@@ -86,3 +95,79 @@ def test_classes_are_met_by_packets_or_by_none(tmp_path, mixed):
             assert met == (done.relevant > 0)
             assert 0 < done.cpu_ns
         assert 6 == sum(len(getattr(term, "terms", (term,))) for term in filters[0].terms)
+
+
+SYN, ACK = 2, 16
+
+
+def test_segments_are_those_of_connections_without_loss():
+    """Each has a 5-tuple of its own and begins with a handshake; octets follow each other; what is acknowledged has been sent."""
+    segments, sent, begun = Segments(40, 32, seed=3), {}, {}
+    last_ns = 0
+    for records in chain(segments.opening(), segments.moving(2000)):
+        for r in records:
+            source, to = (int(r["src_lo"]), int(r["src_port"])), (int(r["dst_lo"]), int(r["dst_port"]))
+            flags, octets = int(r["tcp_flags"]), int(r["payload_octets"])
+            if flags & SYN:
+                assert (source, to) not in sent
+                assert ((to, source) in sent) == bool(flags & ACK)
+            else:
+                assert sent[source, to] == r["tcp_seq"]
+            if flags & ACK:
+                assert sent[to, source] == r["tcp_ack"]
+            sent[source, to] = (int(r["tcp_seq"]) + octets + (flags & SYN > 0)) % (1 << 32)
+            begun[frozenset((source, to))] = True
+            assert int(r["ip_octets"]) == octets + 52
+            assert last_ns < r["time_ns"]
+            last_ns = int(r["time_ns"])
+    assert len(begun) == 40
+    assert len(sent) == 80
+    assert last_ns < segments.now_ns
+
+
+def test_a_chain_measured_alone():
+    """It makes a row of each analysis for each connection, and knows the octets of the arrays it holds."""
+    found = lone_chain.run(lone_chain.Load(("ip_counters", "tcp_counters"), 300, 8192))
+    assert found.rows == 600
+    assert min(found.moving_ns, found.opening_ns, found.publication_ns, found.array_octets) > 0
+
+
+def test_octets_of_arrays():
+    """Arrays in attributes and containers, each once, views for the whole that they keep."""
+
+    class Holder:
+        __slots__ = ("slot",)
+
+    holder, array = Holder(), np.zeros(100, np.int64)
+    holder.slot = [array[2:4], {"a": (array, np.zeros(3, np.uint8))}, None, "text", 5]
+    assert lone_chain.array_octets(holder) == 803
+
+
+@pytest.mark.parametrize("records", [True, False])
+def test_a_configuration_with_nothing_but_some_analyses(tmp_path, records):
+    text = pipeline.only(("round_trip", "tcp_counters"), records=records)([tmp_path / "c.pcap"], tmp_path, tmp_path / "d", 9)
+    (tmp_path / "c.pcap").touch()
+    [flow_class] = read(write(tmp_path, text)).classes
+    expected = {"tcp_counters": {}, "round_trip": {"records": "yes" if records else "no"}}
+    assert expected == {a.kind: dict(a.options) for a in flow_class.analyses}
+
+
+def test_the_pipeline_beside_others():
+    """Twice as many packets a second as one that takes twice as long; what could not be measured is left out."""
+    nothing = Cost(0, 0)
+    lines = [Line("trafMon pipeline", Cost(2, 9), nothing), Line("tcptrace -l -r", Cost(8, 9), nothing),
+             Line("NFStream, statistics"), Line("nfpcapd", Cost(3, 9), nothing, meter=True),
+             Line("softflowd", Cost(1, 9), nothing, meter=True)]
+    found = analyses_command.reaches(lines)
+    assert [(4, 2, True), (0.5, 1, False)] == [(r.value, r.limit, r.reached) for r in found]
+
+
+def test_reached_is_at_most_or_at_least():
+    assert [True, True, False] == [Reach("", value, 2).reached for value in (1, 2, 3)]
+    assert [False, True, True] == [Reach("", value, 2, at_least=True).reached for value in (1, 2, 3)]
+
+
+def test_states_are_compared_with_the_fewest_connections():
+    one = lone_chain.Found(0, 40, 0, 0, 0, 100, 0)
+    results = {"flow registry": [one, one], "tcp_connection": [one, replace(one, moving_ns=100, resident_octets=500)]}
+    assert [(1, True), (2.5, False), (400, True)] == [(r.value, r.reached) for r in states_command.reaches(results, [10, 20])]

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 
+from tmon_common.analyses.checks import check_declaration, check_kind, check_place
 from tmon_common.analyses.declaration import AnalysisDeclaration
 from tmon_common.observations import KINDS, Kind
 
 GROUP = "trafmon.analysers"
 """Of entry points: name of the analysis -> its AnalysisDeclaration."""
-FIRST_PLUGIN_KIND, LAST_KIND = 0x8000, 0xFFFF
+
+BUILT_IN = "tmon_common.analyses.built_in"
 
 
 class PluginError(ValueError):
@@ -21,10 +23,11 @@ class PluginError(ValueError):
 
 @dataclass(frozen=True)
 class Catalogue:
-    """analyses: by name; kinds: by name, the built-in ones first."""
+    """analyses: by name; kinds: by name, the built-in ones first; packages: of each analysis, name and version of its package."""
 
     analyses: dict[str, AnalysisDeclaration]
     kinds: dict[str, Kind]
+    packages: dict[str, str]
 
     def kinds_by_number(self) -> dict[int, Kind]:
         return {k.number: k for k in self.kinds.values()}
@@ -39,29 +42,35 @@ def catalogue() -> Catalogue:
 def collect(points: Iterable[EntryPoint]) -> Catalogue:
     """The same of given entry points."""
     analyses: dict[str, AnalysisDeclaration] = {}
-    kinds, numbers = dict(KINDS), {k.number: k.name for k in KINDS.values()}
+    kinds, packages = dict(KINDS), {}
     for point in sorted(points, key=_ours_first):
         declared = _load(point)
-        if declared.name in analyses:
-            raise _problem(point, f"there is an analysis {declared.name} already")
+        try:
+            check_declaration(declared)
+            if not is_built_in(point):
+                check_place(declared, point.module)
+            if declared.name in analyses:
+                raise ValueError(f"there is an analysis {declared.name} already")
+            for kind in declared.kinds:
+                if kinds.get(kind.name) is not kind:
+                    check_kind(kind, kinds.values())
+                    kinds[kind.name] = kind
+        except ValueError as error:
+            raise _problem(point, str(error)) from None
+        except Exception as error:  # whatever stands in the declaration of others
+            raise _problem(point, f"{type(error).__name__}: {error}") from error
         analyses[declared.name] = declared
-        for kind in declared.kinds:
-            if kinds.get(kind.name) is kind:
-                continue
-            if kind.name in kinds:
-                raise _problem(point, f"there is a kind of observation {kind.name} already")
-            if not FIRST_PLUGIN_KIND <= kind.number <= LAST_KIND:
-                raise _problem(point, f"kind {kind.name} has the number {kind.number}; expected {FIRST_PLUGIN_KIND:#x} to "
-                                      f"{LAST_KIND:#x}")
-            if kind.number in numbers:
-                raise _problem(point, f"kind {kind.name} has the number {kind.number:#x} of {numbers[kind.number]}")
-            kinds[kind.name], numbers[kind.number] = kind, kind.name
-    return Catalogue(analyses, kinds)
+        packages[declared.name] = f"{point.dist.name} {point.dist.version}" if point.dist else ""
+    return Catalogue(analyses, kinds, packages)
+
+
+def is_built_in(point: EntryPoint) -> bool:
+    return point.value.startswith(f"{BUILT_IN}:")
 
 
 def _ours_first(point: EntryPoint) -> tuple:
-    built_in = point.value.startswith("tmon_common.analyses.built_in:")
-    return not built_in, "" if built_in else point.name
+    """Ours, then those of others by name."""
+    return not is_built_in(point), "" if is_built_in(point) else point.name
 
 
 def _load(point: EntryPoint) -> AnalysisDeclaration:

@@ -29,7 +29,12 @@ class Option:
         """ValueError says what was expected."""
         if self.values and text not in self.values:
             raise ValueError(f"expected {' or '.join(self.values)}")
-        return self.parse(text)
+        try:
+            return self.parse(text)
+        except ValueError:
+            raise
+        except Exception as error:  # whatever the code of others does
+            raise ValueError(f"it cannot be read: {type(error).__name__}: {error}") from error
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ def analyse_configuration_xml(
         analysis = etree.SubElement(everything, "analysis", kind=declared.name, interval=interval)
         if declared.histogram_unit:
             analysis.set("histogram", HISTOGRAMS[declared.histogram_unit][0])
-        if any(o.name == "records" for o in declared.options):
+        if any(o.name == "records" and "yes" in o.values for o in declared.options):
             analysis.set("records", "yes")
     etree.SubElement(root, "collectors").append(collector_element(spool, port))
     probe = etree.SubElement(etree.SubElement(root, "probes"), "probe", name=PROBE)

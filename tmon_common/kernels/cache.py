@@ -1,7 +1,8 @@
 """Where compiled kernels are kept: one directory per state of the kernels' sources.
 
 Numba compiles a kernel again when its own file changes, but not when a kernel that it calls in another file does: an update of
-trafMon could then run old code inside new. So the directory's name is a digest of every file that holds kernels.
+trafMon could then run old code inside new. So the directory's name is a digest of every file that holds kernels, and of every file
+of the packages that bring analyses of others (entry points of the group below).
 """
 
 from __future__ import annotations
@@ -13,9 +14,12 @@ import shutil
 import sys
 import tempfile
 from contextlib import suppress
+from importlib.metadata import entry_points
+from importlib.util import find_spec
 from pathlib import Path
 
 PACKAGES = ("tmon_common", "tmon_probe", "tmon_collector")
+PLUGINS = "trafmon.analysers"
 KEPT = 3
 """Directories of earlier states that stay; older ones are removed when a new one is made."""
 _MARK = b"@njit"
@@ -50,7 +54,26 @@ def _digest() -> str:
             text = path.read_bytes()
             if _MARK in text:
                 digest.update(str(path).encode() + b"\0" + text)
+    for path in plugin_sources():
+        with suppress(OSError):
+            digest.update(str(path).encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def plugin_sources() -> list[Path]:
+    """Every Python file of the packages of plug-ins; none of them is imported."""
+    found: set[Path] = set()
+    for point in entry_points(group=PLUGINS):
+        try:
+            package = point.module.partition(".")[0]
+            spec = None if package in PACKAGES else find_spec(package)
+        except (AttributeError, ImportError, ValueError):  # whoever uses the plug-in is told what is wrong with it
+            continue
+        if spec and spec.submodule_search_locations:
+            found.update(path for place in spec.submodule_search_locations for path in Path(place).rglob("*.py"))
+        elif spec and spec.origin:
+            found.add(Path(spec.origin))
+    return sorted(found)
 
 
 def _home() -> Path:

@@ -47,11 +47,12 @@ def observations_page() -> str:
     lines += ["", "| kind | number | |", "|---|---|---|"]
     lines += [f"| [{k.name}](#{k.name}) | {k.number} | {_cell(k.meaning)} |" for k in KINDS.values()]
     for kind in KINDS.values():
-        lines += ["", *_section(kind)]
+        lines += ["", *section(kind)]
     return "\n".join(lines) + "\n"
 
 
-def _section(kind: Kind) -> list[str]:
+def section(kind: Kind) -> list[str]:
+    """Lines of one kind."""
     kept = " Kept by probes until acknowledged, for ever if need be." if kind.permanent else ""
     lines = [f"## {kind.name}", "", f"Kind number {kind.number}. {kind.meaning}{kept}", "",
              "| column | type | unit | may be empty | merge | meaning | reference |", "|---|---|---|---|---|---|---|"]

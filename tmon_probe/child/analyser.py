@@ -88,7 +88,8 @@ class IntervalAnalyser:
 
     def flush(self, now_ns: int) -> None:
         for opened in self._open:
-            self._publish(opened.close_until(now_ns))
+            for words in opened.closing(now_ns):
+                self._publish(words)
 
     def retire(self, entries: np.ndarray) -> None:
         for opened in self._open:
@@ -96,7 +97,8 @@ class IntervalAnalyser:
 
     def finish(self) -> None:
         for opened in self._open:
-            self._publish(opened.close_all())
+            for words in opened.closing_all():
+                self._publish(words)
 
     def _publish(self, words: np.ndarray) -> None:
         if len(words):

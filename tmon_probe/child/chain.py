@@ -13,6 +13,7 @@ from tmon_probe.child.analysers.load import Factories
 from tmon_probe.child.batch import FlowBatch
 from tmon_probe.child.context import Context, Emit, Task
 from tmon_probe.child.flows import FlowRegistry
+from tmon_probe.child.guard import GuardedAnalyser
 from tmon_probe.demand import demands_of, fragment_masks, services_of
 from tmon_probe.records import PACKET, QUOTED
 
@@ -24,7 +25,8 @@ _ONE_LANE, _NO_OCTETS = np.zeros(2 * MAX_BATCH, np.int16), np.zeros((1, 1), np.u
 
 
 class Chain:
-    """factories: kind of analysis -> factory of its analyser. emit: takes finished rows.
+    """factories: kind of analysis -> factory of its analyser. emit: takes finished rows. PluginError for what makes no analyser;
+    guard.AnalysisError, from any method, for one that fails.
 
     alerts      counters whose growth is an event: name -> code of the event
     """
@@ -36,7 +38,7 @@ class Chain:
         demands = demands_of(classes, factories)
         self._context = Context(configuration, probe, emit, services_of(demands), classes)
         self._tasks = _tasks(self.registry, {c.name: c for c in classes})
-        self._analysers = [factories[kind](tasks, self._context) for kind, tasks in self._tasks.items()]
+        self._analysers = [GuardedAnalyser(kind, factories[kind], tasks, self._context) for kind, tasks in self._tasks.items()]
         self._reassembly = None
         masks = fragment_masks([c.filter for c in classes], demands)
         if masks.whole:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass
 
 import numpy as np
 
 from tmon_common.config.fields import FLOW_FIELDS
 from tmon_common.config.model import FlowClass, GranularFlow
+from tmon_common.kernels.keyed_hash import random_words
+from tmon_common.kernels.prefetch import BLOCK, zeros_on_lines
 from tmon_common.observations import FLOW_DEFINITION, Rows
 from tmon_probe.child.flow_kernels import (
+    ENTRY,
     FREE,
+    HASH_WORDS,
     KEY_WORDS,
     PORTS_HELD,
     assign_flows,
     describe_flows,
-    enter_flows,
     find_obsolete,
+    move_flows,
     remove_flows,
 )
 
@@ -54,6 +57,7 @@ def specs_of(classes: tuple[FlowClass, ...]) -> list[Spec]:
 class FlowRegistry:
     """Entries 0 to capacity-1 are reused; `numbers` (int64, per entry) are what the world sees, never twice in a run.
 
+    entries             flow_kernels.ENTRY (capacity,): the flows
     interface_names     by position in the probe's configuration
     """
 
@@ -68,14 +72,12 @@ class FlowRegistry:
         self._obsolescence_ns = np.array([s.granular.obsolescence_ns for s in self.specs], np.int64)
         self._spec_name = np.array([self._classes.index(s.flow_class) for s in self.specs], np.int64)
         self._spec_held = np.array([_held(s.granular) for s in self.specs], np.uint8).reshape(-1, FLOW_DEFINITION.words)
-        self._seed = np.uint64(secrets.randbits(64))
-        self._slots = np.zeros(FIRST_SLOTS, np.int32)
+        self._random = random_words(HASH_WORDS)
+        self._slots = np.zeros(FIRST_SLOTS, np.uint64)
         self.capacity = 0
-        self._keys = np.zeros((0, KEY_WORDS), np.uint64)
-        self._hashes = np.zeros(0, np.uint64)
-        self._swapped = np.zeros(0, np.uint8)
+        self.entries = zeros_on_lines(0, ENTRY)
+        self._asked, self._places = zeros_on_lines(BLOCK, ENTRY), np.zeros(BLOCK, np.int64)
         self._first_ns = np.zeros(0, np.int64)
-        self.last_ns = np.zeros(0, np.int64)
         self.numbers = np.zeros(0, np.int64)
         self._free = np.zeros(0, np.int32)
         self._counters = np.zeros(1, np.int64)  # height of the free stack
@@ -92,8 +94,8 @@ class FlowRegistry:
         """
         height = int(self._counters[0])
         stop = assign_flows(
-            records, len(records), start, self._spec_class, self._spec_masks, self._spec_bidirectional, self._seed, self._slots,
-            self._keys, self._hashes, self._swapped, self._first_ns, self.last_ns, self._free, self._counters, flow, direction)
+            records, len(records), start, self._spec_class, self._spec_masks, self._spec_bidirectional, self._random, self._slots,
+            self.entries, self._first_ns, self._free, self._counters, self._asked, self._places, flow, direction)
         new = self._free[int(self._counters[0]) : height][::-1].copy()
         if len(new):
             self.numbers[new] = np.arange(self.created + 1, self.created + 1 + len(new))
@@ -105,16 +107,17 @@ class FlowRegistry:
         if self.capacity < self.max_flows:
             self._grow(min(self.capacity * 2, self.max_flows))
             return np.zeros(0, np.int32)
-        entries = np.flatnonzero(self.last_ns != FREE)
+        last_ns = self.entries["last_ns"]
+        entries = np.flatnonzero(last_ns != FREE)
         count = max(len(entries) // EVICTED_SHARE, len(self.specs))
-        oldest = entries[np.argpartition(self.last_ns[entries], count - 1)[:count]].astype(np.int32)
+        oldest = entries[np.argpartition(last_ns[entries], count - 1)[:count]].astype(np.int32)
         self.evicted += len(oldest)
         self._forget(oldest)
         return oldest
 
     def obsolete(self, now_ns: int) -> np.ndarray:
         """Entries (int32) of the flows that were silent for longer than their class allows, at packet time now_ns."""
-        count = find_obsolete(self._keys, self.last_ns, self._obsolescence_ns, now_ns, self._found)
+        count = find_obsolete(self.entries, self._obsolescence_ns, now_ns, self._found)
         return self._found[:count].copy()
 
     def forget(self, entries: np.ndarray) -> None:
@@ -125,7 +128,7 @@ class FlowRegistry:
     def definitions(self, entries: np.ndarray) -> Rows:
         """flow_definition rows of the entries. Source and destination are those of the first packet seen."""
         words, classes = np.empty((len(entries), FLOW_DEFINITION.words), np.int64), len(self._classes)
-        highest = describe_flows(entries, self._keys, self._swapped, self._first_ns, self.numbers, self._spec_name,
+        highest = describe_flows(entries, self.entries, self._first_ns, self.numbers, self._spec_name,
                                  self._spec_bidirectional, self._spec_held, classes, words)
         rows = Rows.from_words(FLOW_DEFINITION, words, [*self._classes, *self._interface_names])
         if highest >= len(self._interface_names):  # interfaces within a pcapng file
@@ -144,14 +147,15 @@ class FlowRegistry:
         height = int(self._counters[0])
         self._free[height : height + len(entries)] = entries
         self._counters[0] = height + len(entries)
-        remove_flows(entries, self._slots, self._hashes, self.last_ns)
+        remove_flows(entries, self._slots, self.entries)
 
     def _grow(self, capacity: int) -> None:
         added = capacity - self.capacity
-        for name in ("_keys", "_hashes", "_swapped", "_first_ns", "last_ns", "numbers"):
-            old = getattr(self, name)
-            setattr(self, name, np.concatenate([old, np.zeros((added, *old.shape[1:]), old.dtype)]))
-        self.last_ns[self.capacity :] = FREE
+        for name in ("entries", "_first_ns", "numbers"):
+            old, new = getattr(self, name), zeros_on_lines(capacity, getattr(self, name).dtype)
+            new[: self.capacity] = old
+            setattr(self, name, new)
+        self.entries["last_ns"][self.capacity :] = FREE
         self._found = np.zeros(capacity, np.int32)
         height = int(self._counters[0])
         fresh = np.arange(capacity - 1, self.capacity - 1, -1, dtype=np.int32)  # lowest on top
@@ -159,8 +163,8 @@ class FlowRegistry:
         self._counters[0] = height + added
         self.capacity = capacity
         if 2 * capacity > len(self._slots):
-            self._slots = np.zeros(1 << (2 * capacity - 1).bit_length(), np.int32)
-            enter_flows(self._slots, self._hashes, self.last_ns)
+            old, self._slots = self._slots, np.zeros(1 << (2 * capacity - 1).bit_length(), np.uint64)
+            move_flows(old, self._slots)
 
 
 def _masks(granular: GranularFlow) -> list[int]:

@@ -55,7 +55,7 @@ class Child:
         self._next_statistics_ns = 0
         self._acknowledged, self._acknowledged_ns = -1, clock.monotonic_ns()
         self._silence, self._silence_told = Silence(self._acknowledged_ns), Increase(clock)
-        self._given_up = Increase(clock)
+        self._given_up, self._refused = Increase(clock), [Increase(clock) for _ in publication.publishers]
         self._alerts: dict[str, Increase] = {}
         self._father = father or os.getppid()
         self.orphaned = False
@@ -134,6 +134,10 @@ class Child:
             if publisher.waiting or lost:
                 delivered = False
                 p = publisher.parameters
+                if publisher.refused_waiting and publisher.refused_waiting == publisher.waiting and not lost:
+                    log.error("collector %s at %s port %d: %d PDUs refused, with rows of the kind %s", p.collector, p.address, p.port,
+                              publisher.waiting, ", ".join(publisher.refused_kinds))
+                    continue
                 log.error("collector %s at %s port %d: %d PDUs not acknowledged and %d rows given up; is the collector running and "
                           "its spool writable?", p.collector, p.address, p.port, publisher.waiting, lost)
         return delivered
@@ -155,6 +159,14 @@ class Child:
             names = ", ".join(f"{p.parameters.collector} at {p.parameters.address} port {p.parameters.port}"
                               for p in self._publication.publishers if p.waiting)
             log.warning("nothing is acknowledged by collector %s; is it running and its spool writable? Still trying", names)
+
+    def _tell_refused(self) -> None:
+        """Kinds that a collector does not understand: at once, then at most once a minute."""
+        for publisher, refused in zip(self._publication.publishers, self._refused, strict=True):
+            if refused.told(publisher.statistics.refused):
+                p = publisher.parameters
+                log.warning("collector %s at %s port %d does not understand rows of the kind %s; is it older than the probe, or does "
+                            "it lack a plug-in?", p.collector, p.address, p.port, ", ".join(publisher.refused_kinds))
 
     def _alert(self, counters: Mapping[str, int]) -> None:
         """Events of what analyses had to give up or found amiss: at once, then at most once a minute each."""
@@ -182,6 +194,7 @@ class Child:
             log.warning("%d rows given up: the queues to the collectors are full or their time is over", rows)
         acknowledged, waiting = sum(p.statistics.acked for p in publishers), sum(p.waiting for p in publishers)
         self._tell_silence(acknowledged, waiting)
+        self._tell_refused()
         analyses = self._chain.counters()
         self._alert(analyses)
         values = (

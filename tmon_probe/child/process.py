@@ -13,6 +13,7 @@ from tmon_common.clock import Clock
 from tmon_common.config.model import SECOND, Probe
 from tmon_probe import health
 from tmon_probe.child.chain import Chain
+from tmon_probe.child.guard import AnalysisError
 from tmon_probe.child.intake import open_intake
 from tmon_probe.child.loop import Child
 from tmon_probe.cpus import pin_child
@@ -49,6 +50,10 @@ def run_child(probe: Probe, father_cpus: tuple[int, ...], lanes: Lanes, make_cha
                   father=parent)
     try:
         status = DELIVERED if child.run() else NOT_DELIVERED
+    except AnalysisError as error:
+        log.error("probe %s: %s; the probe ends: correct the analysis, or take it out of the configuration", probe.name, error)
+        log.debug("where it failed", exc_info=error)
+        status = FAILED
     except Exception:
         log.exception("probe %s: the child failed", probe.name)
         status = FAILED  # not to be taken for a collector that does not answer

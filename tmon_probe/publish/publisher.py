@@ -113,6 +113,16 @@ class Publisher:
         """PDUs held: unsent, in flight, or refused."""
         return len(self._held)
 
+    @property
+    def refused_waiting(self) -> int:
+        """Of these, those that the collector does not understand."""
+        return len(self._refused)
+
+    @property
+    def refused_kinds(self) -> list[str]:
+        """Their kinds."""
+        return sorted({self._kind_names[h.kind] for h in self._refused})
+
     def datagrams_to_send(self, now_ns: int) -> list[bytes]:
         """What goes out now: at most one datagram with a minimum gap, at most MAX_BURST without. Call again while not empty."""
         self._advance(now_ns)

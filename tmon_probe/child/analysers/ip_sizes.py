@@ -3,43 +3,48 @@
 import numpy as np
 from numba import int64, njit
 
+from tmon_common.kernels.prefetch import BLOCK
 from tmon_common.observations import ABSENT, IP_SIZES
 from tmon_probe import records as r
 from tmon_probe.child.analyser import IntervalAnalyser
 from tmon_probe.child.context import Task
-from tmon_probe.child.intervals import END, START, begin_row
+from tmon_probe.child.intervals import END, START, begin_row, fetch_rows
 
 _HISTOGRAM, _POPULATION, _SUM, _SQUARES, _MINIMUM, _MAXIMUM, _SLICE = (
     IP_SIZES.word_of(n) for n in ("histogram", "population", "sum", "sum_of_squares", "minimum", "maximum", "slice_01"))
 _PASSED_OVER = r.QUOTED | r.REASSEMBLED
+_BLOCK, _LINES = BLOCK, 4
 
 
 @njit(cache=True, nogil=True)
 def _kernel(records, first, count, flow, direction, numbers, interval_ns, rows, links, row_of_flow, opened, template, bounds):
-    for i in range(first, count):
-        f = flow[i]
-        record = records[i]
-        if f < 0 or record.flags & _PASSED_OVER:
-            continue
-        row = int64(row_of_flow[f])
-        if row < 0 or not rows[row, START] <= record.time_ns < rows[row, END]:
-            row = begin_row(rows, links, row_of_flow, opened, template, f, numbers[f], record.time_ns, interval_ns)
-        way = int(direction[i])
-        size = int(record.ip_octets)
-        if rows[row, _POPULATION + way] == 0:
-            rows[row, _MINIMUM + way] = size
-            rows[row, _MAXIMUM + way] = size
-        elif size < rows[row, _MINIMUM + way]:
-            rows[row, _MINIMUM + way] = size
-        elif size > rows[row, _MAXIMUM + way]:
-            rows[row, _MAXIMUM + way] = size
-        rows[row, _POPULATION + way] += 1
-        rows[row, _SUM + way] += size
-        rows[row, _SQUARES + way] += size * size
-        at = 0
-        while at < len(bounds) and size > bounds[at]:
-            at += 1
-        rows[row, _SLICE + 2 * at + way] += 1
+    for begin in range(first, count, _BLOCK):
+        end = min(begin + _BLOCK, count)
+        fetch_rows(records, begin, end, flow, row_of_flow, rows, _PASSED_OVER, 0, _LINES)
+        for i in range(begin, end):
+            f = flow[i]
+            record = records[i]
+            if f < 0 or record.flags & _PASSED_OVER:
+                continue
+            row = int64(row_of_flow[f])
+            if row < 0 or not rows[row, START] <= record.time_ns < rows[row, END]:
+                row = begin_row(rows, links, row_of_flow, opened, template, f, numbers[f], record.time_ns, interval_ns)
+            way = int(direction[i])
+            size = int(record.ip_octets)
+            if rows[row, _POPULATION + way] == 0:
+                rows[row, _MINIMUM + way] = size
+                rows[row, _MAXIMUM + way] = size
+            elif size < rows[row, _MINIMUM + way]:
+                rows[row, _MINIMUM + way] = size
+            elif size > rows[row, _MAXIMUM + way]:
+                rows[row, _MAXIMUM + way] = size
+            rows[row, _POPULATION + way] += 1
+            rows[row, _SUM + way] += size
+            rows[row, _SQUARES + way] += size * size
+            at = 0
+            while at < len(bounds) and size > bounds[at]:
+                at += 1
+            rows[row, _SLICE + 2 * at + way] += 1
 
 
 class IpSizes(IntervalAnalyser):

@@ -1,0 +1,1 @@
+"""trafMon plug-in: the server names that TLS clients ask for."""

@@ -1,0 +1,9 @@
+"""The loader as a module, for packages installed elsewhere: python -m tests.pipeline.load SPOOL DATABASE."""
+
+import sys
+from pathlib import Path
+
+from tmon_store.command import run
+
+if __name__ == "__main__":
+    sys.exit(run(Path("none"), Path(sys.argv[1]), Path(sys.argv[2])))

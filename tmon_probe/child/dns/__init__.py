@@ -1,0 +1,1 @@
+"""DNS messages read in full, and queries that wait for their response."""
