@@ -2,6 +2,8 @@
 
 import json
 import re
+import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +65,23 @@ def curl_ftp(
     return actor.operation(kind, outcome, protocol="ftp", dst_addr=server, dst_port=FTP_PORT, facts=facts)
 
 
+def curl_killed(
+    actor: Actor, path: str, *, server: str, when: Callable[[], bool], upload: str | None = None, local: str = "received"
+) -> Operation:
+    """A transfer whose client is killed (SIGKILL) as soon as `when` says so; passive mode (EPSV). octets: of the file received.
+
+    An upload is slow, else all of it is in the client's kernel at once.
+    """
+    host = f"[{server}]" if ":" in server else server
+    what = ["--limit-rate", "200k", "--upload-file", upload] if upload else ["--output", local]
+    argv = ["curl", "-sSv", "--user", f"anonymous:{PASSWORD}", *what, f"ftp://{host}/{path}"]
+    outcome = actor.run(argv, interrupt_when=when, interrupt_by=signal.SIGKILL)
+    operation = _aborted(actor, "curl", server, path, outcome, actor.work / local)
+    if upload:
+        del operation.facts["octets"]
+    return operation
+
+
 def lftp_session(actor: Actor, server: str, *, mode: str = "PASV", files: tuple[str, ...] = ()) -> Operation:
     """A listing and several transfers over one control connection."""
     gets = "".join(f"get {name} -o session_{name}; " for name in files)
@@ -74,12 +93,26 @@ def lftp_session(actor: Actor, server: str, *, mode: str = "PASV", files: tuple[
     return actor.operation("ftp_session", outcome, protocol="ftp", dst_addr=server, dst_port=FTP_PORT, facts=facts)
 
 
-def lftp_killed(actor: Actor, server: str, path: str, *, after_octets: int) -> Operation:
+def lftp_killed(actor: Actor, server: str, path: str, *, after_octets: int, by: signal.Signals = signal.SIGINT) -> Operation:
     """A transfer whose client is interrupted and just goes away."""
     local = actor.work / "killed"
     local.unlink(missing_ok=True)
-    outcome = actor.run(_lftp(server, "PASV", f"get {path} -o killed; "), interrupt_when=lambda: _octets(local) >= after_octets)
+    outcome = actor.run(
+        _lftp(server, "PASV", f"get {path} -o killed; "),
+        interrupt_when=lambda: _octets(local) >= after_octets,
+        interrupt_by=by,
+    )
     return _aborted(actor, "lftp", server, path, outcome, local)
+
+
+def lftp_get(actor: Actor, server: str, path: str, *, mode: str = "PASV", resume: bool = False) -> Operation:
+    """One transfer. `resume`: of what `lftp_killed` left."""
+    local = actor.work / ("killed" if resume else "got")
+    before = _octets(local) if resume else 0
+    outcome = actor.run(_lftp(server, mode, f"get {'-c ' if resume else ''}{path} -o {local.name}; "))
+    facts = _facts("lftp", outcome.stderr) | {"file": path, "octets": _octets(local) - before, "resume_offset": before or None}
+    facts["reply"] = (facts["replies"] or [None])[-1]
+    return actor.operation("ftp_get", outcome, protocol="ftp", dst_addr=server, dst_port=FTP_PORT, facts=facts)
 
 
 def tnftp_abort(actor: Actor, server: str, path: str, *, after_octets: int, active: bool = False) -> Operation:

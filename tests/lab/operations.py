@@ -75,8 +75,15 @@ class Actor:
         """This host's address of the family of `other`."""
         return self.lan.host6 if ":" in other else self.lan.host4
 
-    def run(self, argv: Sequence[str], *, feed: str = "", interrupt_when: Callable[[], bool] | None = None) -> Outcome:
-        """Runs a program; `feed` is its standard input; SIGINT is sent as soon as `interrupt_when` says so."""
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        feed: str = "",
+        interrupt_when: Callable[[], bool] | None = None,
+        interrupt_by: signal.Signals = signal.SIGINT,
+    ) -> Outcome:
+        """Runs a program; `feed` is its standard input; `interrupt_by` is sent as soon as `interrupt_when` says so."""
         environment = {**os.environ, "HOME": str(self.work), "LC_ALL": "C", "MIBS": ""}
         environment["SNMP_PERSISTENT_DIR"] = str(self.work / "snmp")
         environment["PATH"] += ":/usr/sbin:/sbin"
@@ -91,7 +98,7 @@ class Actor:
             streams = {"stdin": stdin, "stdout": stdout, "stderr": stderr}
             process = self.host.start(argv, cwd=self.work, env=environment, start_new_session=True, **streams)
             try:
-                status = self._wait(process, interrupt_when)
+                status = self._wait(process, interrupt_when, interrupt_by)
             except BaseException:
                 process.kill()
                 process.wait()
@@ -99,7 +106,9 @@ class Actor:
             end_ns = time.time_ns()
             return Outcome(list(argv), start_ns, end_ns, status, _content(stdout), _content(stderr))
 
-    def _wait(self, process: subprocess.Popen[Any], interrupt_when: Callable[[], bool] | None) -> int | None:
+    def _wait(
+        self, process: subprocess.Popen[Any], interrupt_when: Callable[[], bool] | None, interrupt_by: signal.Signals
+    ) -> int | None:
         """The exit status, known as soon as the program ends; None when it had to be ended."""
         end = time.monotonic() + LIMIT_S
         descriptor = os.pidfd_open(process.pid)
@@ -108,7 +117,7 @@ class Actor:
                 if select.select([descriptor], [], [], _POLL_S if interrupt_when else _STOP_POLL_S)[0]:
                     return process.wait()
                 if interrupt_when is not None and interrupt_when():
-                    process.send_signal(signal.SIGINT)
+                    process.send_signal(interrupt_by)
                     interrupt_when = None
         finally:
             os.close(descriptor)

@@ -43,7 +43,9 @@ anon_max_rate=400000
 no_anon_password=NO
 allow_anon_ssl=NO
 seccomp_sandbox=NO
-xferlog_enable=NO
+xferlog_enable=YES
+xferlog_std_format=NO
+vsftpd_log_file={work}/vsftpd_transfers.log
 secure_chroot_dir={empty}
 ftpd_banner=Welcome to the lab
 """
@@ -91,10 +93,14 @@ class _Daemon:
 
 
 class Servers:
-    """All daemons: ready inside the `with` block, gone after it. `work` must be readable by everybody."""
+    """The daemons: ready inside the `with` block, gone after it. `work` must be readable by everybody.
 
-    def __init__(self, host: Namespace, work: Path, seed: int) -> None:
+    names   those that are wanted; without any, all of them
+    """
+
+    def __init__(self, host: Namespace, work: Path, seed: int, *names: str) -> None:
         self._host = host
+        self._names = names
         self._work = work
         self._seed = seed
         self._running: dict[str, subprocess.Popen[Any]] = {}
@@ -103,7 +109,8 @@ class Servers:
         try:
             self._write_files()
             for daemon in self._daemons():
-                self._start(daemon)
+                if not self._names or daemon.name in self._names:
+                    self._start(daemon)
         except BaseException:
             self._stop()
             raise

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.oracles import tcptrace, tshark
-from tests.oracles.tcptrace import ends_of, of_sender
 from tests.oracles.tcp_twin import echoes, near
+from tests.oracles.tcptrace import ends_of, of_sender
 from tests.pipeline.tcp_records import tracked
 from tests.pipeline_in_process import FIVE_TUPLE, measure
 from tmon_common.config.model import Analysis, Filter, FlowClass
