@@ -13,7 +13,7 @@ from tests.lab.operations import Operation
 from tests.lab.servers import FILES
 from tests.linkemu import Direction, Fate, read_frame_log, why_unavailable
 from tests.network.ftp_lab import KILLED_AFTER, LONG_OCTETS, S4, S6, WRONG_PASSWORD, Session, hold, missing
-from tests.oracles.ftp_dialogue import LISTINGS, MODES, Said, transfers_said
+from tests.oracles.ftp_client_log import LISTINGS, MODES, Said, transfers_said
 
 pytestmark = pytest.mark.network
 LOST_AT_MOST_S = 60

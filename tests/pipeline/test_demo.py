@@ -12,7 +12,7 @@ import pytest
 from tests.conftest import OWN_CAPTURES, REPOSITORY
 from tests.oracles.demo_link import operations
 from tests.oracles.demo_tcp import connections, volume
-from tests.oracles.ftp_dialogue import LISTINGS, Said, transfers_said
+from tests.oracles.ftp_client_log import LISTINGS, Said, transfers_said
 from tests.pipeline.test_analyse import ip_totals
 
 OUT = REPOSITORY / "demo-out"
