@@ -61,7 +61,7 @@ class Frame:
         """Which part of its datagram it is; None if it is all of it."""
         packet = self.packet
         if isinstance(packet, dpkt.ip.IP):
-            part = Fragment(packet.id, packet.offset, packet.len - packet.hl * 4, bool(packet.mf))
+            part = Fragment(packet.id, packet.offset * 8, packet.len - packet.hl * 4, bool(packet.mf))
             return part if part.offset or part.more else None
         cut = packet.extension_hdrs.get(dpkt.ip.IP_PROTO_FRAGMENT)
         return Fragment(cut.id, cut.frag_off * 8, packet.plen - 8, bool(cut.m_flag)) if cut else None
@@ -146,13 +146,24 @@ def messages(side: str) -> list[tuple[Said, Frame]]:
             said = frame.said
         else:
             together = parts[frame.src, frame.dst, cut.identification]
-            together.setdefault(cut.offset, (cut, frame))
-            said = together[0][1].said if _whole([part for part, _ in together.values()]) else None
+            together.setdefault(cut.offset, frame)
+            said = together[0].said if _whole([f.fragment for f in together.values()]) else None
             if said:
                 del parts[frame.src, frame.dst, cut.identification]
         if said:
             found.append((said, frame))
     return found
+
+
+@cache
+def fragmented(side: str) -> tuple[int, int]:
+    """How many datagrams passed that tap in fragments: those of which all came by, those of which some did not."""
+    parts = defaultdict(list)
+    for frame in passed(side):
+        if frame.fragment:
+            parts[frame.src, frame.dst, frame.fragment.identification].append(frame.fragment)
+    whole = sum(map(_whole, parts.values()))
+    return whole, len(parts) - whole
 
 
 @cache

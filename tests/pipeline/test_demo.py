@@ -82,9 +82,9 @@ def test_both_probes_deliver_every_packet(shown, probe):
 
 
 def test_the_result_is_shown(shown):
-    """Flows, classes, protocols, talkers, and where the files are."""
-    for text in ("Flows found", "Traffic per flow class", "Traffic per protocol", "Top talkers", "ftp_control",
-                 "demo-out/spool/", "demo-out/trafmon.duckdb"):
+    """Flows, classes, protocols, talkers, round trips, connections, transfers, and where the files are."""
+    for text in ("Flows found", "Traffic per flow class", "Traffic per protocol", "Top talkers", "ftp_control", "Round trips",
+                 "TCP connections", "Largest FTP transfers", "large.bin", "demo-out/spool/", "demo-out/trafmon.duckdb"):
         assert text in shown
 
 

@@ -14,6 +14,7 @@ from tests.oracles.demo_link import (
     Frame,
     Transaction,
     exchanges,
+    fragmented,
     messages,
     of_operation,
     operations,
@@ -95,6 +96,15 @@ def test_outcome_and_code_are_those_of_the_answer(side):
 
     expected = {t: [outcome(t, x) for x in mine] for t, mine in exchanges(side).items()}
     assert expected == {t: [(r["outcome"], r["code"]) for r in mine] for t, mine in found(side).items()}
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_datagrams_that_came_in_fragments(side):
+    """As many are put together as came whole by the log; of the others the link had lost a fragment. The west saw them all."""
+    counters, (whole, cut_short) = measured(side).chain.counters(), fragmented(side)
+    assert whole > 30
+    assert (whole, cut_short, 0) == tuple(counters[f"datagrams_{n}"] for n in ("reassembled", "incomplete", "evicted"))
+    assert (side == "east") == bool(cut_short)
 
 
 def test_what_the_link_lost_is_unanswered_or_not_there():
@@ -184,8 +194,9 @@ def test_every_dns_query_is_a_transaction_of_its_own(side):
     """Name, type, rcode, and the time that the round trip has too."""
     known = {(r["client_addr"], r["client_port"], r["id"]): r
              for r in measured(side, Analysis("dns_transaction")).records("dns_transaction")}
-    assert {(t.requester, t.requester_port, t.identifier): (r["time"], r["round_trip"]) for t, [r] in found(side).items()
-            if t.metric == "dns"} == {key: (r["time"], r["latency"]) for key, r in known.items()}
+    queries = {t: r for t, [r, *_] in found(side).items() if t.metric == "dns"}
+    expected = {(t.requester, t.requester_port, t.identifier): (r["time"], r["round_trip"]) for t, r in queries.items()}
+    assert expected == {key: (r["time"], r["latency"]) for key, r in known.items()}
     for dig in operations("dns"):
         if dig["dst_port"] == 53 and dig.get("transport") != "tcp":
             [row] = [r for r in known.values() if r["client_port"] == dig["src_port"]]
@@ -198,21 +209,28 @@ def test_every_dns_query_is_a_transaction_of_its_own(side):
 
 @pytest.mark.parametrize("side", SIDES)
 def test_both_halves_of_every_handshake(side):
-    """SYN to SYN-ACK, SYN-ACK to ACK. A SYN without answer is unanswered; one that is answered by RST is an error."""
+    """SYN to SYN-ACK, SYN-ACK to ACK; a SYN that is answered by RST is an error."""
     expected = {}
     for ends, connection in connections(side).items():
         client, server = (ends.client_addr, ends.client_port), (ends.server_addr, ends.server_port)
         asked_ns, accepted = connection.syn.time_ns(side), connection.syn_ack
-        answer = accepted or connection.refusal
-        outcome = "answered" if accepted else "error" if answer else "unanswered"
-        expected["tcp_handshake_server", *client, *server] = (
-            asked_ns, answer.time_ns(side) - asked_ns if answer else None, outcome)
+        if answer := accepted or connection.refusal:
+            expected["tcp_handshake_server", *client, *server] = (
+                asked_ns, answer.time_ns(side) - asked_ns, "answered" if accepted else "error")
         if accepted and (done := connection.handshake_ack):
             asked_ns = accepted.time_ns(side)
             expected["tcp_handshake_client", *server, *client] = asked_ns, done.time_ns(side) - asked_ns, "answered"
-    ours = {(r["metric"], r["requester_addr"], r["requester_port"], r["responder_addr"], r["responder_port"]):
-            (r["time"], r["round_trip"], r["outcome"]) for r in rows(side, "tcp_handshake_server", "tcp_handshake_client")}
-    assert expected == ours
+    assert expected == {key: values for key, values in _handshakes(side).items() if "unanswered" not in values}
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_a_syn_that_nobody_answers_is_unanswered(side):
+    """Half a minute after it the recording ends: longer than a round trip may take. From the first of repeated SYNs on."""
+    expected = {("tcp_handshake_server", e.client_addr, e.client_port, e.server_addr, e.server_port):
+                (c.syn.time_ns(side), None, "unanswered")
+                for e, c in connections(side).items() if not c.syn_ack and not c.refusal}
+    assert expected
+    assert expected == {key: values for key, values in _handshakes(side).items() if "unanswered" in values}
 
 
 def test_handshakes_of_the_two_taps_differ_by_what_the_link_took():
@@ -260,6 +278,12 @@ def test_every_round_trip_of_data_is_what_the_log_implies(side):
         answered_ns = next(t for t in acknowledged[key] if t >= asked_ns)
         assert 1 == sum(segment.time_ns(side) <= answered_ns for segment in segments[key])
         assert (asked_ns, answered_ns - asked_ns) == (row["time"], row["round_trip"])
+
+
+def _handshakes(side: str) -> dict[tuple, tuple]:
+    """(metric, requester and its port, responder and its port) -> (time, round trip, outcome)."""
+    return {(r["metric"], r["requester_addr"], r["requester_port"], r["responder_addr"], r["responder_port"]):
+            (r["time"], r["round_trip"], r["outcome"]) for r in rows(side, "tcp_handshake_server", "tcp_handshake_client")}
 
 
 def _timestamps(frame: Frame) -> tuple[int, int] | None:
