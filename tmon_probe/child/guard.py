@@ -28,15 +28,15 @@ class AnalysisError(Exception):
 class GuardedAnalyser:
     """The analyser that `factory` makes. PluginError if it makes none.
 
-    kinds that the declaration does not name, and rows of another form than their kind, are not let through. alerts: see Analyser.
+    Kinds that the declaration does not name, and rows of another form than their kind, are not let through. alerts: see Analyser.
     """
 
     def __init__(self, name: str, factory: Callable[..., Analyser], tasks: list[Task], context: Context) -> None:
-        self.name, self._publish = name, context.emit
-        declared = catalogue().analyses.get(name)
-        self._kinds = declared.kinds if declared else None
+        self.name, self._publish, self._kinds = name, context.emit, ()
+        if declared := catalogue().analyses.get(name):  # what is not installed is made by tests alone
+            self._kinds, context = declared.kinds, replace(context, emit=self._emit)
         try:
-            self.analyser = factory(tasks, replace(context, emit=self._emit))
+            self.analyser = factory(tasks, context)
             if missing := lacking(self.analyser):
                 raise TypeError(f"it made no analyser: {', '.join(missing)} is missing")
             self.alerts = dict(getattr(self.analyser, "alerts", {}))
@@ -80,7 +80,7 @@ class GuardedAnalyser:
             raise self._failed(method, error) from error
 
     def _emit(self, rows: Rows) -> None:
-        if self._kinds is not None and not any(k is rows.kind for k in self._kinds):
+        if not any(k is rows.kind for k in self._kinds):
             raise ValueError(f"rows of the kind {rows.kind.name}, which its declaration does not name")
         if rows.values.dtype != rows.kind.dtype:
             raise ValueError(f"rows of the kind {rows.kind.name} that do not have its dtype")
