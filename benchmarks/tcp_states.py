@@ -29,7 +29,8 @@ _NO_OCTETS = np.zeros((1, 1), np.uint8)
 
 
 def segments(connection: np.ndarray, visit: np.ndarray, first_ns: int) -> np.ndarray:
-    """PACKET records: visit (same shape) of each connection, even ones data of the server, odd ones the client's acknowledgement."""
+    """PACKET records: visit (same shape) of each connection, even ones data of the server, odd ones the client's
+    acknowledgement."""
     found = np.zeros(len(connection), PACKET)
     data = visit % 2 == 0
     client, server = connection.astype(np.uint64) + 0xFFFF0A000000, np.uint64(0xFFFFC0A80001)

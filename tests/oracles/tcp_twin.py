@@ -67,8 +67,8 @@ class Direction:
 def echoes(segments: list[tuple[int, int, bool, int, int]]) -> list[tuple[int, int, int]]:
     """Round trips as pping finds them. segments: (time, side, ACK is set, TSval, TSecr) of one connection, in order.
 
-    First appearance of a TSval that is higher than those before it in its direction; first segment of the other direction whose TSecr
-    is that. Returns (side that sent the TSval, TSval, round trip).
+    First appearance of a TSval that is higher than those before it in its direction; first segment of the other direction whose
+    TSecr is that. Returns (side that sent the TSval, TSval, round trip).
     """
     first: tuple[dict[int, int], dict[int, int]] = ({}, {})
     highest: list[int | None] = [None, None]

@@ -34,7 +34,7 @@ COLUMNS = {
     "unique_octets": "unique_bytes_sent", "retransmitted_segments": "rexmt_data_pkts", "retransmitted_octets": "rexmt_data_bytes",
     "out_of_order_segments": "outoforder_pkts",
 }  # fmt: skip
-_FIN_FIRST = "FIN passed before data below it: that segment, with the FIN again, is a retransmission to tcptrace and new octets to us"
+_FIN_FIRST = "FIN passed before data below it: these, with the FIN again, are a retransmission to tcptrace and new octets to us"
 _FUZZED = "altered on purpose: FIN in the midst of data that passed, one octet to tcptrace"
 _PARTLY_NEW = "new octets and old ones in one segment: only a retransmission to tcptrace, also out of order to us"
 _LATE_FIN = ("mixed_many_protocols.pcap", ("10.0.0.1", 55241), ("172.224.37.171", 443), 0)
@@ -48,7 +48,7 @@ DIFFERENT = {
     ("tcp_first_seg_ooo.pcap", ("132.235.67.19", 80), ("132.235.67.34", 1150), 0, "out_of_order_segments"): _PARTLY_NEW,
 }
 """(capture, ends, number of the connection between them, column) -> why we do not say what tcptrace says."""
-_TWO_SYN_ACKS = "SYN-ACK seen twice: we end the first half at its first copy and begin the second half with the last, tshark takes the whole"
+_TWO_SYN_ACKS = "SYN-ACK seen twice: our first half ends at its first copy, the second begins at its last; tshark has the whole"
 _FAR_TIMES = "time stamps below zero, 46 years before the next segment"
 OTHER_HANDSHAKES = {
     ("tcp_hardware_dups.pcap", ("144.16.64.141", 1644), ("144.16.64.215", 20)): _TWO_SYN_ACKS,
@@ -59,7 +59,8 @@ OTHER_HANDSHAKES = {
 _LONE = "picked up in the middle: more segments than we time (timing.MAX_ALONE) passed before the other side was seen"
 NOT_TIMED = {("vlan_dot1q.pcap", 1162, 1309990461): _LONE, ("vlan_dot1q.pcap", 1162, 1309990741): _LONE}
 """(capture, port that sent the data, acknowledgement) -> why tshark tells a round trip and we do not."""
-CARRIED = {"tunnels_mixed.pcap": "GRE, ERSPAN, GTP-U, VXLAN, Teredo, 6in4, AYIYA", "malformed_tcpdump_a.pcap": "Geneve, VXLAN, ERSPAN"}
+CARRIED = {"tunnels_mixed.pcap": "GRE, ERSPAN, GTP-U, VXLAN, Teredo, 6in4, AYIYA",
+           "malformed_tcpdump_a.pcap": "Geneve, VXLAN, ERSPAN"}
 """Captures with packets in packets: tshark lists the inner connections, we measure the outermost packets."""
 NO_LENGTHS = {"tcp_fast_reuse_wscale.pcap": "its original frame lengths were lost: tshark knows of no payload beyond 128 octets"}
 """Captures where tshark cannot know the ends of segments."""
@@ -88,9 +89,11 @@ def compared(capture, tmp_path_factory) -> Path:
 @lru_cache(maxsize=64)
 def segments_of(path: Path) -> list[dict]:
     """TCP segments as tshark reads them, the outermost ones."""
-    names = ("tcp.stream", "ip.src", "ipv6.src", "ip.dst", "ipv6.dst", "tcp.srcport", "tcp.dstport", "tcp.flags", "tcp.seq", "tcp.ack",
-             "tcp.len", "tcp.analysis.keep_alive", "tcp.analysis.initial_rtt", "tcp.analysis.ack_rtt", "tcp.analysis.acks_frame",
-             "frame.number", "frame.time_epoch", "tcp.options.timestamp.tsval", "tcp.options.timestamp.tsecr")
+    names = ("tcp.stream", "ip.src", "ipv6.src", "ip.dst", "ipv6.dst", "tcp.srcport", "tcp.dstport", "tcp.flags", "tcp.seq",
+             "tcp.ack",
+             "tcp.len", "tcp.analysis.keep_alive", "tcp.analysis.initial_rtt", "tcp.analysis.ack_rtt",
+             "tcp.analysis.acks_frame", "frame.number", "frame.time_epoch", "tcp.options.timestamp.tsval",
+             "tcp.options.timestamp.tsecr")
     found = []
     for frame in tshark.occurrences(path, names):
         if "tcp.stream" not in frame or "tcp.len" not in frame:
@@ -137,7 +140,8 @@ def repeated_marks(path: Path) -> dict[tuple, Counter]:
 
 @needs_tcptrace
 def test_connections_are_those_of_tcptrace(compared):
-    """As many connections between any two ends, and of each direction segments, octets, unique octets, retransmissions, disorder."""
+    """As many connections between any two ends, and of each direction segments, octets, unique octets, retransmissions,
+    disorder."""
     if compared.name in NOT_READ:
         return
     ours, theirs, marks = rows_of(compared), tcptrace.connections(compared), repeated_marks(compared)
@@ -159,8 +163,8 @@ def test_connections_are_those_of_tcptrace(compared):
 
 @needs_tshark
 def test_handshakes_are_those_of_tshark(compared):
-    """The initial round trip of tshark is the sum of both halves, and where it has one and we do not, there was no SYN-ACK: the SYN was
-    refused, and it is our sample of that, or the SYN-ACK was not captured."""
+    """The initial round trip of tshark is the sum of both halves, and where it has one and we do not, there was no SYN-ACK: the
+    SYN was refused, and it is our sample of that, or the SYN-ACK was not captured."""
     refused = {int(s["time_ns"]): int(s["round_trip_ns"]) for s in tracked(compared).samples if s["outcome"] == ERROR}
     rows = {(ends, row["start"]): row for ends, found in rows_of(compared).items() for row in found}
     different = {}
@@ -183,14 +187,17 @@ def test_handshakes_are_those_of_tshark(compared):
 
 @needs_tshark
 def test_round_trips_of_data_are_those_of_tshark(compared):
-    """Every sample of data to its acknowledgement is tshark's ack_rtt of that segment, and every ack_rtt of a segment with data, in a
-    direction where nothing was sent again or overtaken, is a sample of ours."""
+    """Every sample of data to its acknowledgement is tshark's ack_rtt of that segment, and every ack_rtt of a segment with data,
+    in a direction where nothing was sent again or overtaken, is a sample of ours."""
     if compared.name in NO_LENGTHS:
         return
     told, segments = {}, {s["number"]: s for s in segments_of(compared)}
-    plain = {(ends, row[f"{a}_addr"], row[f"{a}_port"]) for ends, rows in rows_of(compared).items() for row in rows if len(rows) == 1
-             for a, suffix in (("client", ""), ("server", "_rev"))
-             if not any(row[n + suffix] for n in ("retransmitted_segments", "out_of_order_segments", "keep_alives"))}
+    plain = set()
+    for ends, rows in rows_of(compared).items():
+        for side, suffix in (("client", ""), ("server", "_rev")):
+            odd = any(rows[0][n + suffix] for n in ("retransmitted_segments", "out_of_order_segments", "keep_alives"))
+            if len(rows) == 1 and not odd:
+                plain.add((ends, rows[0][f"{side}_addr"], rows[0][f"{side}_port"]))
     required = set()
     for s in segments.values():
         if s["ack_rtt"]:
@@ -202,8 +209,9 @@ def test_round_trips_of_data_are_those_of_tshark(compared):
     ours = {}
     for s in tracked(compared).samples:
         if s["metric"] == TCP_DATA and s["round_trip_ns"] > 0:  # tshark tells no round trip of 0
-            key = (_text(s["responder_hi"], s["responder_lo"]), int(s["responder_port"]), _text(s["requester_hi"], s["requester_lo"]),
-                   int(s["requester_port"]), int(s["identifier"]), int(s["time_ns"] + s["round_trip_ns"]))
+            ends = (_text(s["responder_hi"], s["responder_lo"]), int(s["responder_port"]),
+                    _text(s["requester_hi"], s["requester_lo"]), int(s["requester_port"]))
+            key = (*ends, int(s["identifier"]), int(s["time_ns"] + s["round_trip_ns"]))
             ours[key] = int(s["round_trip_ns"])
     assert {k: told.get(k) for k in ours} == ours
     lacking = required - set(ours)
@@ -212,15 +220,16 @@ def test_round_trips_of_data_are_those_of_tshark(compared):
 
 @needs_tshark
 def test_timestamps_are_those_of_pping(compared):
-    """Round trips by the timestamps option: those of a literal pping over what tshark reads, but where an echo was overtaken by that of
-    a later TSval: an echo gives up those before it, which is what keeps them few."""
+    """Round trips by the timestamps option: those of a literal pping over what tshark reads, but where an echo was overtaken by
+    that of a later TSval: an echo gives up those before it, which is what keeps them few."""
     known, expected = rows_of(compared), Counter()
     for segments in streams_of(compared).values():
         stamped = [s for s in segments if s["tsval"]]
         if not stamped or ends_of(*(stamped[0][n] for n in ("src", "src_port", "dst", "dst_port"))) not in known:
             continue  # without the option, or carried in a tunnel
         senders = list(dict.fromkeys((s["src"], s["src_port"]) for s in stamped))
-        numbered = [(s["time_ns"], senders.index((s["src"], s["src_port"])), bool(s["flags"] & ACK), int(s["tsval"]), int(s["tsecr"]))
+        numbered = [(s["time_ns"], senders.index((s["src"], s["src_port"])), bool(s["flags"] & ACK), int(s["tsval"]),
+                     int(s["tsecr"]))
                     for s in stamped]
         latest: dict[int, int] = {}
         for side, tsval, took in echoes(numbered):

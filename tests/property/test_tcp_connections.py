@@ -106,8 +106,9 @@ def conversations(draw) -> list[np.ndarray]:
     """Segments of one connection, most of them nonsense."""
     numbers = st.integers(0, 3000)
     flags = st.sampled_from([0, 0, 0, 0, SYN, FIN, RST, SYN | FIN, ACK])
-    steps = draw(st.lists(st.tuples(st.integers(0, 1), numbers, st.one_of(st.none(), numbers), st.sampled_from([0, 0, 1, 2, 500]), flags,
-                                    st.sampled_from([0, 1000])), min_size=1, max_size=15))
+    octets = st.sampled_from([0, 0, 1, 2, 500])
+    step = st.tuples(st.integers(0, 1), numbers, st.one_of(st.none(), numbers), octets, flags, st.sampled_from([0, 1000]))
+    steps = draw(st.lists(step, min_size=1, max_size=15))
     return [segment(i, side, seq, ack, octets, kind, window=window, ts=(seq, ack or 0), tos=seq % 4)
             for i, (side, seq, ack, octets, kind, window) in enumerate(steps)]
 

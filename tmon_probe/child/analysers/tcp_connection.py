@@ -104,7 +104,8 @@ def _fill_side(rows: np.ndarray, states: np.ndarray, side: int, suffix: str) -> 
     rows[f"zero_window_time{suffix}"] = states["zero_window_ns"][:, side]
     samples = states["rtt_samples"][:, side]
     mean = states["rtt_sum_ns"][:, side] // np.maximum(samples, 1)
-    for name, values in (("rtt_min", states["rtt_min_ns"][:, side]), ("rtt_mean", mean), ("rtt_max", states["rtt_max_ns"][:, side])):
+    shortest, longest = states["rtt_min_ns"][:, side], states["rtt_max_ns"][:, side]
+    for name, values in (("rtt_min", shortest), ("rtt_mean", mean), ("rtt_max", longest)):
         rows[name + suffix] = np.where(samples > 0, values, ABSENT)
     octets, unique = states["octets"][:, side], states["unique_octets"][:, side]
     sent = octets > 0

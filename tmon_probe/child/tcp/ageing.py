@@ -157,8 +157,8 @@ def _copy_way(side, head, marks, way, rest, gaps, scaled, out):
 
 @njit(cache=True, nogil=True)
 def copy_all(slots, endings, line_rate, heads, ways, rests, pool, copies):
-    """Connections as they are told: `copies` (layout.CONNECTION) of `slots` (int32). A connection that its ends have closed ended by
-    that, whatever `endings` (uint8) says. line_rate: bit/s."""
+    """Connections as they are told: `copies` (layout.CONNECTION) of `slots` (int32). A connection that its ends have closed ended
+    by that, whatever `endings` (uint8) says. line_rate: bit/s."""
     for k in range(len(slots)):
         slot = int64(slots[k])
         head, rest, out = heads[slot], rests[slot], copies[k]

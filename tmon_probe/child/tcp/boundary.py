@@ -62,8 +62,9 @@ def establish(i, time_ns, head, marks, rest, server_isn, samples, counts, want):
 
 @njit(cache=True, nogil=True)
 def _take_syn_ack(i, record, head, marks, mine, theirs, rest, samples, counts, want):
-    """The server's SYN-ACK. Its first one ends the server's half of the handshake, which began with the last SYN before it: one that
-    was repeated was lost, nearly always. Its last one before the client's ACK begins the client's half, for the same reason."""
+    """The server's SYN-ACK. Its first one ends the server's half of the handshake, which began with the last SYN before it: one
+    that was repeated was lost, nearly always. Its last one before the client's ACK begins the client's half, for the same
+    reason."""
     time_ns = record.time_ns
     if not marks & _SYN_ACK:
         marks |= _SYN_ACK
@@ -88,19 +89,7 @@ def take_boundary(i, record, side, head, marks, mine, theirs, rest, samples, cou
     """A segment with SYN, FIN or RST of `side`; the marks with what it says. The FIN's place in sequence space: see `take_fin`."""
     flags = int64(record.tcp_flags)
     if flags & SYN:
-        marks = take_syn(record, marks, side, mine, theirs)
-        if rest.syn_segments[side] < 0xFFFF:
-            rest.syn_segments[side] += 1
-        answers = flags & ACK and int64(record.tcp_ack) == (int64(theirs.isn) + 1) & 0xFFFFFFFF
-        if answers and side == 1:
-            marks = _take_syn_ack(i, record, head, marks, mine, theirs, rest, samples, counts, want)
-        elif not flags & ACK and side == 0:
-            if not marks & _SYN_ACK:
-                rest.server_ns = record.time_ns
-                if flags & (ECE | CWR) == ECE | CWR:
-                    marks |= _ECN_ASKED
-        elif not flags & ACK:
-            marks |= _SIMULTANEOUS
+        marks = _take_any_syn(i, record, side, head, marks, mine, theirs, rest, samples, counts, want)
     if flags & (FIN | RST) and not marks & _CLOSED:
         marks |= _CLOSED_BY_CLIENT << side
     if flags & FIN:
@@ -110,16 +99,46 @@ def take_boundary(i, record, side, head, marks, mine, theirs, rest, samples, cou
         marks |= _RESET
         if side == 1 and marks & _SYN_SEEN and not marks & (_SYN_ACK | _REFUSED | _ACTIVE):
             marks |= _REFUSED
-            if want & WANT_SERVER and record.time_ns >= rest.server_ns:
-                put_sample(samples[counts[_SAMPLES]], _SERVER_METRIC, _ERROR, head, 0, int64(rest.server_ns),
-                           record.time_ns - int64(rest.server_ns), (int64(theirs.isn) + 1) & 0xFFFFFFFF, i)
+            asked_ns = int64(rest.server_ns)
+            if want & WANT_SERVER and record.time_ns >= asked_ns:
+                put_sample(samples[counts[_SAMPLES]], _SERVER_METRIC, _ERROR, head, 0, asked_ns, record.time_ns - asked_ns,
+                           (int64(theirs.isn) + 1) & 0xFFFFFFFF, i)
                 counts[_SAMPLES] += 1
-    if marks & _BY_BOUNDARIES and flags & (FIN | RST) and marks & (_SYN_SEEN << side):
-        if flags & FIN or not marks & (_FIN_SEEN << side):
-            end = int64(record.tcp_seq) + (int64(record.payload_octets) if flags & FIN else 0)
-            mine.octets = (end - int64(mine.isn) - 1) & 0xFFFFFFFF
-            marks |= _BOUNDED << side
-    if marks & _BY_BOUNDARIES and (marks & _SYN_ACK or flags & FIN):
+    if marks & _BY_BOUNDARIES:
+        marks = _take_volume(record, flags, side, marks, mine)
+    return marks
+
+
+@njit(cache=True, nogil=True)
+def _take_any_syn(i, record, side, head, marks, mine, theirs, rest, samples, counts, want):
+    flags = int64(record.tcp_flags)
+    marks = take_syn(record, marks, side, mine, theirs)
+    if rest.syn_segments[side] < 0xFFFF:
+        rest.syn_segments[side] += 1
+    answers = flags & ACK and int64(record.tcp_ack) == (int64(theirs.isn) + 1) & 0xFFFFFFFF
+    if answers and side == 1:
+        return _take_syn_ack(i, record, head, marks, mine, theirs, rest, samples, counts, want)
+    if flags & ACK:
+        return marks
+    if side == 1:
+        return marks | _SIMULTANEOUS
+    if not marks & _SYN_ACK:
+        rest.server_ns = record.time_ns
+        if flags & (ECE | CWR) == ECE | CWR:
+            marks |= _ECN_ASKED
+    return marks
+
+
+@njit(cache=True, nogil=True)
+def _take_volume(record, flags, side, marks, mine):
+    """By boundaries: octets from the SYN's number to the FIN's, to the RST's where there is no FIN."""
+    if flags & (FIN | RST) and marks & (_SYN_SEEN << side) and (flags & FIN or not marks & (_FIN_SEEN << side)):
+        end = int64(record.tcp_seq)
+        if flags & FIN:
+            end += int64(record.payload_octets)
+        mine.octets = (end - int64(mine.isn) - 1) & 0xFFFFFFFF
+        marks |= _BOUNDED << side
+    if marks & _SYN_ACK or flags & FIN:
         marks |= _ACTIVE
     return marks
 

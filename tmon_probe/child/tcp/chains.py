@@ -41,8 +41,8 @@ def give_back_chain(pool, counts, node):
 
 @njit(cache=True, nogil=True)
 def forget_from(pool, counts, way, start):
-    """Segments that wait, from the one with the octet `start` (sequence number) on, can no longer tell a round trip: something at or
-    below them passed again or late, so that their acknowledgement may have waited for it (Karn; RFC 6298 section 3)."""
+    """Segments that wait, from the one with the octet `start` (sequence number) on, can no longer tell a round trip: something at
+    or below them passed again or late, so that their acknowledgement may have waited for it (Karn; RFC 6298 section 3)."""
     before = NONE
     node = int64(way.data_head)
     kept = 0
@@ -63,7 +63,8 @@ def forget_from(pool, counts, way, start):
 
 @njit(cache=True, nogil=True)
 def add_hole(pool, counts, way, before, after, start, length):
-    """A hole between the holes `before` and `after` (nodes or NONE). Returns octets that had to be given up instead, and its node."""
+    """A hole between the holes `before` and `after` (nodes or NONE). Returns octets that had to be given up instead, and its
+    node."""
     given_up = 0
     if way.hole_count >= _MAX_HOLES:  # the lowest goes
         counts[_HOLES_DROPPED] += 1

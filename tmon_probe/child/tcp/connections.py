@@ -38,11 +38,11 @@ Listener = Callable[[np.ndarray], None]
 
 
 class Connections:
-    """points: observation point of each interface of the probe; a connection's two directions may come by different interfaces of one.
+    """points: observation point of each interface of the probe: a connection is seen at one point, by one or two interfaces.
 
     After `process(batch)`, valid until the next call of process, flush or finish:
-    of_record, from_server      int32, uint8 (n,): slot of the connection of each record of the batch (-1: none), and 1 if its server
-                                sent it; only those from batch.first to batch.count were looked at
+    of_record, from_server      int32, uint8 (n,): slot of the connection of each record of the batch (-1: none), and 1 if its
+                                server sent it; only those from batch.first to batch.count were looked at
     opened, opened_by           int32, int64 (k,): slots of connections begun, and the record that began each
     samples                     SAMPLE (k,): round trips of the metrics asked for
     After flush and finish: samples_aged, SAMPLE (k,): handshakes that got no answer.
@@ -116,8 +116,8 @@ class Connections:
             return
         self._aged_at = now_ns // AGEING_NS
         s, found, endings = self._settings, np.empty(self._capacity, np.int32), np.empty(self._capacity, np.uint8)
-        done = ageing.find_silent(self._heads, self._capacity, now_ns, s.idle_timeout_ns, s.half_open_timeout_ns, s.linger_ns, found,
-                                  endings)
+        done = ageing.find_silent(self._heads, self._capacity, now_ns, s.idle_timeout_ns, s.half_open_timeout_ns, s.linger_ns,
+                                  found, endings)
         self._end(found[:done], endings[:done])
         if now_ns // max(s.interim_ns // INTERIM_LOOKS, AGEING_NS) != self._lasting_at:
             self._lasting_at = now_ns // max(s.interim_ns // INTERIM_LOOKS, AGEING_NS)
@@ -166,7 +166,8 @@ class Connections:
             self._end(self._ended[:count].copy(), np.full(count, REPLACED, np.uint8))
 
     def _evict(self) -> None:
-        """Down to 7/8 of max_connections when there are more than that: the oldest half-open ones, then those silent for longest."""
+        """Down to 7/8 of max_connections when there are more than that: the oldest half-open ones, then those silent for
+        longest."""
         limit = self._settings.max_connections
         excess = len(self) - limit
         if excess <= 0:

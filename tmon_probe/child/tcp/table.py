@@ -30,7 +30,8 @@ def hash_of(randoms, place, src_hi, src_lo, dst_hi, dst_lo, src_port, dst_port):
     ports = (uint64(src_port) ^ uint64(dst_port)) & swap
     low_port = uint64(src_port) ^ ports
     high_port = uint64(dst_port) ^ ports
-    hashed = (randoms[10] + hash_word(randoms[0], randoms[1], src_hi ^ other_hi) + hash_word(randoms[2], randoms[3], src_lo ^ other_lo)
+    hashed = (randoms[10]
+              + hash_word(randoms[0], randoms[1], src_hi ^ other_hi) + hash_word(randoms[2], randoms[3], src_lo ^ other_lo)
               + hash_word(randoms[4], randoms[5], dst_hi ^ other_hi) + hash_word(randoms[6], randoms[7], dst_lo ^ other_lo)
               + hash_word(randoms[8], randoms[9], low_port << _SHIFT | high_port << uint64(48) | uint64(place)))
     return hashed >> _SHIFT
@@ -52,7 +53,10 @@ def side_of(record, head, place):
 
 @njit(cache=True, nogil=True)
 def find(record, place, hashed, table, heads):
-    """(slot, side) of the packet's connection, (NONE, NONE) if it is not known. table: uint64 (power of two,): hash << 32 | slot + 1."""
+    """(slot, side) of the packet's connection, (NONE, NONE) if it is not known.
+
+    table       uint64 (power of two,): hash << 32 | slot + 1, or 0
+    """
     wrap = len(table) - 1
     at = int64(hashed) & wrap
     while table[at] != 0:

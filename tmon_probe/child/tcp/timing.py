@@ -1,7 +1,7 @@
 """Kernels: round trips of data to its acknowledgement, and of TSvals to their echo.
 
-What waits is a chain in each direction, first in first out. These are passes of their own over a block of records, so that each stands
-without calls in its loop (docs/decisions/0004-kernels-and-arrays.md).
+What waits is a chain in each direction, first in first out. These are passes of their own over a block of records, so that each
+stands without calls in its loop (docs/decisions/0004-kernels-and-arrays.md).
 """
 
 from numba import int64, njit
@@ -24,12 +24,13 @@ _TIMESTAMPS_METRIC, _DATA_METRIC, _ANSWERED = s.TCP_TIMESTAMPS, s.TCP_DATA, s.AN
 
 
 @njit(cache=True, nogil=True)
-def time_data(records, start, stop, slots, from_server, ends, voids, acks, want, heads, ways, pool, counts, samples):
+def time_data(records, start, stop, slots, from_server, ends, voids, acks, want, heads, ways, pool, counts, samples):  # noqa: C901
     """Data and acknowledgements of the records from `start` to `stop`.
 
     slots           int64: connection of each record from `start` on, negative: none
-    ends, voids, acks   int64, as slots: number after the data of a segment sent once; number from which on what waits is void, as it
-                    passed again or late (see `forget_from`); acknowledgement higher than those before. NONE if there is none
+    ends            int64, as slots: number after the data of a segment that was sent once, NONE: no such segment
+    voids           number from which on what waits is void, because it passed again or late (see `forget_from`), NONE: nothing
+    acks            acknowledgement, if it is higher than those before, else NONE
     """
     for i in range(start, stop):
         j = i - start
@@ -94,8 +95,9 @@ def time_data(records, start, stop, slots, from_server, ends, voids, acks, want,
 
 @njit(cache=True, nogil=True)
 def time_echoes(records, start, stop, slots, from_server, heads, ways, pool, counts, samples):
-    """TSvals and their echoes in the records from `start` to `stop`, as pping does it: first appearance of a TSval that is higher than
-    those before it to the first segment with ACK whose TSecr it is. An echo gives up lower TSvals. slots: as for `time_data`."""
+    """TSvals and their echoes in the records from `start` to `stop`, as pping does it: first appearance of a TSval that is higher
+    than those before it to the first segment with ACK whose TSecr it is. An echo gives up lower TSvals. slots: as for
+    `time_data`."""
     for i in range(start, stop):
         slot = slots[i - start]
         record = records[i]
@@ -151,5 +153,6 @@ def time_echoes(records, start, stop, slots, from_server, heads, ways, pool, cou
         if node == NONE:
             theirs.ts_tail = NONE
         if exact and record.time_ns >= sent_ns:
-            put_sample(samples[counts[_SAMPLES]], _TIMESTAMPS_METRIC, _ANSWERED, head, 1 - side, sent_ns, record.time_ns - sent_ns, tsecr, i)
+            put_sample(samples[counts[_SAMPLES]], _TIMESTAMPS_METRIC, _ANSWERED, head, 1 - side, sent_ns, record.time_ns - sent_ns,
+                       tsecr, i)
             counts[_SAMPLES] += 1

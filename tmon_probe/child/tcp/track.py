@@ -48,16 +48,16 @@ def track(records, first, count, class_bit, mode, want, points, randoms, table, 
         stop = min(start + BLOCK, count)
         _locate(records, start, stop, class_bit, mode, points, randoms, table, heads, head_octets, ways, way_octets, pool_octets,
                 hashes, slots, from_server)
-        update(records, start, stop, class_bit, mode, want, points, randoms, table, heads, ways, rests, pool, free, counts, hashes,
-               slots, of_record, from_server, opened, opened_by, ended, samples, ends, voids, acks)
+        update(records, start, stop, class_bit, mode, points, randoms, table, heads, ways, rests, pool, free, counts, hashes,
+               slots, of_record, from_server, opened, opened_by, ended, samples, want, ends, voids, acks)
         time_data(records, start, stop, slots, from_server, ends, voids, acks, want, heads, ways, pool, counts, samples)
         if want & WANT_TIMESTAMPS:
             time_echoes(records, start, stop, slots, from_server, heads, ways, pool, counts, samples)
 
 
 @njit(cache=True, nogil=True)
-def _locate(records, start, stop, class_bit, mode, points, randoms, table, heads, head_octets, ways, way_octets, pool_octets, hashes,
-            slots, from_server):
+def _locate(records, start, stop, class_bit, mode, points, randoms, table, heads, head_octets, ways, way_octets, pool_octets,
+            hashes, slots, from_server):
     """slots: SKIPPED, NONE if it must be searched, or the slot; then from_server is right too."""
     wrap = len(table) - 1
     for i in range(start, stop):

@@ -23,10 +23,10 @@ _ENDED = layout.ENDED
 
 
 @njit(cache=True, nogil=True)
-def update(records, start, stop, class_bit, mode, want, points, randoms, table, heads, ways, rests, pool, free, counts, hashes, slots,
-           of_record, from_server, opened, opened_by, ended, samples, ends, voids, acks):
-    """What the records from `start` to `stop` change, but for what waits in chains: see `time_data` for slots, ends, voids and acks,
-    which are filled here, and `tmon_probe.child.tcp.track.track` for the rest. The common case stands in the loop itself."""
+def update(records, start, stop, class_bit, mode, points, randoms, table, heads, ways, rests, pool, free, counts, hashes, slots,  # noqa: C901
+           of_record, from_server, opened, opened_by, ended, samples, want, ends, voids, acks):
+    """What the records from `start` to `stop` change, but for what waits in chains: see `time_data` for slots, ends, voids and
+    acks, which are filled here, and `tmon_probe.child.tcp.track.track` for the rest. The common case stands in the loop itself."""
     for i in range(start, stop):
         j = i - start
         slot = slots[j]
@@ -134,8 +134,8 @@ def update(records, start, stop, class_bit, mode, want, points, randoms, table, 
 
 
 @njit(cache=True, nogil=True)
-def _connection_of(i, record, flags, seq, ack, class_bit, mode, points, randoms, hashed, table, heads, ways, rests, free, counts, opened,
-                   opened_by, ended):
+def _connection_of(i, record, flags, seq, ack, class_bit, mode, points, randoms, hashed, table, heads, ways, rests, free, counts,
+                   opened, opened_by, ended):
     """(slot, side) of a packet whose connection must be searched or may be a new one."""
     place = place_of(record, points)
     slot, side = find(record, place, hashed, table, heads)

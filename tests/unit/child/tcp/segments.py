@@ -22,9 +22,9 @@ METRICS = ("tcp_handshake_server", "tcp_handshake_client", "tcp_timestamps", "tc
 _NO_OCTETS = np.zeros((1, 1), np.uint8)
 
 
-def segment(at_ms: float, side: int = 0, seq: int = 0, ack: int | None = None, octets: int = 0, flags: int = 0, *, window: int = 1000,
-            client=CLIENT, server=SERVER, ts: tuple[int, int] | None = None, mss: int = 0, scale: int | None = None, sack: int = 0,
-            sack_permitted: bool = False, tos: int = 0, **fields) -> np.ndarray:
+def segment(at_ms: float, side: int = 0, seq: int = 0, ack: int | None = None, octets: int = 0, flags: int = 0, *,
+            window: int = 1000, client=CLIENT, server=SERVER, ts: tuple[int, int] | None = None, mss: int = 0,
+            scale: int | None = None, sack: int = 0, sack_permitted: bool = False, tos: int = 0, **fields) -> np.ndarray:
     """A PACKET record of the client (side 0) or the server (1), at_ms after START; ack: with the flag ACK. Numbers modulo 2**32."""
     record = np.zeros(1, PACKET)
     source, destination = (client, server) if side == 0 else (server, client)

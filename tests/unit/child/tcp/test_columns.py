@@ -41,8 +41,10 @@ def test_pure_acks_before_a_fin_are_no_keep_alives():
 def test_syn_and_fin_are_no_octets():
     """They take sequence space all the same: nothing is missing, also with data in the SYN (RFC 7413)."""
     state = connection([segment(0, 0, 100, flags=SYN, octets=20), segment(20, 1, 500, 121, flags=SYN), segment(30, 0, 121, 501, 10),
-                        segment(40, 0, 131, 501, 5, flags=FIN), segment(41, 0, 136, 501, flags=FIN), segment(50, 1, 501, 137, flags=FIN)])
-    assert ([35, 0], [35, 0], [0, 0]) == (state["octets"].tolist(), state["unique_octets"].tolist(), state["missing_octets"].tolist())
+                        segment(40, 0, 131, 501, 5, flags=FIN), segment(41, 0, 136, 501, flags=FIN),
+                        segment(50, 1, 501, 137, flags=FIN)])
+    assert ([35, 0], [35, 0], [0, 0]) == (state["octets"].tolist(), state["unique_octets"].tolist(),
+                                          state["missing_octets"].tolist())
     assert 0 == state["retransmitted_segments"][0]
 
 
@@ -59,7 +61,8 @@ def test_rst_has_no_data():
 
 def test_super_segments_are_one():
     """What the receiver's kernel merged counts as it came."""
-    state = connection([*handshake(), segment(40, 0, 101, 501, 60_000), segment(41, 0, 60_101, 501, 60_000), segment(42, 0, 50_101, 501, 20_000)])
+    state = connection([*handshake(), segment(40, 0, 101, 501, 60_000), segment(41, 0, 60_101, 501, 60_000),
+                        segment(42, 0, 50_101, 501, 20_000)])
     assert (140_000, 120_000, 1) == (state["octets"][0], state["unique_octets"][0], state["retransmitted_segments"][0])
 
 
@@ -142,7 +145,8 @@ def boundaries(*records, **changes):
 
 def test_boundaries_measure_by_sequence_numbers():
     """SYN, FIN and RST alone; everything else is passed over. RST where there was no FIN."""
-    state = boundaries(segment(40, 0, 101, 501, 10), segment(50, 0, 2101, 501, 5, flags=FIN), segment(60, 1, 2**32 + 450, 2107, flags=RST))
+    state = boundaries(segment(40, 0, 101, 501, 10), segment(50, 0, 2101, 501, 5, flags=FIN),
+                       segment(60, 1, 2**32 + 450, 2107, flags=RST))
     assert ([2005, 2**32 - 51], [2005, 2**32 - 51]) == (state["octets"].tolist(), state["unique_octets"].tolist())
     assert ([2, 2], 1) == (state["segments"].tolist(), state["by_boundaries"])
 
@@ -150,7 +154,7 @@ def test_boundaries_measure_by_sequence_numbers():
 def test_boundaries_say_when_they_cannot_tell():
     """4 GiB could have gone by at the line's rate; or an end is missing."""
     fin = segment(34_000, 0, 2101, 501, flags=FIN)
-    assert [2000, -1] == boundaries(fin).__getitem__("octets").tolist()
+    assert [2000, -1] == boundaries(fin)["octets"].tolist()
     late = segment(35_000, 0, 2101, 501, flags=FIN)
     assert [-1, -1] == boundaries(late)["octets"].tolist()
     assert [2000, -1] == boundaries(late, line_rate=100_000_000)["octets"].tolist()

@@ -59,7 +59,8 @@ def test_handshake_takes_both_halves():
     told = Told().process(handshake()).finish()
     assert (20 * MS, 10 * MS) == (told.only["handshake_server_ns"], told.only["handshake_client_ns"])
     assert START + 30 * MS == told.only["established_ns"]
-    found = [(s["metric"], s["outcome"], s["round_trip_ns"], s["identifier"], s["record"], s["requester_port"]) for s in told.samples]
+    names = ["metric", "outcome", "round_trip_ns", "identifier", "record", "requester_port"]
+    found = [tuple(s[n] for n in names) for s in told.samples]
     assert [(TCP_HANDSHAKE_SERVER, ANSWERED, 20 * MS, 101, 1, CLIENT[1]),
             (TCP_HANDSHAKE_CLIENT, ANSWERED, 10 * MS, 501, 2, SERVER[1])] == found
 
@@ -96,7 +97,8 @@ def test_syn_without_answer_is_given_up():
 
 def test_syn_ack_without_answer_is_the_clients():
     told = Told().process(handshake()[:2]).flush(200_000)
-    assert [(TCP_HANDSHAKE_SERVER, ANSWERED), (TCP_HANDSHAKE_CLIENT, UNANSWERED)] == [(s["metric"], s["outcome"]) for s in told.samples]
+    found = [(s["metric"], s["outcome"]) for s in told.samples]
+    assert [(TCP_HANDSHAKE_SERVER, ANSWERED), (TCP_HANDSHAKE_CLIENT, UNANSWERED)] == found
 
 
 def test_simultaneous_open():
@@ -148,8 +150,10 @@ def test_idle_connection_times_out():
 
 
 def test_port_used_again():
-    """A SYN with another sequence number begins another connection, of its own slot; the slots of both are told apart in the batch."""
-    told = Told().process([*handshake(), segment(40, 0, 101, 501, 10), *handshake(9000, 70, at_ms=100), segment(140, 0, 9001, 71, 7)])
+    """A SYN with another sequence number begins another connection, of its own slot; the slots of both are told apart in the
+    batch."""
+    told = Told().process([*handshake(), segment(40, 0, 101, 501, 10), *handshake(9000, 70, at_ms=100),
+                           segment(140, 0, 9001, 71, 7)])
     connections = told.connections
     slots = connections.of_record.tolist()
     assert slots[:4] == [slots[0]] * 4
@@ -224,7 +228,8 @@ def test_what_is_not_of_the_class_is_passed_over():
     """Records of other classes, quoted ones, and fragments that are not put together."""
     from tmon_probe.records import FRAGMENT, FTP_PEERS, HAS_TCP, QUOTED, REASSEMBLED
 
-    plain = [segment(0, class_mask=2), segment(0, flags=ACK), segment(0, flags=ACK), segment(0, flags=ACK), segment(0, class_mask=0)]
+    plain = [segment(0, class_mask=2), segment(0, flags=ACK), segment(0, flags=ACK), segment(0, flags=ACK),
+             segment(0, class_mask=0)]
     plain[1]["flags"] |= QUOTED
     plain[2]["flags"] |= FRAGMENT
     plain[3]["flags"] |= FRAGMENT | REASSEMBLED

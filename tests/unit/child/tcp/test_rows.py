@@ -50,8 +50,9 @@ def test_a_row_tells_the_connection():
 
 def test_what_is_not_known_is_empty():
     row = Published().process([segment(0, 0, 5, 5, 10)]).finish()[0]
-    names = ("established", "closed_by", "window_scale", "mss", "handshake_server_rtt", "handshake_client_rtt", "rtt_min", "rtt_mean",
-             "rtt_max", "throughput", "efficiency_rev", "throughput_rev", "largest_window_rev", "window_scale_rev")
+    names = ("established", "closed_by", "window_scale", "mss", "handshake_server_rtt", "handshake_client_rtt", "rtt_min",
+             "rtt_max",
+             "rtt_mean", "throughput", "efficiency_rev", "throughput_rev", "largest_window_rev", "window_scale_rev")
     assert dict.fromkeys(names) == {n: row[n] for n in names}
     assert (1_000_000_000, 10, 0) == (row["efficiency"], row["octets"], row["octets_rev"])
 
