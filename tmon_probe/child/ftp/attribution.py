@@ -50,9 +50,9 @@ class Attribution:
         """bool (n,): which records.PACKET go between the two hosts of a session, or of one of the packets `others`, which will
         become sessions. (A false yes is possible, once in 2**64.)"""
         if self._keys is None:
-            self._keys = np.fromiter(self._key_of_hosts.values(), np.uint64, len(self._key_of_hosts))
-        known = np.concatenate([self._keys, _key_of(others)]) if len(others) else self._keys
-        return np.isin(_key_of(records), known)
+            self._keys = np.sort(np.fromiter(self._key_of_hosts.values(), np.uint64, len(self._key_of_hosts)))
+        keys = _key_of(records)
+        return _among(self._keys, keys) | _among(np.sort(_key_of(others)), keys)
 
     # --- expectations
 
@@ -173,6 +173,14 @@ def _key_of(records: np.ndarray) -> np.ndarray:
         word = records[f"{side}_hi"] * high + records[f"{side}_lo"] * low
         key += (word ^ (word >> shift)) * high
     return key
+
+
+def _among(known: np.ndarray, keys: np.ndarray) -> np.ndarray:
+    """bool (n,): which keys are known. known: sorted."""
+    if not len(known):
+        return np.zeros(len(keys), bool)
+    at = np.searchsorted(known, keys)
+    return known[np.minimum(at, len(known) - 1)] == keys
 
 
 def _mixed(hi: int, lo: int) -> int:
