@@ -305,6 +305,20 @@ def test_pages_give_out_before_contexts_do():
     assert empty(path.reassembly)
 
 
+def test_datagram_that_needs_pages_does_not_give_way_itself():
+    """It is the oldest, and the second oldest goes."""
+    path = Path(datagrams=16, pages=2 * layout.DATA_PAGES + 2)
+    oldest, second, third = (Datagram(udp(60000, seed=n), identification=n) for n in range(3))
+    for datagram, end in ((oldest, 16), (second, 59992), (third, 59992)):
+        path((datagram.part(0, end), 0))
+    path((oldest.part(16, 60000), MS))
+    path((third.part(59992, 60000), MS))
+    assert [oldest.whole, third.whole] == [s.octets for s in path.seen]
+    assert 1 == path.counted["datagrams_evicted"]
+    path.reassembly.rest()
+    assert empty(path.reassembly)
+
+
 def test_early_fragments_beyond_what_can_wait_go_on_at_once():
     path = Path((DNS, WHOLE), (ALL, EVERY), held=2)
     records = path(*in_order(*Datagram(udp(64)).parts(*range(16, 64, 8))[1:]))
