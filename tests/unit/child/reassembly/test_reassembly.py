@@ -8,6 +8,7 @@ import pytest
 from tests.unit.child.reassembly.fragments import (
     ALL,
     DNS,
+    DONT_FRAGMENT,
     EVERY,
     FIRST,
     MS,
@@ -133,6 +134,23 @@ def test_early_fragments_whose_first_one_never_comes():
     assert [0, MS] == (records["time_ns"] - START).tolist()
     assert {"datagrams_unclaimed": 2} == path.counted
     assert empty(path.reassembly)
+
+
+def test_a_filter_that_looks_at_ports_claims_nothing_before_they_are_known():
+    """`not port 53` is true of what has no ports; the datagram is missed by nobody all the same."""
+    path = Path((Filter((Predicate("port", ((53, 53),)),), negated=True), WHOLE))
+    path((Datagram(udp(60)).part(16, 32), 0))
+    assert [0b1] == path.reassembly.rest()["class_mask"].tolist()
+    assert {"datagrams_unclaimed": 1} == path.counted
+
+
+def test_dont_fragment_stays():
+    """Of a packet that was fragmented all the same, as Linux does for sockets that probe the path MTU."""
+    datagram, dont = Datagram(udp(60)), lambda packet: packet[:6] + bytes((packet[6] | DONT_FRAGMENT,)) + packet[7:]
+    path = Path()
+    records = path(*in_order(*map(dont, datagram.parts(16, 32))))
+    assert records[-1]["flags"] & r.DONT_FRAGMENT
+    assert [dont(datagram.whole)] == [s.octets for s in path.seen]
 
 
 def test_incomplete_datagrams_are_given_up_after_their_lifetime():
