@@ -8,9 +8,11 @@ from hypothesis import strategies as st
 
 from tests.oracles.reassembly_twin import Twin
 from tests.unit.child.reassembly.fragments import ALL, DNS, EVERY, FIRST, MS, SECOND, WHOLE, Datagram, Path, empty, udp
+from tmon_common.config.model import Filter, Predicate
 from tmon_probe import records as r
 from tmon_probe.child.reassembly.layout import DATA_PAGES
 
+NOT_DNS = Filter((Predicate("port", ((53, 53),)),), negated=True)
 EXTENSIONS = st.sampled_from((b"", bytes(8), b"\0\1" + bytes(14)))  # destination options, without any
 lengths = st.one_of(st.integers(9, 80), st.integers(9, 5000), st.sampled_from((2048, 2049, 4096, 65000, 65515)))
 
@@ -133,14 +135,14 @@ def test_little_memory_loses_datagrams_and_never_makes_a_wrong_one(case, data):
     assert not np.any(rest["bytes_length"])
 
 
-@given(shuffled_datagrams(longest=3000), st.sampled_from(((ALL, EVERY), (ALL, FIRST), (DNS, EVERY))), st.data())
+@given(shuffled_datagrams(longest=3000), st.sampled_from(((ALL, EVERY), (ALL, FIRST), (DNS, EVERY))), st.booleans(), st.data())
 @settings(max_examples=150)
-def test_early_fragments_have_ports_and_classes_as_if_they_had_come_in_order(case, other, data):
+def test_early_fragments_have_ports_and_classes_as_if_they_had_come_in_order(case, other, negated, data):
     """Each fragment's record is the one that the father makes of it when the first fragment has come before, and after that of the
     first; records of datagrams that no class wants by then are gone. Datagrams are of the classes of the first fragment that want
     them."""
     found, parts = case
-    classes = [other, (DNS, WHOLE), (DNS, EVERY), (DNS, FIRST)]
+    classes = [other, (DNS, WHOLE), (DNS, EVERY), (DNS, FIRST), *((NOT_DNS, EVERY),) * negated]
     path, in_order = Path(*classes), Path(*classes)
     records = [x for batch in data.draw(splits([(p, t) for _, p, t in parts])) for x in path(*batch)]
     by_offset = sorted(parts, key=lambda p: int.from_bytes(p[1][6:8]) & 0x1FFF if p[1][0] >> 4 == 4 else _offset6(p[1]))

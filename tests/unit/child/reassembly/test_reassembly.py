@@ -8,6 +8,7 @@ import pytest
 from tests.unit.child.reassembly.fragments import (
     ALL,
     DNS,
+    DONT_FRAGMENT,
     EVERY,
     FIRST,
     MS,
@@ -133,6 +134,23 @@ def test_early_fragments_whose_first_one_never_comes():
     assert [0, MS] == (records["time_ns"] - START).tolist()
     assert {"datagrams_unclaimed": 2} == path.counted
     assert empty(path.reassembly)
+
+
+def test_a_filter_that_looks_at_ports_claims_nothing_before_they_are_known():
+    """`not port 53` is true of what has no ports; the datagram is missed by nobody all the same."""
+    path = Path((Filter((Predicate("port", ((53, 53),)),), negated=True), WHOLE))
+    path((Datagram(udp(60)).part(16, 32), 0))
+    assert [0b1] == path.reassembly.rest()["class_mask"].tolist()
+    assert {"datagrams_unclaimed": 1} == path.counted
+
+
+def test_dont_fragment_stays():
+    """Of a packet that was fragmented all the same, as Linux does for sockets that probe the path MTU."""
+    datagram, dont = Datagram(udp(60)), lambda packet: packet[:6] + bytes((packet[6] | DONT_FRAGMENT,)) + packet[7:]
+    path = Path()
+    records = path(*in_order(*map(dont, datagram.parts(16, 32))))
+    assert records[-1]["flags"] & r.DONT_FRAGMENT
+    assert [dont(datagram.whole)] == [s.octets for s in path.seen]
 
 
 def test_incomplete_datagrams_are_given_up_after_their_lifetime():
@@ -301,6 +319,20 @@ def test_pages_give_out_before_contexts_do():
     for datagram in datagrams[1:]:
         path(*in_order(datagram.part(59992, 60000), start_ns=MS))
     assert [d.whole for d in datagrams[1:]] == [s.octets for s in path.seen]
+    path.reassembly.rest()
+    assert empty(path.reassembly)
+
+
+def test_datagram_that_needs_pages_does_not_give_way_itself():
+    """It is the oldest, and the second oldest goes."""
+    path = Path(datagrams=16, pages=2 * layout.DATA_PAGES + 2)
+    oldest, second, third = (Datagram(udp(60000, seed=n), identification=n) for n in range(3))
+    for datagram, end in ((oldest, 16), (second, 59992), (third, 59992)):
+        path((datagram.part(0, end), 0))
+    path((oldest.part(16, 60000), MS))
+    path((third.part(59992, 60000), MS))
+    assert [oldest.whole, third.whole] == [s.octets for s in path.seen]
+    assert 1 == path.counted["datagrams_evicted"]
     path.reassembly.rest()
     assert empty(path.reassembly)
 
