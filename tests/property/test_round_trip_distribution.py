@@ -11,6 +11,7 @@ from tests.pipeline_in_process import as_record
 from tmon_common.analyses.built_in import METRICS
 from tmon_common.config.model import Histogram
 from tmon_common.observations import ROUND_TRIP_BUCKET, ROUND_TRIP_HISTOGRAM
+from tmon_probe.child.intervals import END
 from tmon_probe.child.round_trips import distribution as module
 from tmon_probe.child.round_trips.distribution import Distribution
 from tmon_probe.child.round_trips.sample import OUTCOMES, OWNER, SAMPLE
@@ -87,6 +88,8 @@ def test_distribution_adds_up(steps, most):
         if action[0] == "until":
             closed = distribution.close_until(action[1] * SECOND)
             assert all((rows.values["end"] <= action[1] * SECOND).all() for rows in closed)
+            for opened in (distribution.rows, distribution.buckets):
+                assert (opened.rows[: len(opened), END] > action[1] * SECOND).all()
         elif action[0] == "flows":
             closed = distribution.close_flows(np.array(action[1:], np.int32))
             assert all(np.isin(rows.values["flow"] - 1000, action[1:]).all() for rows in closed)

@@ -129,6 +129,37 @@ def test_dns_names_in_any_case():
         assert call(read_dns, Octets(bytes(other), len(other)), SEED)[2] != hashes[0]
 
 
+def question_of(label: bytes) -> int:
+    """Hash of the question for a name of one label, as it stands in a query."""
+    payload = bytes(5) + b"\1" + bytes(6) + bytes([len(label)]) + label + bytes(5)
+    role, _, question, _ = call(read_dns, Octets(payload, len(payload)), SEED)
+    assert role == "request"
+    return question
+
+
+@pytest.mark.parametrize("octet", range(256))
+def test_dns_letters_alone_have_two_cases(octet):
+    """A to Z are as a to z; every other octet is itself."""
+    other = octet ^ 0x20
+    assert (chr(octet).isascii() and chr(octet).isalpha()) == (question_of(bytes([octet])) == question_of(bytes([other])))
+
+
+def test_dns_label_of_64_octets_is_none():
+    """63 are the most (RFC 1035 section 2.3.4): the two high bits of the length say something else."""
+    question_of(bytes(63))
+    payload = bytes(5) + b"\1" + bytes(6) + b"\x40" + bytes(64) + bytes(5)
+    assert ("malformed",) == call(read_dns, Octets(payload, len(payload)), SEED)
+
+
+@pytest.mark.parametrize(("ports", "role"), [((4000, 162), "nothing"), ((161, 162), "nothing"), ((162, 162), "answer"),
+                                             ((162, 4000), "answer"), ((161, 4000), "answer")])
+def test_snmp_encrypted(ports, role):
+    """Nobody may report on it, and its PDU cannot be read: what goes to the port of traps is a trap, unless it comes from there."""
+    header = tlv(0x30, integer(77) + integer(65507) + tlv(4, b"\x03") + integer(3))
+    payload = tlv(0x30, integer(3) + header + tlv(4, bytes(20)) + tlv(4, bytes(40)))
+    assert role == call(read_snmp, Octets(payload, len(payload)), *ports)[0]
+
+
 @given(octets(snmp_messages()), st.sampled_from(((40000, 161), (161, 40000), (40000, 162), (162, 40000), (161, 162), (162, 162))))
 def test_snmp_as_the_twin_reads_it(o, ports):
     """Role, request-id or msgID, version and error-status, whatever the lengths say."""

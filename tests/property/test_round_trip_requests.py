@@ -63,10 +63,12 @@ def compare(requests: Requests, twin: Twin, found: tuple) -> None:
 steps = st.lists(st.tuples(st.lists(packets(), max_size=25), st.sampled_from(("", "expire", "retire", "rest"))), max_size=6)
 
 
-@given(steps, st.sampled_from((1000, 16, 9)), st.sampled_from((TIMEOUT, SECOND // 1000)))
-def test_requests_as_a_list_keeps_them(steps, maximum, timeout_ns):
-    """Every answer, repetition, giving up and eviction, and all counters, batch by batch."""
+@given(steps, st.sampled_from((1000, 16, 9)), st.sampled_from((TIMEOUT, SECOND // 1000)), st.booleans())
+def test_requests_as_a_list_keeps_them(steps, maximum, timeout_ns, crowded):
+    """Every answer, repetition, giving up and eviction, and all counters, batch by batch; crowded: all in a single chain."""
     requests, twin = Requests(maximum, timeout_ns, [0, 0, 2], METRICS), Twin(timeout_ns, maximum)
+    if crowded:
+        requests._heads = np.full(1, -1, np.int32)
     now, tick = START, 0
     for batch, action in steps:
         for p in batch:
@@ -136,3 +138,18 @@ def test_questions_of_one_key_are_bounded():
     requests.match(messages, batch, 0)
     assert 8 == len(requests)
     assert 5000 - 8 == requests.counters()["requests_evicted"]
+
+
+@pytest.mark.parametrize(("later_ns", "outcomes"), [(0, ["answered"]), (TIMEOUT, ["answered"]), (TIMEOUT + 1, ["unanswered"])])
+def test_an_answer_may_take_the_whole_time_allowed(later_ns, outcomes):
+    """And not a nanosecond more, whether or not requests have been swept meanwhile."""
+    for swept in (False, True):
+        requests = Requests(100, TIMEOUT, [0], METRICS)
+        packet = {"metric": sample.NTP, "question": 0, "ends": (1, 5, 2, 123), "id": 1, "flow": 0, "way": 0, "code": 0}
+        messages, batch = batch_from([packet | {"asks": True, "time": START}])
+        requests.match(messages, batch, 0)
+        told = as_told(*requests.expire(START + later_ns)) if swept else []
+        messages, batch = batch_from([packet | {"asks": False, "time": START + later_ns}])
+        told += as_told(*requests.match(messages, batch, 0))
+        assert outcomes == [outcome for _, _, outcome, *_ in told]
+        assert (later_ns > TIMEOUT) == requests.counters()["answers_unmatched"]
