@@ -5,13 +5,16 @@ from functools import cache
 from ipaddress import ip_address
 from itertools import pairwise
 
+import dpkt
 import pytest
 
+from tests.oracles.capture_files import write_pcap
 from tests.oracles.demo_link import DEMO, SIDES, operations, passed, truth
-from tests.oracles.demo_tcp import FIN, RST, Connection, Ends, connections, lost_and_copied, volume
+from tests.oracles.demo_tcp import ACK, FIN, RST, SYN, Connection, Ends, connections, lost_and_copied, volume
 from tests.pipeline_in_process import FIVE_TUPLE, measure
 from tmon_common.config.model import SECOND, Analysis, Filter, FlowClass
 
+CLASSES = (FlowClass("all", Filter(), (FIVE_TUPLE,), (Analysis("tcp_connection", 10 * SECOND),)),)
 VOLUME = ("segments", "octets", "unique_octets", "retransmitted_segments", "retransmitted_octets")
 DIRECTIONS = ((False, ""), (True, "_rev"))
 TRACEROUTE_HOPS_EAST = 5
@@ -21,8 +24,7 @@ TRACEROUTE_HOPS_EAST = 5
 @cache
 def found(side: str) -> dict[Ends, dict]:
     """Rows by their ends. AssertionError if a connection has two."""
-    classes = (FlowClass("all", Filter(), (FIVE_TUPLE,), (Analysis("tcp_connection", 10 * SECOND),)),)
-    rows = measure(DEMO / f"{side}.pcap", classes).records("tcp_connection")
+    rows = measure(DEMO / f"{side}.pcap", CLASSES).records("tcp_connection")
     by_ends = {Ends(*(r[name] for name in ("client_addr", "client_port", "server_addr", "server_port"))): r for r in rows}
     assert len(by_ends) == len(rows)
     return by_ends
@@ -143,3 +145,23 @@ def test_connections_that_never_got_an_answer():
 
 def _is_west(address) -> bool:
     return any(str(address) in truth()["topology"]["lans"][lan]["addresses"] for lan in ("client", "branch", "metro"))
+
+
+@pytest.mark.parametrize("answer_to", ["first", "second"])
+def test_a_handshake_counts_from_the_first_syn_on(tmp_path, answer_to):
+    """A SYN repeated after a second: the answer, whichever it answers, came so long after the first. Counted from the second on,
+    a round trip may come out shorter than any can be."""
+    def frame(flags: int, seq: int, ack: int, from_server: bool = False) -> bytes:
+        ports = {"sport": 80, "dport": 5000} if from_server else {"sport": 5000, "dport": 80}
+        segment = dpkt.tcp.TCP(flags=flags, seq=seq, ack=ack, win=1000, **ports)
+        ends = [bytes((10, 0, 0, 1)), bytes((10, 0, 0, 2))]
+        src, dst = reversed(ends) if from_server else ends
+        return bytes(12) + b"\x08\x00" + bytes(dpkt.ip.IP(src=src, dst=dst, p=dpkt.ip.IP_PROTO_TCP, data=segment, len=40))
+
+    answered_us = 10_000 if answer_to == "first" else 21_000
+    packets = [(1000, 0, frame(SYN, 1, 0)), (1001, 0, frame(SYN, 1, 0)), (1001, answered_us, frame(SYN | ACK, 7, 2, True)),
+               (1001, answered_us + 300, frame(ACK, 2, 8))]
+    (tmp_path / "syns.pcap").write_bytes(write_pcap([(*packet, len(packet[2])) for packet in packets]))
+    [row] = measure(tmp_path / "syns.pcap", CLASSES).records("tcp_connection")
+    expected = (1000 * SECOND, SECOND + answered_us * 1000, 300_000)
+    assert expected == (row["start"], row["handshake_server_rtt"], row["handshake_client_rtt"])

@@ -14,7 +14,7 @@ MAX_EARLY = 1024
 EARLY_NS = 5_000_000_000
 """And so long: packets may come in another order than they went."""
 _FIRST_FREE_PORT = 1024
-_HIGH, _LOW = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F)
+_HIGH, _LOW, _SHIFT = 0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 29
 _WORD = (1 << 64) - 1
 
 
@@ -26,30 +26,33 @@ class Attribution:
         self._expected: dict[tuple[Endpoint, int], list[Expectation]] = {}  # by listener and address of the opener, newest last
         self._early: OrderedDict[tuple[Endpoint, int], Data] = OrderedDict()
         self._living: dict[int, Data] = {}
+        self._key_of_hosts: dict[tuple[int, int], int] = {}
         self._keys: np.ndarray | None = None
         self.unmatched = 0
 
     # --- sessions
 
     def add(self, session: Session) -> None:
-        self._sessions.setdefault(_hosts(session.client[0], session.server[0]), []).append(session)
-        self._keys = None
+        hosts = _hosts(session.client[0], session.server[0])
+        if hosts not in self._sessions:
+            self._key_of_hosts[hosts] = sum(_mixed(*divmod(address, _WORD + 1)) for address in hosts) & _WORD
+            self._keys = None
+        self._sessions.setdefault(hosts, []).append(session)
 
     def remove(self, session: Session) -> None:
         hosts = _hosts(session.client[0], session.server[0])
         self._sessions[hosts].remove(session)
         if not self._sessions[hosts]:
-            del self._sessions[hosts]
+            del self._sessions[hosts], self._key_of_hosts[hosts]
             self._keys = None
 
     def between_hosts(self, records: np.ndarray, others: np.ndarray) -> np.ndarray:
         """bool (n,): which records.PACKET go between the two hosts of a session, or of one of the packets `others`, which will
         become sessions. (A false yes is possible, once in 2**64.)"""
         if self._keys is None:
-            hosts = np.array([[a >> 64, a & _WORD, b >> 64, b & _WORD] for a, b in self._sessions], np.uint64).reshape(-1, 4)
-            self._keys = np.unique(_key(*hosts.T))
-        known = np.concatenate([self._keys, _key_of(others)]) if len(others) else self._keys
-        return np.isin(_key_of(records), known)
+            self._keys = np.sort(np.fromiter(self._key_of_hosts.values(), np.uint64, len(self._key_of_hosts)))
+        keys = _key_of(records)
+        return _among(self._keys, keys) | _among(np.sort(_key_of(others)), keys)
 
     # --- expectations
 
@@ -163,14 +166,24 @@ def _hosts(one: int, other: int) -> tuple[int, int]:
 
 
 def _key_of(records: np.ndarray) -> np.ndarray:
-    return _key(records["src_hi"], records["src_lo"], records["dst_hi"], records["dst_lo"])
+    """uint64 (n,), the same for both directions."""
+    high, low, shift = np.uint64(_HIGH), np.uint64(_LOW), np.uint64(_SHIFT)
+    key = np.zeros(len(records), np.uint64)
+    for side in ("src", "dst"):
+        word = records[f"{side}_hi"] * high + records[f"{side}_lo"] * low
+        key += (word ^ (word >> shift)) * high
+    return key
 
 
-def _key(a_hi: np.ndarray, a_lo: np.ndarray, b_hi: np.ndarray, b_lo: np.ndarray) -> np.ndarray:
-    """The same for both directions."""
-    return _mixed(a_hi, a_lo) + _mixed(b_hi, b_lo)
+def _among(known: np.ndarray, keys: np.ndarray) -> np.ndarray:
+    """bool (n,): which keys are known. known: sorted."""
+    if not len(known):
+        return np.zeros(len(keys), bool)
+    at = np.searchsorted(known, keys)
+    return known[np.minimum(at, len(known) - 1)] == keys
 
 
-def _mixed(hi: np.ndarray, lo: np.ndarray) -> np.ndarray:
-    word = hi * _HIGH + lo * _LOW
-    return (word ^ (word >> np.uint64(29))) * _HIGH
+def _mixed(hi: int, lo: int) -> int:
+    """The same of one address."""
+    word = (hi * _HIGH + lo * _LOW) & _WORD
+    return (word ^ word >> _SHIFT) * _HIGH & _WORD
