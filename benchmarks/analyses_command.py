@@ -11,11 +11,14 @@ from pathlib import Path
 
 from benchmarks import capture, circumstances, pipeline
 from benchmarks.measure import RunError
+from benchmarks.pipeline import Parts
 from benchmarks.reach import Reach, print_reaches
 from benchmarks.recording import default_files, read_mix
 from benchmarks.table import Line, print_throughput
-from benchmarks.tools import ANALYSERS, install_missing, measure_tool, print_commands
+from benchmarks.tools import ANALYSERS, count, install_missing, measure_tool, print_commands
 
+RECORDINGS = ("lab_ftp_loss", "lab_misc", "mixed_many_protocols", "tcp_mixed_skype", "dns_transactions")
+"""Of the shared captures. Not those that are nothing but FTP dialogue: no link carries so much of it."""
 TIMES = {"tcptrace -l -r": 2, "NFStream, statistics": 15, "tshark -z conv,tcp": 50}
 """As many packets per CPU second as these, at least, times the number. And as many as the fastest of the meters."""
 PIPELINE = "trafMon pipeline"
@@ -27,7 +30,7 @@ def main() -> int:
     install_missing(ANALYSERS)
     subprocess.run([sys.executable, "-m", "trafmon", "warmup", "--quiet"], cwd=pipeline.ROOT, check=True)
     options.directory.mkdir(parents=True, exist_ok=True)
-    files = options.capture or default_files(pipeline.ROOT)
+    files = options.capture or default_files(pipeline.ROOT, RECORDINGS)
     path, empty, work = (options.directory / name for name in ("analyses.pcap", "empty.pcap", "work"))
     try:
         recording = read_mix(files)
@@ -37,7 +40,7 @@ def main() -> int:
         lines += _ours(options, path, empty, work)
         print_throughput(lines, packets, f"{packets:,} packets, {path.stat().st_size / 1e6:,.0f} MB; best of {options.repeat}, "
                                          "start-up taken off")
-        print(f"trafMon measures {options.analyses}")
+        print(f"trafMon measures {options.analyses}; {count(path, 'tcp port 21')} packets are of FTP control connections")
         print(f"rows of the pipeline: {', '.join(f'{kind} {n:,}' for kind, n in pipeline.counted_rows(work).items())}\n")
         print_reaches(reaches(lines))
         print(circumstances.machine())
@@ -69,12 +72,20 @@ def reaches(lines: Collection[Line]) -> list[Reach]:
 def _ours(options: argparse.Namespace, path: Path, empty: Path, work: Path) -> list[Line]:
     analyses = options.analyses.split()
     _say(f"trafMon: {' '.join(analyses)}")
-    configuration = pipeline.only(analyses, records=options.records)
-    start = pipeline.best_parts(options.repeat, empty, work, configuration)
-    parts = pipeline.best_parts(options.repeat, path, work, configuration)
-    return [Line(f"trafMon {name}", getattr(parts, name), getattr(start, name), note=note) for name, note in (
+
+    def measured(names: Collection[str]) -> tuple[Parts, Parts]:
+        configuration = pipeline.only(names, records=options.records)
+        start = pipeline.best_parts(options.repeat, empty, work, configuration)
+        return pipeline.best_parts(options.repeat, path, work, configuration), start
+
+    alone = {name: measured([name]) for name in analyses} if len(analyses) > 1 else {}
+    parts, start = measured(analyses)
+    lines = [Line(f"trafMon {name}", getattr(parts, name), getattr(start, name), note=note) for name, note in (
         ("father", "reading, dissection, sieve, ring"), ("child", "flows, analyses, publication"), ("collector", "CSV spool"),
         ("pipeline", "father + child + collector"))]
+    lines[2:2] = [Line(f"child, {name}", one.child, its_start.child, note="nothing but that")
+                  for name, (one, its_start) in alone.items()]
+    return lines
 
 
 def _say(text: str) -> None:

@@ -43,9 +43,9 @@ class Recording:
     flow: np.ndarray
 
 
-def default_files(root: Path) -> list[Path]:
-    """The recordings that are mixed if none is given: the project's own, and the larger of the shared captures where they are."""
-    shared = [root.parent / "shared" / "captures" / f"{name}.pcap" for name in SHARED]
+def default_files(root: Path, names: Sequence[str] = SHARED) -> list[Path]:
+    """The recordings that are mixed if none is given: the project's own, and these of the shared captures where they are."""
+    shared = [root.parent / "shared" / "captures" / f"{name}.pcap" for name in names]
     return [p for p in shared if p.is_file()] + sorted((root / "tests/captures/demo").glob("*.pcap"))[:1]
 
 

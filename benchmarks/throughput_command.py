@@ -13,7 +13,7 @@ from benchmarks import capture, circumstances, pipeline
 from benchmarks.measure import RunError, best
 from benchmarks.recording import Recording, default_files, read_mix
 from benchmarks.table import Line, print_flows, print_throughput
-from benchmarks.tools import TOOLS, install_missing, measure_tool, print_commands
+from benchmarks.tools import TOOLS, count, install_missing, measure_tool, print_commands
 
 SEED = 1
 FLOWS = (1_000, 10_000, 100_000)
@@ -68,7 +68,7 @@ def _throughput(recording: Recording, files: list[Path], empty: Path, options: a
                                             f"conversations with ports a repetition; best of {options.repeat}, start-up taken off")
     print("ratio: packets per CPU second, of those of the fastest other flow meter\n")
     print(f"ip_counters count {counted:,} packets; the capture has {ip_packets:,} IP packets by its making, "
-          f"{_tcpdump_count(path)} by tcpdump\n")
+          f"{count(path, IP_FILTER)} by tcpdump\n")
     _print_circumstances(files)
 
 
@@ -87,14 +87,6 @@ def _by_flows(recording: Recording, files: list[Path], empty: Path, options: arg
         path.unlink()
     print()
     print_flows(rows)
-
-
-def _tcpdump_count(path: Path) -> str:
-    try:
-        asked = subprocess.run(["tcpdump", "--count", "-nr", path, IP_FILTER], capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return "an unknown number"
-    return f"{int(asked.stdout.split()[0]):,}"
 
 
 def _print_circumstances(files: list[Path]) -> None:

@@ -101,6 +101,15 @@ def measure_tool(tool: Tool, path: Path, empty: Path, work: Path, repeat: int) -
     return Line(tool.name, cost, start, tool.meter, tool.note)
 
 
+def count(path: Path, expression: str) -> str:
+    """Packets of a capture that a libpcap filter takes, by tcpdump."""
+    try:
+        asked = subprocess.run(["tcpdump", "--count", "-nr", path, expression], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return "an unknown number"
+    return f"{int(asked.stdout.split()[0]):,}"
+
+
 def print_commands(tools: Iterable[Tool]) -> None:
     """Version and command of each that is there, a line each."""
     for tool in tools:
