@@ -210,7 +210,7 @@ def dissect_batch(data, offsets, captured, wire, times_ns, interfaces, link_type
                 return i, written, area_at
             into = start & area_wrap
             for k in range(octets):
-                area[into + k] = data[network + k]
+                area[uint64(into + k)] = data[uint64(network + k)]  # unsigned: a signed index keeps the loop from being vectorised
             record.bytes_offset = uint32(start & _LOW32)
             record.bytes_length = octets
             record.transport_at = 0
