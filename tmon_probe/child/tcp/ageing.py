@@ -39,14 +39,14 @@ def end_of(marks):
 
 
 @njit(cache=True, nogil=True)
-def find_silent(heads, used, now_ns, idle_ns, half_open_ns, linger_ns, found, endings):
-    """Slots below `used` that have ended by now_ns, into `found` (int32), how into `endings` (uint8); how many.
+def find_silent(heads, first, stop, now_ns, idle_ns, half_open_ns, linger_ns, found, endings):
+    """Slots from `first` to `stop` that have ended by now_ns, into `found` (int32), how into `endings` (uint8); how many.
 
     Closed ones end after linger_ns without a segment, those of which only the handshake was seen after half_open_ns, others after
     idle_ns.
     """
     done = 0
-    for slot in range(used):
+    for slot in range(first, stop):
         marks = int64(heads[slot].marks)
         if not marks & _LIVING:
             continue

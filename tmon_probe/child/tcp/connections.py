@@ -29,6 +29,8 @@ SAMPLES_PER_RECORD = 4
 AGEING_NS = 1_000_000_000
 """Ended connections are looked for every so often, in packet time; those that last, INTERIM_LOOKS times each interim."""
 INTERIM_LOOKS = 16
+LOOKED_AT, AGEING_PARTS = 1 << 16, 4
+"""Slots looked at each time for ended connections; where there are many, a quarter of them."""
 _COUNTERS = ("tcp_connections", "tcp_connections_created", "tcp_connections_evicted", "tcp_half_open_evicted", "tcp_holes_dropped",
              "tcp_samples_dropped")
 _WANTS = {"tcp_handshake_server": WANT_SERVER, "tcp_handshake_client": WANT_CLIENT, "tcp_timestamps": WANT_TIMESTAMPS,
@@ -59,7 +61,7 @@ class Connections:
         self._randoms = random_words(2 * HASH_WORDS + 1)
         self._counts = np.zeros(layout.COUNTS, np.int64)
         self._counts[layout.FREE_NODE] = -1
-        self._table = np.zeros(2 * FIRST_SLOTS, np.uint64)
+        self._table = np.zeros(1, np.uint64)
         self._heads, self._ways, self._rests, self._pool = lines(0, HEAD), lines(0, WAY), lines(0, REST), lines(0, NODE)
         self._free = np.zeros(0, np.int32)
         self._max_nodes = max(NODES_PER_CONNECTION * settings.max_connections, 1 << 16)
@@ -69,6 +71,7 @@ class Connections:
         self._make_room_for_results(FIRST_ROOM)
         self.samples_aged = np.zeros(0, SAMPLE)
         self._aged_at = self._lasting_at = None
+        self._next_aged = 0
         self.evicted = self.half_open_evicted = 0
         self.alerts = {"tcp_connections_evicted": "analysis_gave_up"}
 
@@ -99,28 +102,33 @@ class Connections:
         counts = self._counts
         counts[layout.OPENED] = counts[layout.ENDED] = counts[layout.SAMPLES] = 0
         track(batch.records, batch.first, batch.count, self._bit, self._kernel_mode(), self._want, self._points, self._randoms,
-                    self._table, self._heads, octets_of(self._heads), self._ways, octets_of(self._ways), self._rests, self._pool,
-                    octets_of(self._pool), self._free, counts, self._of_record, self._from_server, self._opened, self._opened_by,
-                    self._ended, self._samples)
+              self._table, octets_of(self._table), self._heads, octets_of(self._heads), self._ways, octets_of(self._ways),
+              self._rests, self._pool, octets_of(self._pool), self._free, counts, self._of_record, self._from_server, self._opened,
+              self._opened_by, self._ended, self._samples)
         self.of_record, self.from_server = self._of_record[: len(batch.records)], self._from_server[: len(batch.records)]
         opened = int(counts[layout.OPENED])
         self.opened, self.opened_by = self._opened[:opened], self._opened_by[:opened]
         self.samples = self._samples[: int(counts[layout.SAMPLES])]
 
     def flush(self, now_ns: int) -> None:
-        """Tell what has ended by now_ns. The work of ageing is done once in AGEING_NS."""
+        """Tell what has ended by now_ns. It is looked for once in AGEING_NS, part by part where there are many connections."""
         self._forget_results()
         self._tell_replaced()
         self._evict()
         if now_ns // AGEING_NS == self._aged_at:
             return
         self._aged_at = now_ns // AGEING_NS
-        s, found, endings = self._settings, np.empty(self._capacity, np.int32), np.empty(self._capacity, np.uint8)
-        done = ageing.find_silent(self._heads, self._capacity, now_ns, s.idle_timeout_ns, s.half_open_timeout_ns, s.linger_ns,
+        s = self._settings
+        first = self._next_aged if self._next_aged < self._capacity else 0
+        self._next_aged = min(first + max(LOOKED_AT, self._capacity // AGEING_PARTS), self._capacity)
+        found, endings = np.empty(self._next_aged - first, np.int32), np.empty(self._next_aged - first, np.uint8)
+        done = ageing.find_silent(self._heads, first, self._next_aged, now_ns, s.idle_timeout_ns, s.half_open_timeout_ns,
+                                  s.linger_ns,
                                   found, endings)
         self._end(found[:done], endings[:done])
         if now_ns // max(s.interim_ns // INTERIM_LOOKS, AGEING_NS) != self._lasting_at:
             self._lasting_at = now_ns // max(s.interim_ns // INTERIM_LOOKS, AGEING_NS)
+            found = np.empty(self._capacity, np.int32)
             done = ageing.find_lasting(self._heads, self._rests, self._capacity, now_ns, s.interim_ns, found)
             self._tell(self._copies(found[:done], np.full(done, INTERIM, np.uint8)))
 
@@ -185,9 +193,7 @@ class Connections:
         self._end(chosen.astype(np.int32), np.full(len(chosen), EVICTED, np.uint8))
 
     def _end(self, slots: np.ndarray, endings: np.ndarray) -> None:
-        """Tell their end, then free them."""
-        if not len(slots):
-            return
+        """Tell their end, then free them. With none too: so every kernel is compiled before the first connection ends."""
         if self._want & (WANT_SERVER | WANT_CLIENT):
             samples = np.empty(len(slots), SAMPLE)
             done = ageing.unanswered(slots, endings, self._heads, self._ways, self._rests, self._want, samples)
