@@ -39,8 +39,8 @@ TCP_CONNECTION = Kind(
         _count("segments", "segments; with mode=\"boundaries\" those with SYN, FIN or RST", "segments"),
         _count("data_segments", "segments with payload, keep-alives apart", "segments"),
         Column("octets", Type.INTEGER, "payload octets, repeated ones included, keep-alives apart; with mode=\"boundaries\" by "
-                                       "the sequence numbers, empty if these cannot tell: 4 GiB or more may have gone by", unit="octets",
-               reverse=True, nullable=True),
+                                       "the sequence numbers, empty if these cannot tell: 4 GiB or more may have gone by",
+               unit="octets", reverse=True, nullable=True),
         Column("unique_octets", Type.INTEGER, "octets of sequence space that were seen, each once", unit="octets", reverse=True,
                nullable=True),
         _count("missing_octets", "octets of sequence space between those seen that never were: lost before the probe, or by the "
