@@ -58,7 +58,7 @@ def track(records, first, count, class_bit, mode, want, points, randoms, table, 
             time_echoes(records, start, stop, slots, from_server, heads, ways, pool, counts, samples)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def _locate(records, start, stop, class_bit, mode, timestamps, points, randoms, table, table_octets, heads,  # noqa: C901 three passes
             head_octets, ways, way_octets, pool_octets, hashes, slots, from_server):
     """slots: SKIPPED, NONE if it must be searched, or the slot; then from_server is right too."""
