@@ -38,15 +38,15 @@ def end_of(marks):
     return NONE
 
 
-@njit(cache=True, nogil=True)
-def find_silent(heads, used, now_ns, idle_ns, half_open_ns, linger_ns, found, endings):
-    """Slots below `used` that have ended by now_ns, into `found` (int32), how into `endings` (uint8); how many.
+@njit(cache=True, nogil=True, _nrt=False)
+def find_silent(heads, first, stop, now_ns, idle_ns, half_open_ns, linger_ns, found, endings):
+    """Slots from `first` to `stop` that have ended by now_ns, into `found` (int32), how into `endings` (uint8); how many.
 
     Closed ones end after linger_ns without a segment, those of which only the handshake was seen after half_open_ns, others after
     idle_ns.
     """
     done = 0
-    for slot in range(used):
+    for slot in range(first, stop):
         marks = int64(heads[slot].marks)
         if not marks & _LIVING:
             continue
@@ -66,7 +66,7 @@ def find_silent(heads, used, now_ns, idle_ns, half_open_ns, linger_ns, found, en
     return done
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def find_lasting(heads, rests, used, now_ns, interim_ns, found):
     """Slots below `used` of connections that go on and are due for an interim row, into `found` (int32); how many."""
     done = 0
@@ -82,7 +82,7 @@ def find_lasting(heads, rests, used, now_ns, interim_ns, found):
     return done
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def unanswered(slots, endings, heads, ways, rests, want, samples):
     """Handshakes of connections that timed out, or were replaced, without an answer, into `samples` (SAMPLE); how many."""
     done = 0
@@ -103,7 +103,7 @@ def unanswered(slots, endings, heads, ways, rests, want, samples):
     return done
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def free_all(slots, randoms, table, heads, ways, pool, free, counts):
     """Slots (int32) whose end was told are free again."""
     for slot in slots:
@@ -118,7 +118,7 @@ def free_all(slots, randoms, table, heads, ways, pool, free, counts):
         counts[_FREE_SLOTS] += 1
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def _copy_way(side, head, marks, way, rest, gaps, scaled, out):
     """The columns of one direction. gaps: octets of its holes; scaled: both sides offered window scaling."""
     by_boundaries = marks & _BY_BOUNDARIES
@@ -155,7 +155,7 @@ def _copy_way(side, head, marks, way, rest, gaps, scaled, out):
     out.last_data_ns[side] = way.last_data_ns
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def copy_all(slots, endings, line_rate, heads, ways, rests, pool, copies):
     """Connections as they are told: `copies` (layout.CONNECTION) of `slots` (int32). A connection that its ends have closed ended
     by that, whatever `endings` (uint8) says. line_rate: bit/s."""

@@ -20,7 +20,7 @@ _CLOSED_BY_CLIENT, _CLOSED = layout.CLOSED_BY_CLIENT, layout.CLOSED_BY_CLIENT | 
 _SERVER_METRIC, _CLIENT_METRIC, _ANSWERED, _ERROR = s.TCP_HANDSHAKE_SERVER, s.TCP_HANDSHAKE_CLIENT, s.ANSWERED, s.ERROR
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def put_sample(sample, metric, outcome, head, requester, time_ns, round_trip_ns, identifier, record_at):
     """Fill a SAMPLE. head: layout.HEAD; requester: side of who asked."""
     sample.time_ns = time_ns
@@ -47,7 +47,7 @@ def put_sample(sample, metric, outcome, head, requester, time_ns, round_trip_ns,
     sample.unused = 0
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def establish(i, time_ns, head, marks, rest, server_isn, samples, counts, want):
     """The client has acknowledged the SYN-ACK; the marks with that. rest: layout.REST."""
     sent_ns = int64(rest.client_ns)
@@ -60,7 +60,7 @@ def establish(i, time_ns, head, marks, rest, server_isn, samples, counts, want):
     return marks | _ESTABLISHED
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def _take_syn_ack(i, record, head, marks, mine, theirs, rest, samples, counts, want):
     """The server's SYN-ACK. Its first one ends the server's half of the handshake, which began with the last SYN before it: one
     that was repeated was lost, nearly always. Its last one before the client's ACK begins the client's half, for the same
@@ -84,7 +84,7 @@ def _take_syn_ack(i, record, head, marks, mine, theirs, rest, samples, counts, w
     return marks
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def take_boundary(i, record, side, head, marks, mine, theirs, rest, samples, counts, want):
     """A segment with SYN, FIN or RST of `side`; the marks with what it says. The FIN's place in sequence space: see `take_fin`."""
     flags = int64(record.tcp_flags)
@@ -109,7 +109,7 @@ def take_boundary(i, record, side, head, marks, mine, theirs, rest, samples, cou
     return marks
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def _take_any_syn(i, record, side, head, marks, mine, theirs, rest, samples, counts, want):
     flags = int64(record.tcp_flags)
     marks = take_syn(record, marks, side, mine, theirs)
@@ -129,7 +129,7 @@ def _take_any_syn(i, record, side, head, marks, mine, theirs, rest, samples, cou
     return marks
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def _take_volume(record, flags, side, marks, mine):
     """By boundaries: octets from the SYN's number to the FIN's, to the RST's where there is no FIN."""
     if flags & (FIN | RST) and marks & (_SYN_SEEN << side) and (flags & FIN or not marks & (_FIN_SEEN << side)):
@@ -143,7 +143,7 @@ def _take_volume(record, flags, side, marks, mine):
     return marks
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def take_fin(end, marks, side, pool, counts, mine):
     """FIN after the octet before `end` (sequence number) takes one number itself. Returns octets of holes given up."""
     given_up = 0

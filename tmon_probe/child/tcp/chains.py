@@ -14,7 +14,7 @@ def signed(number):
     return ((number + 0x80000000) & 0xFFFFFFFF) - 0x80000000
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def take(pool, counts):
     """A node (layout.NODE) of the pool, NONE if there is none left."""
     node = counts[_FREE_NODE]
@@ -24,14 +24,14 @@ def take(pool, counts):
     return node
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def give_back(pool, counts, node):
     pool[node].next = counts[_FREE_NODE]
     counts[_FREE_NODE] = node
     counts[_FREE_NODES] += 1
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def give_back_chain(pool, counts, node):
     while node != NONE:
         following = int64(pool[node].next)
@@ -39,7 +39,7 @@ def give_back_chain(pool, counts, node):
         node = following
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def forget_from(pool, counts, way, start):
     """Segments that wait, from the one with the octet `start` (sequence number) on, can no longer tell a round trip: something at
     or below them passed again or late, so that their acknowledgement may have waited for it (Karn; RFC 6298 section 3)."""
@@ -61,7 +61,7 @@ def forget_from(pool, counts, way, start):
         pool[before].next = NONE
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def add_hole(pool, counts, way, before, after, start, length):
     """A hole between the holes `before` and `after` (nodes or NONE). Returns octets that had to be given up instead, and its
     node."""

@@ -19,6 +19,8 @@ from tmon_probe.child.tcp.track import track
 from tmon_probe.child.tcp.update import BY_CLASS_BOUNDARIES, BY_FTP_BOUNDARIES, FOLLOW_FTP_DATA
 
 FIRST_SLOTS, FIRST_NODES, FIRST_ROOM = 1 << 10, 1 << 12, 1 << 10
+MAX_REPLACED = 1 << 16
+"""Connections whose slots wait for the next flush, to be told."""
 EVICTED_SHARE = 8
 """When there are too many, 1/8 of them make room at a time."""
 NODES_PER_CONNECTION = 2
@@ -29,6 +31,8 @@ SAMPLES_PER_RECORD = 4
 AGEING_NS = 1_000_000_000
 """Ended connections are looked for every so often, in packet time; those that last, INTERIM_LOOKS times each interim."""
 INTERIM_LOOKS = 16
+LOOKED_AT, AGEING_PARTS = 1 << 16, 4
+"""Slots looked at each time for ended connections; where there are many, a quarter of them."""
 _COUNTERS = ("tcp_connections", "tcp_connections_created", "tcp_connections_evicted", "tcp_half_open_evicted", "tcp_holes_dropped",
              "tcp_samples_dropped")
 _WANTS = {"tcp_handshake_server": WANT_SERVER, "tcp_handshake_client": WANT_CLIENT, "tcp_timestamps": WANT_TIMESTAMPS,
@@ -46,7 +50,7 @@ class Connections:
     opened, opened_by           int32, int64 (k,): slots of connections begun, and the record that began each
     samples                     SAMPLE (k,): round trips of the metrics asked for
     After flush and finish: samples_aged, SAMPLE (k,): handshakes that got no answer.
-    Slots are used again only after their end was told. Connections that others replaced within a batch are told at the next call.
+    Slots are used again only after their end was told. Connections that others replaced in a batch are told at the next flush.
     """
 
     def __init__(self, settings: Settings, bit: int, points: Sequence[int]) -> None:
@@ -56,10 +60,12 @@ class Connections:
         self._points[len(points) :] = np.arange(len(points), 256)
         self._want, self._mode = 0, 0
         self._listeners: list[Listener] = []
+        self._replaced: list[np.ndarray] = []
+        self._aged: list[np.ndarray] = []
         self._randoms = random_words(2 * HASH_WORDS + 1)
         self._counts = np.zeros(layout.COUNTS, np.int64)
         self._counts[layout.FREE_NODE] = -1
-        self._table = np.zeros(2 * FIRST_SLOTS, np.uint64)
+        self._table = np.zeros(1, np.uint64)
         self._heads, self._ways, self._rests, self._pool = lines(0, HEAD), lines(0, WAY), lines(0, REST), lines(0, NODE)
         self._free = np.zeros(0, np.int32)
         self._max_nodes = max(NODES_PER_CONNECTION * settings.max_connections, 1 << 16)
@@ -67,8 +73,8 @@ class Connections:
         self._grow_pool(FIRST_NODES)
         self._room = 0
         self._make_room_for_results(FIRST_ROOM)
-        self.samples_aged = np.zeros(0, SAMPLE)
         self._aged_at = self._lasting_at = None
+        self._next_aged = 0
         self.evicted = self.half_open_evicted = 0
         self.alerts = {"tcp_connections_evicted": "analysis_gave_up"}
 
@@ -89,40 +95,36 @@ class Connections:
         self._listeners.append(on_ended)
 
     def process(self, batch: FlowBatch) -> None:
-        self._tell_replaced()
+        self._forget_results()
+        if sum(map(len, self._replaced)) > MAX_REPLACED:
+            self._tell_replaced()
         self._evict()
         count = max(batch.count - batch.first, 0)
         self._make_room(count)
         if len(batch.records) > self._room or count > self._room:
             self._make_room_for_results(max(len(batch.records), count))
-        self.samples_aged = self.samples_aged[:0]
         counts = self._counts
         counts[layout.OPENED] = counts[layout.ENDED] = counts[layout.SAMPLES] = 0
         track(batch.records, batch.first, batch.count, self._bit, self._kernel_mode(), self._want, self._points, self._randoms,
-                    self._table, self._heads, octets_of(self._heads), self._ways, octets_of(self._ways), self._rests, self._pool,
-                    octets_of(self._pool), self._free, counts, self._of_record, self._from_server, self._opened, self._opened_by,
-                    self._ended, self._samples)
+              self._table, octets_of(self._table), self._heads, octets_of(self._heads), self._ways, octets_of(self._ways),
+              self._rests, self._pool, octets_of(self._pool), self._free, counts, self._of_record, self._from_server, self._opened,
+              self._opened_by, self._ended, self._samples)
         self.of_record, self.from_server = self._of_record[: len(batch.records)], self._from_server[: len(batch.records)]
+        if counts[layout.ENDED]:
+            self._replaced.append(self._ended[: int(counts[layout.ENDED])].copy())
         opened = int(counts[layout.OPENED])
         self.opened, self.opened_by = self._opened[:opened], self._opened_by[:opened]
         self.samples = self._samples[: int(counts[layout.SAMPLES])]
 
     def flush(self, now_ns: int) -> None:
-        """Tell what has ended by now_ns. The work of ageing is done once in AGEING_NS."""
+        """Tell what has ended by now_ns. It is looked for once in AGEING_NS, part by part where there are many connections."""
         self._forget_results()
         self._tell_replaced()
         self._evict()
-        if now_ns // AGEING_NS == self._aged_at:
-            return
-        self._aged_at = now_ns // AGEING_NS
-        s, found, endings = self._settings, np.empty(self._capacity, np.int32), np.empty(self._capacity, np.uint8)
-        done = ageing.find_silent(self._heads, self._capacity, now_ns, s.idle_timeout_ns, s.half_open_timeout_ns, s.linger_ns,
-                                  found, endings)
-        self._end(found[:done], endings[:done])
-        if now_ns // max(s.interim_ns // INTERIM_LOOKS, AGEING_NS) != self._lasting_at:
-            self._lasting_at = now_ns // max(s.interim_ns // INTERIM_LOOKS, AGEING_NS)
-            done = ageing.find_lasting(self._heads, self._rests, self._capacity, now_ns, s.interim_ns, found)
-            self._tell(self._copies(found[:done], np.full(done, INTERIM, np.uint8)))
+        if now_ns // AGEING_NS != self._aged_at:
+            self._aged_at = now_ns // AGEING_NS
+            self._age(now_ns)
+        self._give_aged()
 
     def finish(self) -> None:
         """Nothing more comes."""
@@ -130,6 +132,7 @@ class Connections:
         self._tell_replaced()
         living = np.flatnonzero(self._heads["marks"] & layout.LIVING).astype(np.int32)
         self._end(living, np.full(len(living), CAPTURE_END, np.uint8))
+        self._give_aged()
 
     def peek(self, slots: np.ndarray) -> np.ndarray:
         """Copies, CONNECTION (k,), of connections as they are now, ended_by interim. slots: integers (k,), those of living ones."""
@@ -159,17 +162,38 @@ class Connections:
         self.opened, self.opened_by, self.samples, self.samples_aged = (
             self._opened[:0], self._opened_by[:0], self._samples[:0], np.zeros(0, SAMPLE))
 
+    def _give_aged(self) -> None:
+        if self._aged:
+            self.samples_aged = np.concatenate(self._aged)
+            self._aged.clear()
+
+    def _age(self, now_ns: int) -> None:
+        s = self._settings
+        first = self._next_aged if self._next_aged < self._capacity else 0
+        self._next_aged = min(first + max(LOOKED_AT, self._capacity // AGEING_PARTS), self._capacity)
+        found, endings = np.empty(self._next_aged - first, np.int32), np.empty(self._next_aged - first, np.uint8)
+        done = ageing.find_silent(self._heads, first, self._next_aged, now_ns, s.idle_timeout_ns, s.half_open_timeout_ns,
+                                  s.linger_ns, found, endings)
+        self._end(found[:done], endings[:done])
+        looks_ns = max(s.interim_ns // INTERIM_LOOKS, AGEING_NS)
+        if now_ns // looks_ns != self._lasting_at:
+            self._lasting_at = now_ns // looks_ns
+            found = np.empty(self._capacity, np.int32)
+            done = ageing.find_lasting(self._heads, self._rests, self._capacity, now_ns, s.interim_ns, found)
+            self._tell(self._copies(found[:done], np.full(done, INTERIM, np.uint8)))
+
     def _tell_replaced(self) -> None:
-        count = int(self._counts[layout.ENDED])
-        if count:
-            self._counts[layout.ENDED] = 0
-            self._end(self._ended[:count].copy(), np.full(count, REPLACED, np.uint8))
+        """Connections that others took the place of: after every analysis has seen the batch in which that was."""
+        if self._replaced:
+            slots = np.concatenate(self._replaced)
+            self._replaced.clear()
+            self._end(slots, np.full(len(slots), REPLACED, np.uint8))
 
     def _evict(self) -> None:
         """Down to 7/8 of max_connections when there are more than that: the oldest half-open ones, then those silent for
         longest."""
         limit = self._settings.max_connections
-        excess = len(self) - limit
+        excess = len(self) - sum(map(len, self._replaced)) - limit
         if excess <= 0:
             return
         excess += limit // EVICTED_SHARE
@@ -185,13 +209,11 @@ class Connections:
         self._end(chosen.astype(np.int32), np.full(len(chosen), EVICTED, np.uint8))
 
     def _end(self, slots: np.ndarray, endings: np.ndarray) -> None:
-        """Tell their end, then free them."""
-        if not len(slots):
-            return
+        """Tell their end, then free them. With none too: so every kernel is compiled before the first connection ends."""
         if self._want & (WANT_SERVER | WANT_CLIENT):
             samples = np.empty(len(slots), SAMPLE)
             done = ageing.unanswered(slots, endings, self._heads, self._ways, self._rests, self._want, samples)
-            self.samples_aged = np.concatenate([self.samples_aged, samples[:done]])
+            self._aged.append(samples[:done])
         self._tell(self._copies(slots, endings))
         ageing.free_all(slots, self._randoms, self._table, self._heads, self._ways, self._pool, self._free, self._counts)
 

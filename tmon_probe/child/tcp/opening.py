@@ -15,7 +15,7 @@ _FTP_PEERS = r.FTP_PEERS
 SYN, ACK = 0x02, 0x10
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def _clear_way(way):
     way.next = 0
     way.octets = 0
@@ -49,7 +49,7 @@ def _clear_way(way):
     way.hole_count = 0
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def _clear_rest(rest, serial, time_ns):
     rest.serial = serial
     rest.start_ns = time_ns
@@ -68,7 +68,7 @@ def _clear_rest(rest, serial, time_ns):
         rest.given_up[side] = 0
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def begin(record, i, place, hashed, marks, table, heads, ways, rests, free, counts, opened, opened_by):
     """A new connection for the packet of record i; (slot, side of its sender). There must be a free slot. marks: further ones.
 
@@ -113,7 +113,7 @@ def begin(record, i, place, hashed, marks, table, heads, ways, rests, free, coun
     return slot, side
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def goes_on(flags, seq, ack, marks, side, mine, theirs):
     """Whether a segment with SYN belongs to the connection of its addresses and ports, or begins another.
 
@@ -133,7 +133,7 @@ def goes_on(flags, seq, ack, marks, side, mine, theirs):
     return answers or (others_syn and not marks & _ACTIVE)  # or an answer to an older SYN
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def take_syn(record, marks, side, mine, theirs):
     """What the SYN of `side` says of its sender; the marks with it. A SYN repeated, or that comes late, says nothing new."""
     seq = int64(record.tcp_seq)

@@ -11,7 +11,7 @@ _LATEST_BEGINNING = 1 << 30
 """Octets after which nothing is expected any more from before the place where a direction was picked up."""
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def place(pool, counts, way, start, end, syn_seen):
     """Octets `start` to `end` (not included) of a direction (layout.WAY): mark them as seen.
 
@@ -73,7 +73,7 @@ def place(pool, counts, way, start, end, syn_seen):
     return new, top - start - new, given_up
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def missing(pool, way):
     """Octets of the holes of a direction."""
     octets = 0

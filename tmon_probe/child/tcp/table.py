@@ -51,7 +51,7 @@ def side_of(record, head, place):
     return side
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def find(record, place, hashed, table, heads):
     """(slot, side) of the packet's connection, (NONE, NONE) if it is not known.
 
@@ -69,7 +69,7 @@ def find(record, place, hashed, table, heads):
     return NONE, NONE
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def enter(slot, hashed, table):
     wrap = len(table) - 1
     at = int64(hashed) & wrap
@@ -78,7 +78,7 @@ def enter(slot, hashed, table):
     table[at] = hashed << _SHIFT | uint64(slot + 1)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def remove(slot, head, randoms, table):
     """Take out a connection that is in the table, moving up what had to be entered behind it."""
     wrap = len(table) - 1
@@ -97,7 +97,7 @@ def remove(slot, head, randoms, table):
     table[hole] = 0
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def enter_all(old, table):
     """Enter what is in `old` into a larger, empty table."""
     for word in old:

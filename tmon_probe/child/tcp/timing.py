@@ -23,7 +23,7 @@ _FREE_NODE, _FREE_NODES, _MAX_WAITING = layout.FREE_NODE, layout.FREE_NODES, lay
 _TIMESTAMPS_METRIC, _DATA_METRIC, _ANSWERED = s.TCP_TIMESTAMPS, s.TCP_DATA, s.ANSWERED
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def time_data(records, start, stop, slots, from_server, ends, voids, acks, want, heads, ways, pool, counts, samples):  # noqa: C901
     """Data and acknowledgements of the records from `start` to `stop`.
 
@@ -93,7 +93,7 @@ def time_data(records, start, stop, slots, from_server, ends, voids, acks, want,
                 counts[_SAMPLES] += 1
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def time_echoes(records, start, stop, slots, from_server, heads, ways, pool, counts, samples):
     """TSvals and their echoes in the records from `start` to `stop`, as pping does it: first appearance of a TSval that is higher
     than those before it to the first segment with ACK whose TSecr it is. An echo gives up lower TSvals. slots: as for

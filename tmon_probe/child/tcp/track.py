@@ -19,12 +19,14 @@ from tmon_probe.child.tcp.update import BY_CLASS_BOUNDARIES, FOLLOW_FTP_DATA, up
 BLOCK = 64
 """Records in a block: what was fetched for them must still be near when it is used."""
 _HEAD_OCTETS, _WAY_OCTETS, _NODE_OCTETS = layout.HEAD.itemsize, layout.WAY.itemsize, layout.NODE.itemsize
+_ENTRY_OCTETS = 8
 _HAS_TCP, _TCP, _FRAGMENT, _PART = r.HAS_TCP, r.HAS_TCP | r.QUOTED, r.FRAGMENT, r.FRAGMENT | r.REASSEMBLED
 _FTP_PEERS = r.FTP_PEERS
 
 
 @njit(cache=True, nogil=True)
-def track(records, first, count, class_bit, mode, want, points, randoms, table, heads, head_octets, ways, way_octets, rests, pool,
+def track(records, first, count, class_bit, mode, want, points, randoms, table, table_octets, heads, head_octets, ways, way_octets,
+          rests, pool,
           pool_octets, free, counts, of_record, from_server, opened, opened_by, ended, samples):
     """Bring connections up to date with records[first:count] (records.PACKET).
 
@@ -32,7 +34,8 @@ def track(records, first, count, class_bit, mode, want, points, randoms, table, 
     mode, want      int64: see tmon_probe.child.tcp.update.BY_CLASS_BOUNDARIES, tmon_probe.child.tcp.boundary.WANT_SERVER
     points          uint16 (256,): observation point of each interface
     randoms, table  see tmon_probe.child.tcp.table
-    heads, ways, rests, pool    layout.HEAD (n,), WAY (2 n,), REST (n,), NODE (m,); *_octets: the same memory as uint8
+    heads, ways, rests, pool    layout.HEAD (n,), WAY (2 n,), REST (n,), NODE (m,)
+    *_octets        the same memory as uint8
     free            int32 (n,): stack of free slots; there must be one for each record
     counts          int64 (layout.COUNTS,)
     of_record, from_server      int32, uint8: slot of each record, NONE if it is nobody's, and 1 if the server sent it
@@ -46,8 +49,8 @@ def track(records, first, count, class_bit, mode, want, points, randoms, table, 
     acks = np.empty(BLOCK, np.int64)
     for start in range(first, count, BLOCK):
         stop = min(start + BLOCK, count)
-        _locate(records, start, stop, class_bit, mode, points, randoms, table, heads, head_octets, ways, way_octets, pool_octets,
-                hashes, slots, from_server)
+        _locate(records, start, stop, class_bit, mode, want & WANT_TIMESTAMPS, points, randoms, table, table_octets, heads,
+                head_octets, ways, way_octets, pool_octets, hashes, slots, from_server)
         update(records, start, stop, class_bit, mode, points, randoms, table, heads, ways, rests, pool, free, counts, hashes,
                slots, of_record, from_server, opened, opened_by, ended, samples, want, ends, voids, acks)
         time_data(records, start, stop, slots, from_server, ends, voids, acks, want, heads, ways, pool, counts, samples)
@@ -55,9 +58,9 @@ def track(records, first, count, class_bit, mode, want, points, randoms, table, 
             time_echoes(records, start, stop, slots, from_server, heads, ways, pool, counts, samples)
 
 
-@njit(cache=True, nogil=True)
-def _locate(records, start, stop, class_bit, mode, points, randoms, table, heads, head_octets, ways, way_octets, pool_octets,
-            hashes, slots, from_server):
+@njit(cache=True, nogil=True, _nrt=False)
+def _locate(records, start, stop, class_bit, mode, timestamps, points, randoms, table, table_octets, heads,  # noqa: C901 three passes
+            head_octets, ways, way_octets, pool_octets, hashes, slots, from_server):
     """slots: SKIPPED, NONE if it must be searched, or the slot; then from_server is right too."""
     wrap = len(table) - 1
     for i in range(start, stop):
@@ -75,7 +78,7 @@ def _locate(records, start, stop, class_bit, mode, points, randoms, table, heads
                          record.src_port, record.dst_port)
         hashes[i - start] = hashed
         slots[i - start] = NONE
-        prefetch(table.view(np.uint8), (int64(hashed) & wrap) * 8)
+        prefetch(table_octets, (int64(hashed) & wrap) * _ENTRY_OCTETS)
     for j in range(stop - start):
         if slots[j] == SKIPPED:
             continue
@@ -100,10 +103,12 @@ def _locate(records, start, stop, class_bit, mode, points, randoms, table, heads
             slots[i - start] = NONE
             continue
         from_server[i] = side
+        if int64(record.tcp_ack) == int64(ways[2 * slot + side].ack) and not timestamps:
+            continue  # it acknowledges nothing: what the other side sent stays as it is
         other = 2 * slot + 1 - side
         prefetch(way_octets, other * _WAY_OCTETS + LINE_OCTETS)
         way = ways[other]
         if way.data_head != NONE:
             prefetch(pool_octets, int64(way.data_head) * _NODE_OCTETS)
-        if way.ts_head != NONE:
+        if timestamps and way.ts_head != NONE:
             prefetch(pool_octets, int64(way.ts_head) * _NODE_OCTETS)

@@ -22,7 +22,7 @@ _SEEN, _NUMBERED, _ACKED, _SHUT, _SYN_SEEN, _FIN_SEEN, _BY_BOUNDARIES = (
 _ENDED = layout.ENDED
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def update(records, start, stop, class_bit, mode, points, randoms, table, heads, ways, rests, pool, free, counts, hashes, slots,  # noqa: C901
            of_record, from_server, opened, opened_by, ended, samples, want, ends, voids, acks):
     """What the records from `start` to `stop` change, but for what waits in chains: see `time_data` for slots, ends, voids and
@@ -133,7 +133,7 @@ def update(records, start, stop, class_bit, mode, points, randoms, table, heads,
         head.marks = marks
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def _connection_of(i, record, flags, seq, ack, class_bit, mode, points, randoms, hashed, table, heads, ways, rests, free, counts,
                    opened, opened_by, ended):
     """(slot, side) of a packet whose connection must be searched or may be a new one."""
@@ -152,7 +152,7 @@ def _connection_of(i, record, flags, seq, ack, class_bit, mode, points, randoms,
     return begin(record, i, place, hashed, marks, table, heads, ways, rests, free, counts, opened, opened_by)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def _take_odd_data(seq, octets, offset, flags, marks, side, mine, theirs, rest, pool, counts):
     """Data that is not the next in order. Returns (octets, 0 for a keep-alive; whether its acknowledgement can be timed; marks).
 
@@ -178,7 +178,7 @@ def _take_odd_data(seq, octets, offset, flags, marks, side, mine, theirs, rest, 
     return octets, offset > 0, marks
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def _take_window(window, time_ns, marks, side, rest):
     """A window that is closed, or was; the marks with that."""
     shut = _SHUT << side

@@ -159,10 +159,22 @@ def test_port_used_again():
     assert slots[:4] == [slots[0]] * 4
     assert slots[4:] == [slots[4]] * 4 != slots[:4]
     assert ([slots[0], slots[4]], [0, 4]) == (connections.opened.tolist(), connections.opened_by.tolist())
-    assert 0 == len(told.rows)  # told at the next call, when analysers know of the batch
+    assert 0 == len(told.rows)  # told at the next flush, when analysers know of the batch
     told.finish()
     assert [("replaced", 10), ("capture_end", 7)] == [(ended_by(r), r["octets"][0]) for r in told.rows]
     assert told.rows["serial"][0] != told.rows["serial"][1]
+
+
+def test_replaced_connections_keep_their_slots_until_the_flush():
+    """Batches before it find other slots; then the end is told, with the SYN that got no answer."""
+    told = Told().process([segment(0, 0, 100, flags=SYN), segment(10, 0, 9000, flags=SYN)])
+    replaced = int(told.connections.of_record[0])
+    told.process([segment(20, 0, 7, flags=SYN, client=(1, 1)), segment(21, 0, 7, flags=SYN, client=(1, 2))])
+    assert replaced not in told.connections.opened.tolist()
+    assert 0 == len(told.rows) == len(told.samples)
+    told.flush(30)
+    assert ("replaced", replaced) == (ended_by(told.only), told.only["slot"])
+    assert [(UNANSWERED, START)] == [(s["outcome"], s["time_ns"]) for s in told.samples]
 
 
 def test_port_used_again_after_the_end():
