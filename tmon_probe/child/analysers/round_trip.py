@@ -102,11 +102,13 @@ class _OfTask:
 
     def retire(self, entries: np.ndarray, now_ns: int) -> None:
         self._count(*self.requests.retire(entries, now_ns))
+        if self._tcp:
+            self._tcp.retire(entries)
         self._publish(self.distribution.close_flows(entries))
 
     def finish(self, now_ns: int) -> None:
         if self._tcp:
-            self._count(*self._tcp.aged(now_ns))
+            self._count(*self._tcp.aged(now_ns))  # those that had no time to be answered among them, as of the others
         self._count(*self.requests.rest(now_ns))
         self._publish(self.distribution.close_all())
 

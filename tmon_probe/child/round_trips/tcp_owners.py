@@ -34,7 +34,7 @@ class TcpOwners:
         self._wanted[[METRICS.index(m) for m in metrics]] = 1
         connections.want(set(metrics))
         connections.listen(self._on_ended)
-        self._ended: list[np.ndarray] = []
+        self._ended: list[tuple[np.ndarray, np.ndarray]] = []  # CONNECTION, and OWNER of their clients, until `aged` asks
         self._openers = np.zeros(_FIRST_SLOTS, OWNER)  # of each slot: flow and way of its client
 
     def process(self, batch: FlowBatch) -> Found:
@@ -42,7 +42,6 @@ class TcpOwners:
         opened = self._connections.opened
         if len(opened):
             self._remember(opened, self._connections.opened_by, batch)
-        self._ended.clear()
         samples = self._connections.samples
         owners = np.empty(len(samples), OWNER)
         if len(samples):
@@ -54,16 +53,24 @@ class TcpOwners:
         samples = self._connections.samples_aged
         owners = np.empty(len(samples), OWNER)
         if len(samples):
-            slots = self._slots_of(samples)
-            owners[:] = self._openers[slots]
+            owners[:] = self._clients_of(samples)
             owners["way"] ^= samples["metric"] != TCP_HANDSHAKE_SERVER
             owners["counted_ns"] = now_ns
-            owners["flow"][(slots < 0) | (self._wanted[samples["metric"]] == 0)] = -1
+            owners["flow"][self._wanted[samples["metric"]] == 0] = -1
         self._ended.clear()
         return samples, owners
 
+    def retire(self, entries: np.ndarray) -> None:
+        """These flow entries (int32) are about to be reused: handshakes of theirs count to nobody."""
+        if len(entries):
+            flows = self._openers["flow"]
+            retired = np.zeros(max(int(flows.max()), int(entries.max())) + 2, bool)
+            retired[entries] = True
+            flows[retired[flows]] = -1  # -1 finds the last place, which is of no entry
+
     def _on_ended(self, states: np.ndarray) -> None:
-        self._ended.append(states[states["established_ns"] == 0])
+        states = states[states["established_ns"] == 0]
+        self._ended.append((states, self._openers[states["slot"]]))  # now: the slots may be of others soon
 
     def _remember(self, slots: np.ndarray, by: np.ndarray, batch: FlowBatch) -> None:
         highest = int(slots.max())
@@ -76,16 +83,17 @@ class TcpOwners:
         self._openers["number"][slots] = batch.numbers[flow] if len(batch.numbers) else 0
         self._openers["way"][slots] = batch.direction[self._number][by] ^ self._connections.from_server[by]
 
-    def _slots_of(self, samples: np.ndarray) -> np.ndarray:
-        """Slot of the connection of each, -1 if it is not among those that have just ended."""
-        ended = np.concatenate([*self._ended]) if self._ended else None
-        if ended is None or not len(ended):
-            return np.full(len(samples), -1, np.int64)
-        known = dict(zip(_keys(ended, "client", "server"), ended["slot"].tolist(), strict=True))
+    def _clients_of(self, samples: np.ndarray) -> np.ndarray:
+        """OWNER of the client of each; flow -1 if its connection is not among those that have just ended."""
+        known = {}
+        for states, openers in self._ended:
+            known.update(zip(_keys(states, "client", "server"), openers, strict=True))
+        nobody = np.zeros(1, OWNER)
+        nobody["flow"] = -1
         asked = _keys(samples, "requester", "responder")
         turned = _keys(samples, "responder", "requester")
-        by_server = samples["metric"] != TCP_HANDSHAKE_SERVER
-        return np.array([known.get(t if s else a, -1) for a, t, s in zip(asked, turned, by_server.tolist(), strict=True)], np.int64)
+        by_server = (samples["metric"] != TCP_HANDSHAKE_SERVER).tolist()
+        return np.array([known.get(t if s else a, nobody[0]) for a, t, s in zip(asked, turned, by_server, strict=True)], OWNER)
 
 
 def _keys(rows: np.ndarray, client: str, server: str) -> list[bytes]:

@@ -84,12 +84,13 @@ def find_lasting(heads, rests, used, now_ns, interim_ns, found):
 
 @njit(cache=True, nogil=True, _nrt=False)
 def unanswered(slots, endings, heads, ways, rests, want, samples):
-    """Handshakes of connections that timed out, or were replaced, without an answer, into `samples` (SAMPLE); how many."""
+    """Handshakes of connections that ended without an answer, but for those evicted, into `samples` (SAMPLE); how many. From the first
+    SYN on."""
     done = 0
     for k in range(len(slots)):
         slot = slots[k]
         marks = int64(heads[slot].marks)
-        if endings[k] not in (_TIMEOUT, _REPLACED) or marks & (_ACTIVE | _REFUSED | _ESTABLISHED) or not marks & _FROM_START:
+        if endings[k] not in (_TIMEOUT, _REPLACED, _CAPTURE_END) or marks & (_ACTIVE | _REFUSED | _ESTABLISHED) or not marks & _FROM_START:
             continue
         if marks & _SYN_ACK:
             if want & WANT_CLIENT and not marks & _RESET:
@@ -97,7 +98,7 @@ def unanswered(slots, endings, heads, ways, rests, want, samples):
                            (int64(ways[2 * slot + 1].isn) + 1) & 0xFFFFFFFF, -1)
                 done += 1
         elif marks & _SYN_SEEN and want & WANT_SERVER:
-            put_sample(samples[done], _SERVER_METRIC, _UNANSWERED, heads[slot], 0, int64(rests[slot].server_ns), -1,
+            put_sample(samples[done], _SERVER_METRIC, _UNANSWERED, heads[slot], 0, int64(rests[slot].start_ns), -1,
                        (int64(ways[2 * slot].isn) + 1) & 0xFFFFFFFF, -1)
             done += 1
     return done

@@ -49,11 +49,11 @@ def put_sample(sample, metric, outcome, head, requester, time_ns, round_trip_ns,
 
 @njit(cache=True, nogil=True, _nrt=False)
 def establish(i, time_ns, head, marks, rest, server_isn, samples, counts, want):
-    """The client has acknowledged the SYN-ACK; the marks with that. rest: layout.REST."""
+    """The client has acknowledged the SYN-ACK; the marks with that. rest: layout.REST. A sample only of one that was sent once."""
     sent_ns = int64(rest.client_ns)
     rest.established_ns = time_ns
     rest.client_ns = max(time_ns - sent_ns, 0)
-    if want & WANT_CLIENT and time_ns >= sent_ns:
+    if want & WANT_CLIENT and time_ns >= sent_ns and rest.syn_segments[1] == 1:
         put_sample(samples[counts[_SAMPLES]], _CLIENT_METRIC, _ANSWERED, head, 1, sent_ns, time_ns - sent_ns,
                    (server_isn + 1) & 0xFFFFFFFF, i)
         counts[_SAMPLES] += 1
@@ -64,13 +64,13 @@ def establish(i, time_ns, head, marks, rest, server_isn, samples, counts, want):
 def _take_syn_ack(i, record, head, marks, mine, theirs, rest, samples, counts, want):
     """The server's SYN-ACK. Its first one ends the server's half of the handshake, which began with the last SYN before it: one
     that was repeated was lost, nearly always. Its last one before the client's ACK begins the client's half, for the same
-    reason."""
+    reason. Nearly is not always (Karn): where something was repeated there is no sample."""
     time_ns = record.time_ns
     if not marks & _SYN_ACK:
         marks |= _SYN_ACK
         asked = marks & _SYN_SEEN and not marks & _REFUSED
         took_ns = time_ns - int64(rest.server_ns) if asked else -1
-        if asked and took_ns >= 0 and want & WANT_SERVER:
+        if asked and took_ns >= 0 and want & WANT_SERVER and rest.syn_segments[0] == 1:
             put_sample(samples[counts[_SAMPLES]], _SERVER_METRIC, _ANSWERED, head, 0, int64(rest.server_ns), took_ns,
                        (int64(theirs.isn) + 1) & 0xFFFFFFFF, i)
             counts[_SAMPLES] += 1
@@ -100,7 +100,7 @@ def take_boundary(i, record, side, head, marks, mine, theirs, rest, samples, cou
         if side == 1 and marks & _SYN_SEEN and not marks & (_SYN_ACK | _REFUSED | _ACTIVE):
             marks |= _REFUSED
             asked_ns = int64(rest.server_ns)
-            if want & WANT_SERVER and record.time_ns >= asked_ns:
+            if want & WANT_SERVER and record.time_ns >= asked_ns and rest.syn_segments[0] == 1:
                 put_sample(samples[counts[_SAMPLES]], _SERVER_METRIC, _ERROR, head, 0, asked_ns, record.time_ns - asked_ns,
                            (int64(theirs.isn) + 1) & 0xFFFFFFFF, i)
                 counts[_SAMPLES] += 1
