@@ -128,3 +128,12 @@ def test_too_many_rows_are_published_early(monkeypatch):
         assert len(distribution.rows) <= 1000
     assert seen == distribution.published_early > 0
     assert 20 * 300 == seen + sum(map(len, distribution.close_all()))
+
+
+def test_close_until_closes_what_has_ended():
+    """Intervals that ended at or before now, and no other, of both kinds."""
+    distribution = Distribution(10 * SECOND, HISTOGRAM)
+    distribution.add(*arrays([(f, "dns", 1, 0, "answered", 5, 0, counted * SECOND) for f, counted in ((0, 5), (1, 12), (2, 29))]))
+    closed = [[rows.values["flow"].tolist() for rows in distribution.close_until(now * SECOND)]
+              for now in (9, 10, 19, 20, 3, 29, 30)]
+    assert [[], [[1000]] * 2, [], [[1001]] * 2, [], [], [[1002]] * 2] == closed

@@ -153,3 +153,21 @@ def test_an_answer_may_take_the_whole_time_allowed(later_ns, outcomes):
         told += as_told(*requests.match(messages, batch, 0))
         assert outcomes == [outcome for _, _, outcome, *_ in told]
         assert (later_ns > TIMEOUT) == requests.counters()["answers_unmatched"]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_every_request_of_one_chain_is_found(seed):
+    """Forty requests chained together, answered in any order, while others come: each is found, wherever it was moved."""
+    rng, requests = np.random.default_rng(seed), Requests(1000, TIMEOUT, [0], METRICS)
+    requests._heads = np.full(1, -1, np.int32)
+    packet = {"metric": sample.SNMP, "question": 0, "ends": (1, 5, 2, 161), "flow": 0, "way": 0, "code": 0}
+    asked = [packet | {"asks": True, "id": n} for n in range(40)]
+    answered = [packet | {"asks": False, "id": int(n)} for n in rng.permutation(40)]
+    packets = asked[:20]
+    for n in range(20):
+        packets += [asked[20 + n], next(a for a in answered if a["id"] < 20 + n and a not in packets)]
+    packets += [a for a in answered if a not in packets]
+    messages, batch = batch_from([p | {"time": START + n} for n, p in enumerate(packets)])
+    told = as_told(*requests.match(messages, batch, 0))
+    assert list(range(40)) == sorted(key[2] for _, key, outcome, *_ in told if outcome == "answered")
+    assert 0 == len(requests)
