@@ -84,13 +84,15 @@ def find_lasting(heads, rests, used, now_ns, interim_ns, found):
 
 @njit(cache=True, nogil=True, _nrt=False)
 def unanswered(slots, endings, heads, ways, rests, want, samples):
-    """Handshakes of connections that ended without an answer, but for those evicted, into `samples` (SAMPLE); how many. From the first
-    SYN on."""
+    """Handshakes of connections that ended without an answer, from the first SYN on, into `samples` (SAMPLE); how many. Those of
+    evicted ones did not have their time."""
     done = 0
     for k in range(len(slots)):
         slot = slots[k]
         marks = int64(heads[slot].marks)
-        if endings[k] not in (_TIMEOUT, _REPLACED, _CAPTURE_END) or marks & (_ACTIVE | _REFUSED | _ESTABLISHED) or not marks & _FROM_START:
+        if endings[k] not in (_TIMEOUT, _REPLACED, _CAPTURE_END) or not marks & _FROM_START:
+            continue
+        if marks & (_ACTIVE | _REFUSED | _ESTABLISHED):
             continue
         if marks & _SYN_ACK:
             if want & WANT_CLIENT and not marks & _RESET:
