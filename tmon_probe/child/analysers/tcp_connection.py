@@ -9,13 +9,15 @@ from tmon_common.observations import ABSENT, TCP_CONNECTION, Rows
 from tmon_probe.child.batch import FlowBatch
 from tmon_probe.child.context import Context, Task
 from tmon_probe.child.tcp.connections import Connections
-from tmon_probe.child.tcp.layout import ENDINGS, UNKNOWN
+from tmon_probe.child.tcp.layout import CONNECTION, ENDINGS, UNKNOWN
 from tmon_probe.demand import Demand, Fragments
 
 STRINGS = [*ENDINGS, "client", "server"]
 _CLOSER = len(ENDINGS) - 1
 """closed_by 1 and 2 are the strings after the endings."""
 NOT_IN_CLASS = -1
+ROWS_TOGETHER, WAIT_NS = 1024, 10_000_000_000
+"""Rows are made of so many connections at a time, as they are made column by column, or after so much packet time."""
 _BILLION = 1_000_000_000
 _COUNTS = ("segments", "data_segments", "missing_octets", "retransmitted_segments", "retransmitted_octets", "out_of_order_segments",
            "duplicate_acks", "sack_blocks", "keep_alives", "syn_segments", "zero_windows", "sack_permitted", "ce_marked",
@@ -29,7 +31,9 @@ class _Rows:
     def __init__(self, task: Task, connections: Connections, emit) -> None:
         self.task, self.connections, self._emit = task, connections, emit
         self._flows = np.full(0, NOT_IN_CLASS, np.int64)
-        connections.listen(self._publish)
+        self._waiting: list[tuple[np.ndarray, np.ndarray]] = []
+        self._waits = self._published_ns = 0
+        connections.listen(self._take)
 
     def note(self, batch: FlowBatch) -> None:
         """A connection belongs to the flow of its first segment."""
@@ -43,11 +47,28 @@ class _Rows:
         entries = batch.flow[self.task.number, self.connections.opened_by]
         self._flows[opened] = np.where(entries >= 0, batch.numbers[entries], NOT_IN_CLASS)
 
-    def _publish(self, states: np.ndarray) -> None:
+    def flush(self, now_ns: int) -> None:
+        if abs(now_ns - self._published_ns) >= WAIT_NS:
+            self._published_ns = now_ns
+            self.publish()
+
+    def publish(self) -> None:
+        """What waits."""
+        if self._waits:
+            states, flows = zip(*self._waiting, strict=True)
+            self._waiting, self._waits = [], 0
+            # dtype: else numpy would ask every pair of arrays what they have in common
+            self._emit(Rows(TCP_CONNECTION, rows_of(np.concatenate(states, dtype=CONNECTION), np.concatenate(flows)), STRINGS))
+
+    def _take(self, states: np.ndarray) -> None:
+        """Connections that have ended or are due for a row; copies."""
         flows = self._flows[states["slot"]]
         chosen = flows != NOT_IN_CLASS
         if chosen.any():
-            self._emit(Rows(TCP_CONNECTION, rows_of(states[chosen], flows[chosen]), STRINGS))
+            self._waiting.append((states[chosen], flows[chosen]))
+            self._waits += len(self._waiting[-1][1])
+            if self._waits >= ROWS_TOGETHER:
+                self.publish()
 
 
 class TcpConnection:
@@ -65,13 +86,15 @@ class TcpConnection:
             rows.note(batch)
 
     def flush(self, now_ns: int) -> None:
-        """Connections tell their ends themselves."""
+        for rows in self._rows:
+            rows.flush(now_ns)
 
     def retire(self, entries: np.ndarray) -> None:
         """Numbers of flows are kept, not entries."""
 
     def finish(self) -> None:
-        """Connections have told their ends."""
+        for rows in self._rows:
+            rows.publish()
 
 
 def rows_of(states: np.ndarray, flows: np.ndarray) -> np.ndarray:
