@@ -254,11 +254,12 @@ def encode(words, start, is_string, string_octets, blob, blob_start, local, max_
 
 @njit(cache=True, nogil=True)
 def _read_column(data, at, end, mode, rows, out, row, c):
-    """Reads column c into out[row:row + rows, c]. Returns the position after it, or CUT."""
-    if mode <= ALL_ZERO:
-        fill = _ABSENT if mode == ALL_ABSENT else np.int64(0)
+    """Reads column c into out[row:row + rows, c], which is all zeros. Returns the position after it, or CUT."""
+    if mode == ALL_ZERO:
+        return at
+    if mode == ALL_ABSENT:
         for i in range(rows):
-            out[row + i, c] = fill
+            out[row + i, c] = _ABSENT
         return at
     fill = _ABSENT if mode < NONZERO_SAME else np.int64(0)
     bitmap = at
@@ -309,6 +310,7 @@ def decode(data, at, end, rows, sent_words, strings, is_string, string_starts, s
     if at > end:
         return np.int64(CUT)
     known = out.shape[1]
+    out[row : row + rows] = 0  # one row after the other; column by column it takes longer
     for c in range(min(sent_words, known)):
         mode = (data[modes + (c >> 1)] >> (4 * (c & 1))) & 15
         if mode >= MODES:
