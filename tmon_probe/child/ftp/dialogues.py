@@ -13,9 +13,9 @@ from itertools import count
 import numpy as np
 
 from tmon_probe.child.ftp.attribution import Attribution
-from tmon_probe.child.ftp.commands import starts_command
+from tmon_probe.child.ftp.commands import Command, parse_command, starts_command
 from tmon_probe.child.ftp.lines import Lines
-from tmon_probe.child.ftp.replies import starts_reply
+from tmon_probe.child.ftp.replies import Octets, reply_code, starts_reply
 from tmon_probe.child.ftp.resumes import Resumes
 from tmon_probe.child.ftp.session import Announced, Answered, Began, Counted, Session
 from tmon_probe.child.ftp.stream import Stream
@@ -26,11 +26,19 @@ DATA_WAIT_NS = 5_000_000_000
 """After the final reply, for a data connection that was announced and not seen."""
 MAX_WAITING = 4096
 """Transfers that do so; beyond that the oldest is published as it is."""
+MAX_CLASS = 5
+"""Replies of higher hundreds are not counted."""
+_REPLIES = tuple(f"replies_{hundreds}xx" for hundreds in range(MAX_CLASS + 1))
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Control:
-    """A control connection. streams, lines: of the client, of the server. flows: what the owner wants to know of it."""
+    """A control connection. flows: what the owner wants to know of it.
+
+    streams, lines  of the client, of the server
+    slot            of `Connections`, -1 if its segments are not told by that
+    lent            of either direction: somebody else has its next sequence number, and gives lines instead of segments
+    """
 
     session: Session
     serial: int
@@ -40,6 +48,8 @@ class Control:
     lines: tuple[Lines, Lines] = field(default_factory=lambda: (Lines(starts_command), Lines(starts_reply)))
     announced: list[Expectation] = field(default_factory=list)
     transfers: dict[int, Transfer] = field(default_factory=dict)
+    slot: int = -1
+    lent: list[bool] = field(default_factory=lambda: [False, False])
     gone: bool = False
 
     @property
@@ -110,7 +120,7 @@ class Dialogues:
         if control.session.encrypted:
             return
         if acknowledged is not None:
-            self._read(control, not from_server, control.streams[not from_server].acknowledged(acknowledged), now_ns)
+            self.acknowledged(control, from_server, acknowledged, now_ns)
         stream = control.streams[from_server]
         if syn:
             stream.begin(sequence)
@@ -119,6 +129,49 @@ class Dialogues:
             self._read(control, from_server, stream.add(sequence, octets, now_ns), now_ns)
         if closes and not from_server:
             control.session.client_closes()
+
+    def command(self, control: Control, command: Command, now_ns: int) -> None:
+        """A line of the client."""
+        session = control.session
+        if session.encrypted:
+            return
+        self._counted(control, "commands", now_ns)
+        session.command(command, now_ns)
+        if session.events:
+            self._take(control, now_ns)
+
+    def reply_line(self, control: Control, code: int, more: bool, area: Octets, begin: int, end: int, now_ns: int) -> None:
+        """A line of the server, see Replies.take."""
+        session = control.session
+        if session.encrypted:
+            return
+        reply = session.reply_line(code, more, area, begin, end)
+        if reply is not None:
+            if reply.hundreds <= MAX_CLASS:
+                self._counted(control, _REPLIES[reply.hundreds], now_ns)
+            session.reply(reply, now_ns)
+        if session.events:
+            self._take(control, now_ns)
+
+    def left(self, control: Control) -> None:
+        """The client closes its control connection."""
+        if not control.session.encrypted:
+            control.session.client_closes()
+
+    def acknowledged(self, control: Control, from_server: bool, number: int, now_ns: int) -> None:
+        """One side acknowledges what the other has sent up to `number`."""
+        if not control.session.encrypted:
+            self._read(control, not from_server, control.streams[not from_server].acknowledged(number), now_ns)
+
+    def touch(self, control: Control, now_ns: int) -> None:
+        """It is the one that said something last."""
+        if not control.gone:
+            control.last_ns = now_ns
+            self._controls.move_to_end(control.serial)
+
+    def dormant(self, client: Endpoint, server: Endpoint) -> bool:
+        """A connection between these ends would continue a session."""
+        return (client, server) in self._dormant
 
     def opened(self, serial: int, client: Endpoint, server: Endpoint, start_ns: int) -> None:
         """Another connection between hosts that have a session."""
@@ -184,10 +237,14 @@ class Dialogues:
                 session.gap(from_server)
             else:
                 for line in lines.feed(piece):
-                    (session.reply_line if from_server else session.command_line)(line, now_ns)
+                    if from_server:
+                        self.reply_line(control, reply_code(line), line[3:4] == b"-", line, 4, len(line), now_ns)
+                    else:
+                        self.command(control, parse_command(line), now_ns)
             for _ in range(lines.skipped - skipped):
                 session.line_skipped()
-            self._take(control, now_ns)
+            if session.events:
+                self._take(control, now_ns)
 
     def _take(self, control: Control, now_ns: int) -> None:
         """What happened in the session."""

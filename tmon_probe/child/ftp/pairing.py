@@ -19,7 +19,7 @@ _OWN = {  # codes that only these commands are answered with
 }
 
 
-@dataclass
+@dataclass(eq=False, slots=True)
 class Waiting:
     """A command without its final reply. subject: what the session knows of it, by verb. under_way: it has a 1xx reply."""
 
@@ -45,9 +45,12 @@ class Pairing:
         answered = self._answered(reply.code)
         if answered is None:
             return None
-        self.forget(answered, begins=reply.code in (125, 150))
+        if answered is not self.waiting[0]:
+            self.forget(answered, begins=reply.code in (125, 150))
         if reply.hundreds == 1:
             answered.under_way = True
+        elif answered is self.waiting[0]:
+            self.waiting.popleft()
         else:
             self.waiting.remove(answered)
         return answered
