@@ -19,14 +19,14 @@ class CounterRows:
 
     def __init__(self, interval_ns: int) -> None:
         self._interval_ns = interval_ns
-        self._rows: dict[tuple[int, int], np.ndarray] = {}
+        self._rows: dict[tuple[int, int], list[int]] = {}
         self._closed_ns = 0
 
     def count(self, flow: int, name: str, time_ns: int, amount: int = 1) -> None:
         start = time_ns - time_ns % self._interval_ns
         row = self._rows.get((flow, start))
         if row is None:
-            row = self._rows[flow, start] = np.zeros(FTP_COUNTERS.words, np.int64)
+            row = self._rows[flow, start] = [0] * FTP_COUNTERS.words
             row[_WORDS["flow"]], row[_WORDS["start"]], row[_WORDS["end"]] = flow, start, start + self._interval_ns
         row[_WORDS[name]] += amount
 

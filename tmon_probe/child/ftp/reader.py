@@ -92,7 +92,7 @@ class Reader:
         due.reverse()
         controls, dialogues, areas = self._controls, self._dialogues, [area.data for area in batch.areas]
         slot_before, control = -2, None
-        for i, slot, kind, time_ns, value, lane, begin, end in self._tokens[:written].tolist():
+        for i, slot, kind, time_ns, value, lane, begin, end in zip(*self._tokens[:written].T.tolist(), strict=True):
             while due and due[-1] <= i:
                 births[due.pop()]()
                 slot_before = -2

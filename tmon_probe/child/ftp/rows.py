@@ -10,21 +10,33 @@ from tmon_common.observations import ABSENT, FTP_TRANSFER, Rows
 from tmon_probe.child.ftp.transfer import Transfer
 
 _SECOND = 1_000_000_000
+_SPAN = 1 << 64
 _UNKNOWN = "unknown"
+_AT = {name: FTP_TRANSFER.word_of(name) for name in FTP_TRANSFER.dtype.names}
 
 
 def rows_of(transfers: Sequence[tuple[int, Transfer]]) -> Rows:
     """One row for each (number of the flow, transfer)."""
-    values = np.full((len(transfers), FTP_TRANSFER.words), ABSENT, np.int64).view(FTP_TRANSFER.dtype).reshape(-1)
     strings: dict[str, int] = {}
-    for row, (flow, transfer) in zip(values, transfers, strict=True):
-        row["flow"] = flow
-        for name, text in _texts(transfer).items():
-            row[name] = strings.setdefault(text, len(strings))
-        for name, number in (_dialogue(transfer) | _data(transfer)).items():
-            if number is not None:
-                row[name] = number
+    rows = [_words_of(flow, transfer, strings) for flow, transfer in transfers]
+    values = np.array(rows, np.int64).reshape(-1, FTP_TRANSFER.words).view(FTP_TRANSFER.dtype).reshape(-1)
     return Rows(FTP_TRANSFER, values, list(strings))
+
+
+def _words_of(flow: int, transfer: Transfer, strings: dict[str, int]) -> list[int]:
+    """A row. strings: text -> its position, added to."""
+    words = [ABSENT] * FTP_TRANSFER.words
+    words[_AT["flow"]] = flow
+    for name, text in _texts(transfer).items():
+        words[_AT[name]] = strings.setdefault(text, len(strings))
+    for name, address in _addresses(transfer).items():
+        if address is not None:
+            words[_AT[name]], words[_AT[name] + 1] = _halves(address)
+    for fields in (_dialogue(transfer), _data(transfer)):
+        for name, number in fields.items():
+            if number is not None:
+                words[_AT[name]] = number
+    return words
 
 
 def _texts(transfer: Transfer) -> dict[str, str]:
@@ -33,23 +45,28 @@ def _texts(transfer: Transfer) -> dict[str, str]:
             "outcome": transfer.outcome}
 
 
-def _dialogue(transfer: Transfer) -> dict:
+def _addresses(transfer: Transfer) -> dict[str, int | None]:
+    session, expectation = transfer.session, transfer.expectation
+    address = None
+    if expectation is not None and expectation.announced is not None:
+        address = expectation.announced[0]
+        if address is None:
+            address = (session.client if expectation.client_listens else session.server)[0]
+    return {"client_addr": session.client[0], "server_addr": session.server[0], "data_addr": address}
+
+
+def _dialogue(transfer: Transfer) -> dict[str, int | None]:
     session, announced = transfer.session, transfer.expectation.announced if transfer.expectation else None
-    address, port = announced or (None, None)
-    if announced and address is None:
-        address = (session.client if transfer.expectation.client_listens else session.server)[0]
     return {
-        "session": session.number, "transfer": transfer.number,
-        "client_addr": _words(session.client[0]), "client_port": session.client[1],
-        "server_addr": _words(session.server[0]), "server_port": session.server[1],
-        "data_addr": None if address is None else _words(address), "data_port": port, "third_party": int(transfer.third_party),
+        "session": session.number, "transfer": transfer.number, "client_port": session.client[1], "server_port": session.server[1],
+        "data_port": announced[1] if announced else None, "third_party": int(transfer.third_party),
         "restart_offset": transfer.restart.offset, "announced_octets": transfer.announced_octets,
         "start": transfer.start_ns, "end": transfer.end_ns, "reply_code": transfer.reply_code,
         "resumes": transfer.resumes, "fragment": transfer.fragment, "file_octets": transfer.file_octets,
     }
 
 
-def _data(transfer: Transfer) -> dict:
+def _data(transfer: Transfer) -> dict[str, int | None]:
     """Of the data connection, in the direction of the data."""
     direction, octets, duration = transfer.direction, transfer.octets, transfer.duration_ns
     if direction is None:
@@ -72,6 +89,7 @@ def _known(count: int) -> int | None:
     return int(count) if count >= 0 else None
 
 
-def _words(address: int) -> tuple[int, int]:
-    """Of a 128-bit number, as the column holds it."""
-    return tuple(int.from_bytes(address.to_bytes(16)[at : at + 8], signed=True) for at in (0, 8))
+def _halves(address: int) -> tuple[int, int]:
+    """Of a 128-bit number, as signed words."""
+    high, low = divmod(address, _SPAN)
+    return high - _SPAN * (high >> 63), low - _SPAN * (low >> 63)
