@@ -25,8 +25,8 @@ UNWATCHED, OURS, ENGINES, DEAF = range(4)
 """`state`: no control connection; the kernel's direction; the engine's; encrypted, so that nothing is read."""
 
 COMMAND, REPLY, LEFT, ACKNOWLEDGED, SEGMENT = range(5)
-"""Kinds of tokens: a line of the client; of the server; the client closes; a segment of a direction of the kernel acknowledges octets
-of one of the engine; a segment for the engine."""
+"""Kinds of tokens: a line of the client; of the server; the client closes; a segment of a direction of the kernel acknowledges
+octets of one of the engine; a segment for the engine."""
 RECORD, SLOT, KIND, TIME_NS, VALUE, LANE, BEGIN, END = range(8)
 TOKEN = 8
 """Words of a token. VALUE: number of the verb in `verbs.VERBS`, or code of the reply (0: none), + MORE before `-`; of others 1: the
@@ -49,7 +49,8 @@ _NAME_OCTETS = 8
 
 
 @njit(cache=True, nogil=True)
-def cut(records, first, count, service, class_bit, of_record, lanes, areas, names, with_argument, watched, tokens, touched):
+def cut(records, first, count, service, class_bit, of_record, lanes, areas, names, with_argument, watched, tokens, touched,  # noqa: C901
+        touches, stops):
     """Segments of records[first:count] (records.PACKET) into tokens.
 
     service, class_bit      uint8, uint64: bits of FTP control connections and of the class in records
@@ -58,10 +59,11 @@ def cut(records, first, count, service, class_bit, of_record, lanes, areas, name
     names, with_argument    see verbs.NAMES
     watched                 WATCHED (slots,), changed
     tokens                  int64 (k, TOKEN), filled from the start; at least PER_RECORD for each record
-    touched                 int32, one for each record: slots that had a segment, the one that had the last one last
-    Returns (tokens, where `touched` begins, where it ends).
+    touched                 int32, one for each record: slots that had a segment, added after the first `touches`
+    stops                   1: return after a segment for the engine, so that its direction may be handed back
+    Returns (record not done, or count; tokens; touches).
     """
-    written, touches = 0, 0
+    written = 0
     for i in range(first, count):
         record = records[i]
         if record.flags & _WANTED != _SERVICE or record.service & service == 0 or record.class_mask & class_bit == 0:
@@ -105,8 +107,17 @@ def cut(records, first, count, service, class_bit, of_record, lanes, areas, name
         if not ours:
             one.state[side] = _ENGINES
             written = _put(tokens, written, i, slot, _SEGMENT, record.time_ns, side)
+            if stops:
+                return i + 1, written, touches
         elif side == 0 and tcp & (_FIN | _RST):
             written = _put(tokens, written, i, slot, _LEFT, record.time_ns, 0)
+    return count, written, touches
+
+
+@njit(cache=True, nogil=True)
+def keep_last(touched, touches, watched):
+    """Of the first `touches` slots in `touched` keep each once, where it stands last; they end at `touches`, and begin where is
+    returned."""
     kept = touches
     for k in range(touches - 1, -1, -1):
         slot = int64(touched[k])
@@ -116,7 +127,7 @@ def cut(records, first, count, service, class_bit, of_record, lanes, areas, name
             touched[kept] = slot
     for k in range(kept, touches):
         watched[int64(touched[k])].marked = 0
-    return written, kept, touches
+    return kept
 
 
 @njit(cache=True, nogil=True)
@@ -126,7 +137,9 @@ def _place(record, lane, octets, early, areas):
     at = int64(record.payload_at)
     start = int64(record.bytes_offset) & (room - 1)
     end = start + at + octets
-    if at == 0 or at + octets > record.bytes_length or record.flags & _REASSEMBLED or end > room or row < 0 or row >= areas.shape[0]:
+    if at == 0 or at + octets > record.bytes_length or record.flags & _REASSEMBLED or end > room:
+        return 0, 0, 0
+    if row < 0 or row >= areas.shape[0]:
         return 0, 0, 0
     return row, start + at - min(early, 0), end
 

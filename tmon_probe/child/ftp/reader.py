@@ -31,6 +31,8 @@ from tmon_probe.child.ftp.verbs import HAS_ARGUMENT, NAMES, VERBS, WITHOUT_ARGUM
 FIRST_SLOTS = 1 << 10
 LINES_PER_RECORD = 2
 """Room for lines beside the tokens that each record may make; when it is used up, segments are read one by one."""
+MAX_STOPS = 32
+"""So often in a batch a direction that the engine has is handed back at once, else at the end of the batch."""
 _FIN, _SYN, _RST, _ACK = 1, 2, 4, 16
 _WORD = (1 << 64) - 1
 
@@ -45,6 +47,7 @@ class Reader:
         self._tokens, self._touched = np.zeros((0, TOKEN), np.int64), np.zeros(0, np.int32)
         self._controls: dict[int, Control] = {}  # by slot
         self._by_ends: dict[tuple[Endpoint, Endpoint], Control] = {}  # of those that `Connections` passes over (boundaries)
+        self._due: list[tuple[int, Callable[[], None]]] = []  # births not done, the next one last
         self._read_here: dict[int, Control] = {}  # controls with a direction that is the engine's in this batch, by slot
 
     # --- whose connections these are
@@ -86,25 +89,35 @@ class Reader:
     # --- batches
 
     def read(self, batch: FlowBatch, of_record: np.ndarray, births: Mapping[int, Callable[[], None]]) -> None:
-        """births: by position of its record, what to do when a connection begins, in order."""
-        written, first, last = self._cut(batch, of_record)
-        due = sorted(births)
-        due.reverse()
-        controls, dialogues, areas = self._controls, self._dialogues, [area.data for area in batch.areas]
-        slot_before, control = -2, None
+        """births: by position of its record, what to do when a connection begins."""
+        self._make_room(max(batch.count - batch.first, 0))
+        self._due = sorted(births.items(), reverse=True)
+        areas = [area.data for area in batch.areas]
+        done, touches, stops = batch.first, 0, MAX_STOPS
+        while done < batch.count:
+            done, written, touches = cutting.cut(
+                batch.records, done, batch.count, self._service, self._class_bit, of_record, batch.lanes, batch.areas, NAMES,
+                HAS_ARGUMENT, self._watched, self._tokens, self._touched, touches, int(stops > 0))
+            self._take(batch, written, areas)
+            self._hand_back()
+            stops -= 1
+        self._bear(batch.count)
+        for slot in self._touched[cutting.keep_last(self._touched, touches, self._watched) : touches].tolist():
+            if (control := self._controls.get(slot)) is not None:
+                self._dialogues.touch(control, int(self._watched["last_ns"][slot]))
+
+    def _take(self, batch: FlowBatch, written: int, areas: list[memoryview]) -> None:
+        """The first `written` tokens."""
+        controls, dialogues, due = self._controls, self._dialogues, self._due
+        slot_before, control = -1, None
         for i, slot, kind, time_ns, value, lane, begin, end in zip(*self._tokens[:written].T.tolist(), strict=True):
-            while due and due[-1] <= i:
-                births[due.pop()]()
-                slot_before = -2
-            if slot != slot_before:
+            if due and due[-1][0] <= i:
+                self._bear(i)
+                slot_before = -1
+            if slot != slot_before or slot < 0:
                 slot_before, control = slot, controls.get(slot) if slot >= 0 else self._by_record(batch.records[i])
-                if control is not None and (control.gone or control.session.encrypted):
-                    self._stop_reading(control)
-                elif control is not None:
-                    dialogues.touch(control, time_ns)
-                if slot < 0:
-                    slot_before = -2
-            if control is None or control.gone:
+                control = self._heard(control, time_ns)
+            if control is None:
                 continue
             if kind == COMMAND:
                 command = Command(VERBS[value], text_of(bytes(areas[lane][begin:end]))) if end else WITHOUT_ARGUMENT[value]
@@ -118,20 +131,25 @@ class Reader:
                 dialogues.acknowledged(control, bool(value), int(batch.records["tcp_ack"][i]), time_ns)
             else:
                 self._take_segment(batch, i, control)
-        while due:
-            births[due.pop()]()
-        for slot in self._touched[first:last].tolist():
-            if (control := controls.get(slot)) is not None:
-                dialogues.touch(control, int(self._watched["last_ns"][slot]))
-        self._hand_back()
 
-    def _cut(self, batch: FlowBatch, of_record: np.ndarray) -> tuple[int, int, int]:
-        count = max(batch.count - batch.first, 0)
+    def _heard(self, control: Control | None, time_ns: int) -> Control | None:
+        """Somebody says something there. None if that is not read."""
+        if control is None:
+            return None
+        if control.gone or control.session.encrypted:
+            self._stop_reading(control)
+        self._dialogues.touch(control, time_ns)
+        return None if control.gone else control
+
+    def _bear(self, i: int) -> None:
+        """Connections that begin up to record i."""
+        while self._due and self._due[-1][0] <= i:
+            self._due.pop()[1]()
+
+    def _make_room(self, count: int) -> None:
         if len(self._touched) < count:
             self._touched = np.zeros(count, np.int32)
             self._tokens = np.zeros(((cutting.PER_RECORD + LINES_PER_RECORD) * count, TOKEN), np.int64)
-        return cutting.cut(batch.records, batch.first, batch.count, self._service, self._class_bit, of_record, batch.lanes,
-                           batch.areas, NAMES, HAS_ARGUMENT, self._watched, self._tokens, self._touched)
 
     def _take_segment(self, batch: FlowBatch, i: int, control: Control) -> None:
         record = batch.records[i]
