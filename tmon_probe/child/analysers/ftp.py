@@ -15,7 +15,7 @@ from tmon_common.config.model import Analysis
 from tmon_common.observations import FTP_COUNTERS, Rows
 from tmon_probe.child.batch import FlowBatch
 from tmon_probe.child.context import Context, Task
-from tmon_probe.child.ftp.counts import CounterRows
+from tmon_probe.child.ftp.counts import Counts, Tally
 from tmon_probe.child.ftp.dialogues import Control, Dialogues, Numbers
 from tmon_probe.child.ftp.reader import Reader
 from tmon_probe.child.ftp.rows import rows_of
@@ -70,8 +70,8 @@ class _OfClass:
         self._connections.listen(self._take_ended)
         analysis = tasks[0].analysis
         self.dialogues = Dialogues(FTP.option(analysis, "max_sessions"), FTP.option(analysis, "idle_timeout"), numbers,
-                                   self._count, self._publish)
-        self._counts = [CounterRows(t.analysis.interval_ns) for t in tasks]
+                                   _count, self._publish)
+        self._counts = Counts(t.analysis.interval_ns for t in tasks)
         self._reader = Reader(self.dialogues, context.service_bits(FTP_CONTROL), 1 << tasks[0].spec.bit)
         self._finished: list[tuple[Control, Transfer]] = []
         self._now_ns = 0
@@ -87,14 +87,12 @@ class _OfClass:
         self.dialogues.flush(now_ns)
         self._emit_finished()
         self._reader.tidy()
-        for counts in self._counts:
-            self._emit_counts(counts.close(now_ns))
+        self._emit_counts(self._counts.close(now_ns))
 
     def finish(self) -> None:
         self.dialogues.finish()
         self._emit_finished()
-        for counts in self._counts:
-            self._emit_counts(counts.close_all())
+        self._emit_counts(self._counts.close_all())
 
     # --- from Connections
 
@@ -125,34 +123,33 @@ class _OfClass:
                 births[i] = partial(self.dialogues.opened, serial, client, server, time_ns)
             elif min(entries := [int(batch.flow[t.number, i]) for t in self._tasks]) >= 0:  # else not in the class itself
                 self._reader.watch(slot, client, server, by_boundaries=bool(by_boundaries))
-                flows = [int(batch.numbers[entry]) for entry in entries]
-                births[i] = partial(self._begin, slot, serial, client, server, bool(from_start), bool(by_boundaries), time_ns, flows)
+                tally = Tally(self._counts, [int(batch.numbers[entry]) for entry in entries])
+                known = serial, client, server, bool(from_start), time_ns, tally
+                births[i] = partial(self._begin, slot, bool(by_boundaries), *known)
         return births
 
-    def _begin(self, slot: int, serial: int, client: Endpoint, server: Endpoint, from_start: bool, by_boundaries: bool, now_ns: int,
-               flows: list[int]) -> None:
-        control = self.dialogues.begin(serial, client, server, from_start, now_ns, flows)
-        self._reader.begin(slot, control, by_boundaries=by_boundaries)
+    def _begin(self, slot: int, by_boundaries: bool, *known: object) -> None:
+        """known: what Dialogues.begin gets."""
+        self._reader.begin(slot, self.dialogues.begin(*known), by_boundaries=by_boundaries)
 
     # --- rows
 
-    def _count(self, control: Control, name: str, time_ns: int) -> None:
-        for counts, flow in zip(self._counts, control.flows, strict=True):
-            counts.count(flow, name, time_ns)
-
     def _publish(self, control: Control, transfer: Transfer) -> None:
         self._finished.append((control, transfer))
-        for counts, flow in zip(self._counts, control.flows, strict=True):
-            counts.count_transfer(flow, transfer, self._now_ns)
+        self._counts.count_transfer(control.owner.flows, transfer, self._now_ns)
 
     def _emit_finished(self) -> None:
         if self._finished:
             finished, self._finished = self._finished, []
-            self._emit(rows_of([(flow, transfer) for control, transfer in finished for flow in control.flows]))
+            self._emit(rows_of([(flow, transfer) for control, transfer in finished for flow in control.owner.flows]))
 
-    def _emit_counts(self, words: np.ndarray) -> None:
-        if len(words):
+    def _emit_counts(self, closed: list[np.ndarray]) -> None:
+        for words in closed:
             self._emit(Rows.from_words(FTP_COUNTERS, words))
+
+
+def _count(control: Control, name: str, time_ns: int) -> None:
+    control.owner.count(name, time_ns)
 
 
 def _has_port(ports: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
+from typing import Any
 
 import numpy as np
 
@@ -31,11 +32,14 @@ MAX_CLASS = 5
 _REPLIES = tuple(f"replies_{hundreds}xx" for hundreds in range(MAX_CLASS + 1))
 
 
+_NOT_LENT = [False, False]
+
+
 @dataclass(eq=False, slots=True)
 class Control:
-    """A control connection. flows: what the owner wants to know of it.
+    """A control connection. owner: what whoever began it wants to know of it.
 
-    streams, lines  of the client, of the server
+    streams, lines  of the client, of the server; made when they are needed
     slot            of `Connections`, -1 if its segments are not told by that
     lent            of either direction: somebody else has its next sequence number, and gives lines instead of segments
     """
@@ -43,14 +47,31 @@ class Control:
     session: Session
     serial: int
     last_ns: int
-    flows: list[int]
-    streams: tuple[Stream, Stream] = field(default_factory=lambda: (Stream(), Stream()))
-    lines: tuple[Lines, Lines] = field(default_factory=lambda: (Lines(starts_command), Lines(starts_reply)))
+    owner: Any
+    _streams: tuple[Stream, Stream] | None = None
+    _lines: tuple[Lines, Lines] | None = None
     announced: list[Expectation] = field(default_factory=list)
     transfers: dict[int, Transfer] = field(default_factory=dict)
     slot: int = -1
-    lent: list[bool] = field(default_factory=lambda: [False, False])
+    lent: list[bool] = field(default_factory=_NOT_LENT.copy)
     gone: bool = False
+
+    @property
+    def streams(self) -> tuple[Stream, Stream]:
+        if self._streams is None:
+            self._streams = Stream(), Stream()
+        return self._streams
+
+    @property
+    def lines(self) -> tuple[Lines, Lines]:
+        if self._lines is None:
+            self._lines = Lines(starts_command), Lines(starts_reply)
+        return self._lines
+
+    @property
+    def read_by_segments(self) -> bool:
+        """Some segment of it was."""
+        return self._streams is not None
 
     @property
     def ends(self) -> tuple[Endpoint, Endpoint]:
@@ -91,7 +112,7 @@ class Dialogues:
         """A connection of some session."""
         return serial in self._controls or self.attribution.knows(serial)
 
-    def begin(self, serial: int, client: Endpoint, server: Endpoint, from_start: bool, now_ns: int, flows: list[int]) -> Control:
+    def begin(self, serial: int, client: Endpoint, server: Endpoint, from_start: bool, now_ns: int, owner: Any) -> Control:
         """A control connection is seen. from_start: its SYN was."""
         known = self._dormant.pop((client, server), None)
         if known is not None and known.serial in self._controls and not from_start:
@@ -105,7 +126,7 @@ class Dialogues:
             self.evicted += 1
             self._end(next(iter(self._controls.values())), LOST, now_ns)
         session = Session(self._numbers.session(), client, server, self._numbers.transfer, greeted=not from_start)
-        control = self._controls[serial] = Control(session, serial, now_ns, flows)
+        control = self._controls[serial] = Control(session, serial, now_ns, owner)
         self.attribution.add(session)
         self._counted(control, "sessions", now_ns)
         return control
@@ -301,8 +322,9 @@ class Dialogues:
 
     def _end(self, control: Control, cause: str, now_ns: int) -> None:
         """The session is over; its transfers may still wait for their data connections."""
-        for from_server in (True, False):
-            self._read(control, from_server, control.streams[from_server].rest(), now_ns)
+        if control.read_by_segments:
+            for from_server in (True, False):
+                self._read(control, from_server, control.streams[from_server].rest(), now_ns)
         control.session.ends(cause, now_ns)
         self._take(control, now_ns)
         self._withdraw_superseded(control)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from tmon_probe.child.ftp.commands import LOGINS, TRANSFERS, Command
@@ -28,7 +29,7 @@ class Waiting:
     under_way: bool = False
 
 
-@dataclass
+@dataclass(slots=True)
 class Pairing:
     """forgotten: commands whose reply was not seen, in order: taken out by the caller."""
 
@@ -42,10 +43,15 @@ class Pairing:
 
     def reply(self, reply: Reply) -> Waiting | None:
         """The command that is answered; it waits no more if the reply is final. None: nobody waits for this."""
-        answered = self._answered(reply.code)
-        if answered is None:
+        if not self.waiting:
             return None
-        if answered is not self.waiting[0]:
+        head, verbs = self.waiting[0], _OWN.get(reply.code)
+        if not head.under_way and (verbs is None or head.command.verb in verbs):
+            answered = head
+        else:
+            answered = self._answered(reply.code, verbs)
+            if answered is None:
+                return None
             self.forget(answered, begins=reply.code in (125, 150))
         if reply.hundreds == 1:
             answered.under_way = True
@@ -64,11 +70,9 @@ class Pairing:
                 self.waiting.remove(before)
                 self.forgotten.append(before)
 
-    def _answered(self, code: int) -> Waiting | None:
-        if not self.waiting:
-            return None
+    def _answered(self, code: int, verbs: Collection[str] | None) -> Waiting | None:
+        """Where it is not simply the one that waits for longest. verbs: _OWN of the code."""
         head = self.waiting[0]
-        verbs = _OWN.get(code)
         if verbs is None:
             if head.under_way and code // 100 in (2, 3) and code != 250:  # 200 to a NOOP while a transfer goes on
                 return next((w for w in self.waiting if not w.under_way), head)

@@ -35,6 +35,7 @@ MAX_STOPS = 32
 """So often in a batch a direction that the engine has is handed back at once, else at the end of the batch."""
 _FIN, _SYN, _RST, _ACK = 1, 2, 4, 16
 _WORD = (1 << 64) - 1
+_NEVER = 1 << 62
 
 
 class Reader:
@@ -105,19 +106,22 @@ class Reader:
         for slot in self._touched[cutting.keep_last(self._touched, touches, self._watched) : touches].tolist():
             if (control := self._controls.get(slot)) is not None:
                 self._dialogues.touch(control, int(self._watched["last_ns"][slot]))
+                if control.gone or control.session.encrypted:
+                    self._stop_reading(control)
 
     def _take(self, batch: FlowBatch, written: int, areas: list[memoryview]) -> None:
         """The first `written` tokens."""
-        controls, dialogues, due = self._controls, self._dialogues, self._due
-        slot_before, control = -1, None
+        controls, dialogues = self._controls, self._dialogues
+        slot_before, control, next_birth = -1, None, self._next_birth()
         for i, slot, kind, time_ns, value, lane, begin, end in zip(*self._tokens[:written].T.tolist(), strict=True):
-            if due and due[-1][0] <= i:
+            if i >= next_birth:
                 self._bear(i)
-                slot_before = -1
+                slot_before, next_birth = -1, self._next_birth()
             if slot != slot_before or slot < 0:
                 slot_before, control = slot, controls.get(slot) if slot >= 0 else self._by_record(batch.records[i])
-                control = self._heard(control, time_ns)
-            if control is None:
+                if control is not None:
+                    dialogues.touch(control, time_ns)
+            if control is None or control.gone:
                 continue
             if kind == COMMAND:
                 command = Command(VERBS[value], text_of(bytes(areas[lane][begin:end]))) if end else WITHOUT_ARGUMENT[value]
@@ -132,14 +136,9 @@ class Reader:
             else:
                 self._take_segment(batch, i, control)
 
-    def _heard(self, control: Control | None, time_ns: int) -> Control | None:
-        """Somebody says something there. None if that is not read."""
-        if control is None:
-            return None
-        if control.gone or control.session.encrypted:
-            self._stop_reading(control)
-        self._dialogues.touch(control, time_ns)
-        return None if control.gone else control
+    def _next_birth(self) -> int:
+        """Record that the next connection begins with."""
+        return self._due[-1][0] if self._due else _NEVER
 
     def _bear(self, i: int) -> None:
         """Connections that begin up to record i."""

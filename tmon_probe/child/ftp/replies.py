@@ -17,7 +17,8 @@ _QUOTED = re.compile(r'"((?:[^"]|"")*)"')
 class Reply:
     """code, hundreds    as a number, and its first digit
 
-    text, first: of its last line, after the code; of its first one. Looked at while the line lies where it was read.
+    text, first         of its last line, after the code; of its first one. To be looked at while the line lies where it was read
+    several             it has more than one line
     """
 
     __slots__ = ("_area", "_begin", "_end", "_first", "code", "hundreds")
@@ -29,6 +30,10 @@ class Reply:
     @property
     def text(self) -> str:
         return text_of(bytes(self._area[self._begin : self._end]))
+
+    @property
+    def several(self) -> bool:
+        return self._first is not None
 
     @property
     def first(self) -> str:

@@ -32,26 +32,26 @@ _PARSERS: dict[str, Callable[[str], addresses.HostPort | None]] = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Counted:
     """Something that the column `name` of ftp_counters counts."""
 
     name: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Announced:
     """It is known now where the data connection will be."""
 
     expectation: Expectation
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Began:
     transfer: Transfer
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Answered:
     """The final reply came, or it is known that none will."""
 
@@ -114,8 +114,9 @@ class Session:
 
     def reply_line(self, code: int, more: bool, area: Octets, begin: int, end: int) -> Reply | None:
         """A line of the server, see Replies.take. The reply that is complete with it."""
-        reply = self._replies.take(code, more, area, begin, end)
-        if self._replies.broken != self._broken:
+        replies = self._replies
+        reply = replies.take(code, more, area, begin, end)
+        if replies.broken != self._broken:
             self._tell_broken()
         return reply
 
@@ -237,8 +238,10 @@ class Session:
             transfer.path = name
         if reply.hundreds == 1:
             transfer.preliminary = True
-            told = [octets for text in (reply.first, reply.text) if (octets := announced_octets(text)) is not None]
-            transfer.announced_octets = told[-1] if told else transfer.announced_octets
+            told = announced_octets(reply.text)
+            if told is None and reply.several:
+                told = announced_octets(reply.first)
+            transfer.announced_octets = transfer.announced_octets if told is None else told
             return
         if transfer.abor and reply.hundreds == 2 and _ABORTED.search(reply.text) and self._pairing.reply(reply):
             transfer.cause = ABORTED  # one reply to both: there was no 426 before
@@ -259,7 +262,7 @@ class Session:
             self.last_active = expectation
         else:
             parse = _PARSERS[waiting.command.verb]
-            self._announce(expectation, parse(reply.text) or parse(reply.first), self.server)
+            self._announce(expectation, parse(reply.text) or (parse(reply.first) if reply.several else None), self.server)
 
     def _answer_user(self, _waiting: Waiting, reply: Reply) -> None:
         if reply.hundreds != 1:
