@@ -131,6 +131,7 @@ def _reachable(thing, known: set | None = None) -> list[str]:
         inside = [*thing.keys(), *thing.values()]
     elif isinstance(thing, (list, tuple, set, frozenset)) or type(thing).__name__ == "deque":
         inside = list(thing)
-    elif hasattr(thing, "__dict__"):
-        inside = list(vars(thing).values())
+    else:
+        slots = [name for kind in type(thing).__mro__ for name in getattr(kind, "__slots__", ())]
+        inside = [*getattr(thing, "__dict__", {}).values(), *(getattr(thing, name, None) for name in slots)]
     return [text for x in inside for text in _reachable(x, known)]

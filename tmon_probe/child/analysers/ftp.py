@@ -114,23 +114,26 @@ class _OfClass:
             return {}
         records = batch.records[opened_by]
         concerned = np.flatnonzero(control | self.dialogues.attribution.between_hosts(records, records[control]))
-        states = self._connections.peek(slots[concerned])
-        columns = zip(opened_by[concerned].tolist(), records["time_ns"][concerned].tolist(), _ends(states),
+        states, opened_by = self._connections.peek(slots[concerned]), opened_by[concerned]
+        flows = batch.flow[[t.number for t in self._tasks]][:, opened_by]
+        numbers = batch.numbers[flows].T.tolist()
+        columns = zip(opened_by.tolist(), records["time_ns"][concerned].tolist(), _ends(states), numbers, (flows >= 0).all(0).tolist(),
                       *(states[name].tolist() for name in ("serial", "slot", "from_start", "by_boundaries")), strict=True)
-        births = {}
-        for i, time_ns, (client, server), serial, slot, from_start, by_boundaries in columns:
+        births, watched = {}, []
+        for i, time_ns, (client, server), flow_numbers, in_class, serial, slot, from_start, by_boundaries in columns:
             if server[1] not in FTP_CONTROL.ports:
                 births[i] = partial(self.dialogues.opened, serial, client, server, time_ns)
-            elif min(entries := [int(batch.flow[t.number, i]) for t in self._tasks]) >= 0:  # else not in the class itself
-                self._reader.watch(slot, client, server, by_boundaries=bool(by_boundaries))
-                tally = Tally(self._counts, [int(batch.numbers[entry]) for entry in entries])
-                known = serial, client, server, bool(from_start), time_ns, tally
-                births[i] = partial(self._begin, slot, bool(by_boundaries), *known)
+            elif in_class:
+                ours = not by_boundaries and not self.dialogues.dormant(client, server)
+                watched.append((slot, server, ours))
+                known = serial, client, server, bool(from_start), time_ns, Tally(self._counts, flow_numbers)
+                births[i] = partial(self._begin, slot, bool(by_boundaries), ours, *known)
+        self._reader.watch(watched)
         return births
 
-    def _begin(self, slot: int, by_boundaries: bool, *known: object) -> None:
-        """known: what Dialogues.begin gets."""
-        self._reader.begin(slot, self.dialogues.begin(*known), by_boundaries=by_boundaries)
+    def _begin(self, slot: int, by_boundaries: bool, ours: bool, *known: object) -> None:
+        """ours: see Reader.watch; known: what Dialogues.begin gets."""
+        self._reader.begin(slot, self.dialogues.begin(*known), by_boundaries=by_boundaries, ours=ours)
 
     # --- rows
 

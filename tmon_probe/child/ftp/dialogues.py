@@ -192,7 +192,7 @@ class Dialogues:
 
     def dormant(self, client: Endpoint, server: Endpoint) -> bool:
         """A connection between these ends would continue a session."""
-        return (client, server) in self._dormant
+        return bool(self._dormant) and (client, server) in self._dormant
 
     def opened(self, serial: int, client: Endpoint, server: Endpoint, start_ns: int) -> None:
         """Another connection between hosts that have a session."""
@@ -272,23 +272,26 @@ class Dialogues:
         session = control.session
         events, session.events = session.events, []
         for event in events:
-            match event:
-                case Counted(name):
-                    self.skipped += name == "lines_skipped"
-                    self._counted(control, name, now_ns)
-                case Began(transfer):
-                    control.transfers[transfer.number] = transfer
-                    self._open[transfer.number] = control
-                    self._resumes.began(transfer)
-                    self.attribution.began(transfer)
-                case Announced(expectation):
-                    self.attribution.announced(expectation)
-                    self._withdraw_superseded(control)
-                    control.announced.append(expectation)
-                case Answered(transfer):
-                    self._settle(transfer)
+            kind = type(event)
+            if kind is Counted:
+                self.skipped += event.name == "lines_skipped"
+                self._counted(control, event.name, now_ns)
+            elif kind is Began:
+                transfer = event.transfer
+                control.transfers[transfer.number] = transfer
+                self._open[transfer.number] = control
+                self._resumes.began(transfer)
+                self.attribution.began(transfer)
+            elif kind is Announced:
+                self.attribution.announced(event.expectation)
+                self._withdraw_superseded(control)
+                control.announced.append(event.expectation)
+            elif kind is Answered:
+                self._settle(event.transfer)
 
     def _withdraw_superseded(self, control: Control) -> None:
+        if not control.announced:
+            return
         for expectation in list(control.announced):
             if expectation.transfer is None and expectation is not control.session.expected:
                 self.attribution.withdrawn(expectation)
@@ -312,6 +315,7 @@ class Dialogues:
         control = self._open.pop(transfer.number)
         del control.transfers[transfer.number]
         self._waiting.pop(transfer.number, None)
+        transfer.close()
         self._resumes.ended(transfer)
         self.transfers += 1
         self._published(control, transfer)

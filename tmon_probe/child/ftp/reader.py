@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -53,25 +53,27 @@ class Reader:
 
     # --- whose connections these are
 
-    def watch(self, slot: int, client: Endpoint, server: Endpoint, *, by_boundaries: bool) -> None:
-        """Before the batch that begins a control connection is read."""
-        if slot >= len(self._watched):
-            more = np.zeros(max(2 * len(self._watched), slot + 1), WATCHED)
+    def watch(self, begun: Sequence[tuple[int, Endpoint, bool]]) -> None:
+        """Before the batch that begins control connections is read: slot, server, and whether the kernel may have them."""
+        if not begun:
+            return
+        slots = [slot for slot, _, _ in begun]
+        if max(slots) >= len(self._watched):
+            more = np.zeros(max(2 * len(self._watched), max(slots) + 1), WATCHED)
             more[: len(self._watched)] = self._watched
             self._watched = more
-        watched = self._watched[slot]
-        watched["server_hi"], watched["server_lo"], watched["server_port"] = server[0] >> 64, server[0] & _WORD, server[1]
-        watched["next"] = UNKNOWN
-        watched["state"] = ENGINES if by_boundaries or self._dialogues.dormant(client, server) else OURS
+        fresh = [(address >> 64, address & _WORD, 0, (UNKNOWN, UNKNOWN), port, (OURS, OURS) if ours else (ENGINES, ENGINES), 0)
+                 for _, (address, port), ours in begun]
+        self._watched[slots] = np.array(fresh, WATCHED)
 
-    def begin(self, slot: int, control: Control, *, by_boundaries: bool) -> None:
+    def begin(self, slot: int, control: Control, *, by_boundaries: bool, ours: bool) -> None:
         """While it is read: whose connection that is."""
         self._controls[slot] = control
         if by_boundaries:
             self._by_ends[control.ends] = control
             return
         control.slot = slot
-        control.lent[:] = (self._watched["state"][slot] != ENGINES).tolist()
+        control.lent = [ours, ours]
 
     def end(self, slot: int) -> None:
         """The connection has ended; its session may go on."""

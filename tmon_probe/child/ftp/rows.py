@@ -12,6 +12,7 @@ from tmon_probe.child.ftp.transfer import Transfer
 _SECOND = 1_000_000_000
 _SPAN = 1 << 64
 _UNKNOWN = "unknown"
+_COUNTS = ("data_segments", "retransmitted_segments", "retransmitted_octets", "out_of_order_segments", "missing_octets")
 _AT = {name: FTP_TRANSFER.word_of(name) for name in FTP_TRANSFER.dtype.names}
 
 
@@ -72,21 +73,22 @@ def _data(transfer: Transfer) -> dict[str, int | None]:
     if direction is None:
         return {}
     state = transfer.data.state
-    samples = int(state["rtt_samples"][direction])
-    return {
+    told = {
         "octets": octets, "duration": duration,
         "throughput": 8 * octets * _SECOND // duration if octets is not None and duration else None,
-        **{name: _known(state[name][direction]) for name in ("data_segments", "retransmitted_segments", "retransmitted_octets",
-                                                             "out_of_order_segments", "missing_octets")},
-        "rtt_min": int(state["rtt_min_ns"][direction]) if samples else None,
-        "rtt_mean": int(state["rtt_sum_ns"][direction]) // samples if samples else None,
-        "rtt_max": int(state["rtt_max_ns"][direction]) if samples else None,
     }
+    for name in _COUNTS:
+        told[name] = _known(state[name].item(direction))
+    samples = state["rtt_samples"].item(direction)
+    if samples:
+        told["rtt_min"], told["rtt_max"] = state["rtt_min_ns"].item(direction), state["rtt_max_ns"].item(direction)
+        told["rtt_mean"] = state["rtt_sum_ns"].item(direction) // samples
+    return told
 
 
 def _known(count: int) -> int | None:
     """Counts that boundaries alone do not tell are negative."""
-    return int(count) if count >= 0 else None
+    return count if count >= 0 else None
 
 
 def _halves(address: int) -> tuple[int, int]:

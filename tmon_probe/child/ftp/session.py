@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -32,26 +31,26 @@ _PARSERS: dict[str, Callable[[str], addresses.HostPort | None]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, slots=True)
 class Counted:
     """Something that the column `name` of ftp_counters counts."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, slots=True)
 class Announced:
     """It is known now where the data connection will be."""
 
     expectation: Expectation
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, slots=True)
 class Began:
     transfer: Transfer
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, slots=True)
 class Answered:
     """The final reply came, or it is known that none will."""
 
@@ -90,7 +89,7 @@ class Session:
         self._pairing = Pairing()
         self._expected: Expectation | None = None
         self._restart = Restart()
-        self._sizes: OrderedDict[str, int] = OrderedDict()
+        self._sizes: dict[str, int] = {}  # the oldest first
         self._broken = 0
         self._now_ns = 0
         self._unheard = False  # some reply was not seen
@@ -311,7 +310,7 @@ class Session:
         if digits.isdecimal() and int(digits) < MAX_OFFSET:
             self._sizes[path] = int(digits)
             if len(self._sizes) > MAX_SIZES:
-                self._sizes.popitem(last=False)
+                del self._sizes[next(iter(self._sizes))]
 
     # --- ends
 
