@@ -70,7 +70,7 @@ class _OfClass:
         self._connections.listen(self._take_ended)
         analysis = tasks[0].analysis
         self.dialogues = Dialogues(FTP.option(analysis, "max_sessions"), FTP.option(analysis, "idle_timeout"), numbers,
-                                   _count, self._publish)
+                                   self._publish)
         self._counts = Counts(t.analysis.interval_ns for t in tasks)
         self._reader = Reader(self.dialogues, context.service_bits(FTP_CONTROL), 1 << tasks[0].spec.bit)
         self._finished: list[tuple[Control, Transfer]] = []
@@ -117,8 +117,8 @@ class _OfClass:
         states, opened_by = self._connections.peek(slots[concerned]), opened_by[concerned]
         flows = batch.flow[[t.number for t in self._tasks]][:, opened_by]
         numbers = batch.numbers[flows].T.tolist()
-        columns = zip(opened_by.tolist(), records["time_ns"][concerned].tolist(), _ends(states), numbers, (flows >= 0).all(0).tolist(),
-                      *(states[name].tolist() for name in ("serial", "slot", "from_start", "by_boundaries")), strict=True)
+        columns = zip(opened_by.tolist(), records["time_ns"][concerned].tolist(), _ends(states), numbers,
+                      (flows >= 0).all(0).tolist(), *(states[name].tolist() for name in ("serial", "slot", "from_start", "by_boundaries")), strict=True)
         births, watched = {}, []
         for i, time_ns, (client, server), flow_numbers, in_class, serial, slot, from_start, by_boundaries in columns:
             if server[1] not in FTP_CONTROL.ports:
@@ -139,20 +139,16 @@ class _OfClass:
 
     def _publish(self, control: Control, transfer: Transfer) -> None:
         self._finished.append((control, transfer))
-        self._counts.count_transfer(control.owner.flows, transfer, self._now_ns)
+        self._counts.count_transfer(control.tally.flows, transfer, self._now_ns)
 
     def _emit_finished(self) -> None:
         if self._finished:
             finished, self._finished = self._finished, []
-            self._emit(rows_of([(flow, transfer) for control, transfer in finished for flow in control.owner.flows]))
+            self._emit(rows_of([(flow, transfer) for control, transfer in finished for flow in control.tally.flows]))
 
     def _emit_counts(self, closed: list[np.ndarray]) -> None:
         for words in closed:
             self._emit(Rows.from_words(FTP_COUNTERS, words))
-
-
-def _count(control: Control, name: str, time_ns: int) -> None:
-    control.owner.count(name, time_ns)
 
 
 def _has_port(ports: np.ndarray) -> np.ndarray:

@@ -1,6 +1,6 @@
 """The FTP sessions of a flow class: control connections become dialogues, their data connections are found, transfers end.
 
-An engine: segments and connections in, what was counted and transfers out through two callbacks; packet time is passed in.
+An engine: lines or segments, and connections in; transfers out through a callback, counts into tallies; packet time is passed in.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Any
 
 import numpy as np
 
 from tmon_probe.child.ftp.attribution import Attribution
 from tmon_probe.child.ftp.commands import Command, parse_command, starts_command
+from tmon_probe.child.ftp.counts import Tally
 from tmon_probe.child.ftp.lines import Lines
 from tmon_probe.child.ftp.replies import Octets, reply_code, starts_reply
 from tmon_probe.child.ftp.resumes import Resumes
@@ -37,8 +37,9 @@ _NOT_LENT = [False, False]
 
 @dataclass(eq=False, slots=True)
 class Control:
-    """A control connection. owner: what whoever began it wants to know of it.
+    """A control connection.
 
+    tally           counts what happens there: what a column of ftp_counters counts
     streams, lines  of the client, of the server; made when they are needed
     slot            of `Connections`, -1 if its segments are not told by that
     lent            of either direction: somebody else has its next sequence number, and gives lines instead of segments
@@ -47,7 +48,7 @@ class Control:
     session: Session
     serial: int
     last_ns: int
-    owner: Any
+    tally: Tally
     _streams: tuple[Stream, Stream] | None = None
     _lines: tuple[Lines, Lines] | None = None
     announced: list[Expectation] = field(default_factory=list)
@@ -87,15 +88,14 @@ class Numbers:
 
 
 class Dialogues:
-    """counted(control, name, time_ns): something that a column of ftp_counters counts. published(control, transfer): it has ended.
+    """published(control, transfer): it has ended.
 
     evicted, transfers, skipped, gaps   for the monitor: sessions given up, transfers published, lines skipped, gaps in dialogues
     """
 
-    def __init__(self, max_sessions: int, idle_ns: int, numbers: Numbers, counted: Callable[[Control, str, int], None],
-                 published: Callable[[Control, Transfer], None]) -> None:
+    def __init__(self, max_sessions: int, idle_ns: int, numbers: Numbers, published: Callable[[Control, Transfer], None]) -> None:
         self._max_sessions, self._idle_ns, self._numbers = max_sessions, idle_ns, numbers
-        self._counted, self._published = counted, published
+        self._published = published
         self._controls: OrderedDict[int, Control] = OrderedDict()  # by serial, the one silent for longest first
         self._dormant: dict[tuple[Endpoint, Endpoint], Control] = {}  # connection forgotten by the tracker, session not
         self._open: dict[int, Control] = {}  # of each transfer that has not been published
@@ -112,7 +112,7 @@ class Dialogues:
         """A connection of some session."""
         return serial in self._controls or self.attribution.knows(serial)
 
-    def begin(self, serial: int, client: Endpoint, server: Endpoint, from_start: bool, now_ns: int, owner: Any) -> Control:
+    def begin(self, serial: int, client: Endpoint, server: Endpoint, from_start: bool, now_ns: int, tally: Tally) -> Control:
         """A control connection is seen. from_start: its SYN was."""
         known = self._dormant.pop((client, server), None)
         if known is not None and known.serial in self._controls and not from_start:
@@ -126,9 +126,9 @@ class Dialogues:
             self.evicted += 1
             self._end(next(iter(self._controls.values())), LOST, now_ns)
         session = Session(self._numbers.session(), client, server, self._numbers.transfer, greeted=not from_start)
-        control = self._controls[serial] = Control(session, serial, now_ns, owner)
+        control = self._controls[serial] = Control(session, serial, now_ns, tally)
         self.attribution.add(session)
-        self._counted(control, "sessions", now_ns)
+        control.tally.count("sessions", now_ns)
         return control
 
     def segment(self, control: Control, from_server: bool, sequence: int, acknowledged: int | None, octets: bytes, now_ns: int, *,
@@ -156,7 +156,7 @@ class Dialogues:
         session = control.session
         if session.encrypted:
             return
-        self._counted(control, "commands", now_ns)
+        control.tally.count("commands", now_ns)
         session.command(command, now_ns)
         if session.events:
             self._take(control, now_ns)
@@ -166,10 +166,12 @@ class Dialogues:
         session = control.session
         if session.encrypted:
             return
-        reply = session.reply_line(code, more, area, begin, end)
-        if reply is not None:
+        reply = session.replies.take(code, more, area, begin, end)
+        if reply is None:
+            session.tell_broken()
+        else:
             if reply.hundreds <= MAX_CLASS:
-                self._counted(control, _REPLIES[reply.hundreds], now_ns)
+                control.tally.count(_REPLIES[reply.hundreds], now_ns)
             session.reply(reply, now_ns)
         if session.events:
             self._take(control, now_ns)
@@ -275,7 +277,7 @@ class Dialogues:
             kind = type(event)
             if kind is Counted:
                 self.skipped += event.name == "lines_skipped"
-                self._counted(control, event.name, now_ns)
+                control.tally.count(event.name, now_ns)
             elif kind is Began:
                 transfer = event.transfer
                 control.transfers[transfer.number] = transfer

@@ -43,6 +43,8 @@ class Reply:
 class Replies:
     """Puts the lines of a reply together. broken: lines that belong to no reply."""
 
+    __slots__ = ("_code", "_first", "_lines", "broken")
+
     def __init__(self) -> None:
         self._code = 0
         self._first = ""

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from tmon_probe.child.ftp import addresses
 from tmon_probe.child.ftp.commands import ACTIVE, LOGINS, PASSIVE, RETRIEVALS, STORES, TRANSFERS, Command
 from tmon_probe.child.ftp.pairing import Pairing, Waiting
-from tmon_probe.child.ftp.replies import Octets, Replies, Reply, announced_octets, quoted_path, unique_name
+from tmon_probe.child.ftp.replies import Replies, Reply, announced_octets, quoted_path, unique_name
 from tmon_probe.child.ftp.transfer import ABORTED, LOST, Endpoint, Expectation, Restart, Transfer
 
 MAX_TRANSFERS = 64
@@ -61,11 +61,12 @@ _SKIPPED, _LOGIN, _REFUSED, _ENCRYPTED = (Counted(n) for n in ("lines_skipped", 
 Event = Counted | Announced | Began | Answered
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Session:
     """client, server: the ends of the control connection. greeted: the greeting was seen, or will not be (picked up in the middle).
 
     number_transfer     gives each transfer its number
+    replies             takes the lines of the server
     """
 
     number: int
@@ -84,15 +85,14 @@ class Session:
     transfers: list[Transfer] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
 
-    def __post_init__(self) -> None:
-        self._replies = Replies()
-        self._pairing = Pairing()
-        self._expected: Expectation | None = None
-        self._restart = Restart()
-        self._sizes: dict[str, int] = {}  # the oldest first
-        self._broken = 0
-        self._now_ns = 0
-        self._unheard = False  # some reply was not seen
+    replies: Replies = field(default_factory=Replies)
+    pairing: Pairing = field(default_factory=Pairing)
+    expected: Expectation | None = None  # the data connection announced for the next transfer
+    _restart: Restart = field(default_factory=Restart)
+    _sizes: dict[str, int] = field(default_factory=dict)  # the oldest first
+    _broken: int = 0
+    _unheard: bool = False  # some reply was not seen
+    _now_ns: int = 0
 
     # --- what is seen
 
@@ -100,24 +100,16 @@ class Session:
         """Of the client."""
         self._now_ns = now_ns
         if self._unheard:  # clients wait for a reply before they go on, nearly always
-            self._pairing.forget()
+            self.pairing.forget()
             self._unheard = False
         waiting = Waiting(command)
         take = _COMMANDS.get(command.verb)
         if take is not None:
             take(self, waiting, command)
-        pairing = self._pairing
+        pairing = self.pairing
         pairing.command(waiting)
         if pairing.forgotten:
             self._give_up_forgotten(now_ns)
-
-    def reply_line(self, code: int, more: bool, area: Octets, begin: int, end: int) -> Reply | None:
-        """A line of the server, see Replies.take. The reply that is complete with it."""
-        replies = self._replies
-        reply = replies.take(code, more, area, begin, end)
-        if replies.broken != self._broken:
-            self._tell_broken()
-        return reply
 
     def reply(self, reply: Reply, now_ns: int) -> None:
         """Of the server."""
@@ -126,7 +118,7 @@ class Session:
         if not self.greeted:
             self.greeted = reply.hundreds != 1
             return
-        pairing = self._pairing
+        pairing = self.pairing
         waiting = pairing.reply(reply)
         if pairing.forgotten:
             self._give_up_forgotten(now_ns)
@@ -139,11 +131,16 @@ class Session:
         """Octets of the dialogue are missing."""
         if from_server:
             self.greeted = self._unheard = True
-            self._replies.gap()
-            self._tell_broken()
+            self.replies.gap()
+            self.tell_broken()
 
     def line_skipped(self) -> None:
         self.events.append(_SKIPPED)
+
+    def tell_broken(self) -> None:
+        """Lines of `replies` that belong to no reply."""
+        self.events += [_SKIPPED] * (self.replies.broken - self._broken)
+        self._broken = self.replies.broken
 
     def client_closes(self) -> None:
         """FIN or RST of the client on the control connection."""
@@ -156,12 +153,7 @@ class Session:
         for transfer in list(self.transfers):
             left = transfer.client_left or (transfer.abor and cause == LOST)
             self._lost(transfer, "" if not self.answers else ABORTED if left else cause, now_ns)
-        self._expected = None
-
-    @property
-    def expected(self) -> Expectation | None:
-        """The data connection announced for the next transfer."""
-        return self._expected
+        self.expected = None
 
     # --- commands
 
@@ -199,15 +191,15 @@ class Session:
         self.quit = True
 
     def _expect(self, expectation: Expectation) -> Expectation:
-        self._expected = expectation
+        self.expected = expectation
         return expectation
 
     def _begin(self, command: Command, now_ns: int) -> Transfer:
         path = command.argument.lstrip(" ") if command.verb not in ("RETR", "STOR", "APPE") else command.argument
         key_path = posixpath.normpath(posixpath.join(self.directory, path))
         transfer = Transfer(self, self.number_transfer(), self.user, command.verb, path, key_path, self.type, self._restart, now_ns,
-                            self._expected, self._sizes.get(path))
-        self._expected, self._restart = None, Restart()
+                            self.expected, self._sizes.get(path))
+        self.expected, self._restart = None, Restart()
         if transfer.expectation:
             transfer.expectation.transfer = transfer
         if command.verb in STORES:
@@ -242,7 +234,7 @@ class Session:
                 told = announced_octets(reply.first)
             transfer.announced_octets = transfer.announced_octets if told is None else told
             return
-        if transfer.abor and reply.hundreds == 2 and _ABORTED.search(reply.text) and self._pairing.reply(reply):
+        if transfer.abor and reply.hundreds == 2 and _ABORTED.search(reply.text) and self.pairing.reply(reply):
             transfer.cause = ABORTED  # one reply to both: there was no 426 before
         transfer.reply_code = reply.code
         self._done(transfer, self._now_ns)
@@ -255,8 +247,8 @@ class Session:
             self.extended_passive_only = reply.hundreds == 2
         elif reply.hundreds != 2:
             expectation.listener = None
-            if self._expected is expectation:
-                self._expected = None
+            if self.expected is expectation:
+                self.expected = None
         elif expectation.client_listens:
             self.last_active = expectation
         else:
@@ -292,7 +284,7 @@ class Session:
 
     def _answer_reinitialize(self, _waiting: Waiting, reply: Reply) -> None:
         if reply.hundreds == 2:
-            self.user, self.type, self._expected, self._restart, self.directory = "", "ASCII", None, Restart(), "/"
+            self.user, self.type, self.expected, self._restart, self.directory = "", "ASCII", None, Restart(), "/"
 
     def _answer_directory(self, waiting: Waiting, reply: Reply) -> None:
         if reply.hundreds == 2:
@@ -326,14 +318,10 @@ class Session:
 
     def _give_up_forgotten(self, now_ns: int) -> None:
         """Commands whose reply was not seen."""
-        for waiting in self._pairing.forgotten:
+        for waiting in self.pairing.forgotten:
             if isinstance(waiting.subject, Transfer) and not waiting.subject.answered_ns:
                 self._lost(waiting.subject, "", now_ns)
-        self._pairing.forgotten.clear()
-
-    def _tell_broken(self) -> None:
-        self.events += [_SKIPPED] * (self._replies.broken - self._broken)
-        self._broken = self._replies.broken
+        self.pairing.forgotten.clear()
 
 
 _COMMANDS: dict[str, Callable[[Session, Waiting, Command], None]] = {
