@@ -133,7 +133,8 @@ def recall_peers(words, ring, slot):
     """Classes (uint64) of FTP sessions between the two addresses of ring[slot], in either direction, that any father remembers.
 
     Returns (those that want every packet, those that want packets that begin or end a connection, whether some of these would be
-    forgotten soon: the caller then remembers them anew, in its own row); 0, 0, False: there is none. While words[IN_USE] is 0 there is none either, and a caller that looks there first saves the call.
+    forgotten soon: the caller then remembers them anew, in its own row); 0, 0, False: there is none.
+    While words[IN_USE] is 0 there is none either, and a caller that looks there first saves the call.
     """
     mask_all, mask_boundaries, young_all, young_boundaries = uint64(0), uint64(0), uint64(0), uint64(0)
     record = ring[slot]

@@ -116,18 +116,18 @@ class _OfClass:
         concerned = np.flatnonzero(control | self.dialogues.attribution.between_hosts(records, records[control]))
         states, opened_by = self._connections.peek(slots[concerned]), opened_by[concerned]
         flows = batch.flow[[t.number for t in self._tasks]][:, opened_by]
-        numbers = batch.numbers[flows].T.tolist()
-        columns = zip(opened_by.tolist(), records["time_ns"][concerned].tolist(), _ends(states), numbers,
-                      (flows >= 0).all(0).tolist(), *(states[name].tolist() for name in ("serial", "slot", "from_start", "by_boundaries")), strict=True)
+        known = (states[name].tolist() for name in ("serial", "slot", "from_start", "by_boundaries"))
+        columns = zip(opened_by.tolist(), records["time_ns"][concerned].tolist(), _ends(states), batch.numbers[flows].T.tolist(),
+                      (flows >= 0).all(axis=0).tolist(), *known, strict=True)
         births, watched = {}, []
-        for i, time_ns, (client, server), flow_numbers, in_class, serial, slot, from_start, by_boundaries in columns:
+        for i, time_ns, (client, server), numbers, in_class, serial, slot, from_start, by_boundaries in columns:
             if server[1] not in FTP_CONTROL.ports:
                 births[i] = partial(self.dialogues.opened, serial, client, server, time_ns)
             elif in_class:
                 ours = not by_boundaries and not self.dialogues.dormant(client, server)
                 watched.append((slot, server, ours))
-                known = serial, client, server, bool(from_start), time_ns, Tally(self._counts, flow_numbers)
-                births[i] = partial(self._begin, slot, bool(by_boundaries), ours, *known)
+                births[i] = partial(self._begin, slot, bool(by_boundaries), ours, serial, client, server, bool(from_start), time_ns,
+                                    Tally(self._counts, numbers))
         self._reader.watch(watched)
         return births
 
