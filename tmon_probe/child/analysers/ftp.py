@@ -78,7 +78,7 @@ class _OfClass:
 
     def process(self, batch: FlowBatch) -> None:
         births = self._births(batch)
-        if births or len(self.dialogues):
+        if births or len(self.dialogues) or not len(batch.records):
             self._reader.read(batch, self._connections.of_record, births)
         self._emit_finished()
 

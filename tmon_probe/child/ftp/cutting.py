@@ -24,9 +24,9 @@ UNKNOWN = -1
 UNWATCHED, OURS, ENGINES, DEAF = range(4)
 """`state`: no control connection; the kernel's direction; the engine's; encrypted, so that nothing is read."""
 
-COMMAND, REPLY, LEFT, ACKNOWLEDGED, SEGMENT = range(5)
+COMMAND, REPLY, LEFT, ACKNOWLEDGED, SEGMENT, NOTHING = range(6)
 """Kinds of tokens: a line of the client; of the server; the client closes; a segment of a direction of the kernel acknowledges
-octets of one of the engine; a segment for the engine."""
+octets of one of the engine; a segment for the engine; a segment that says nothing new."""
 RECORD, SLOT, KIND, TIME_NS, VALUE, LANE, BEGIN, END = range(8)
 TOKEN = 8
 """Words of a token. VALUE: number of the verb in `verbs.VERBS`, or code of the reply (0: none), + MORE before `-`; of others 1: the
@@ -42,7 +42,7 @@ _WANTED, _SERVICE, _PART, _FRAGMENT, _REASSEMBLED = (
 _TAB, _LF, _CR, _BLANK, _DASH, _IAC = 9, 10, 13, 32, 45, 255
 _MAX_LINE = MAX_LINE
 _UNKNOWN, _UNWATCHED, _OURS, _ENGINES, _DEAF = UNKNOWN, UNWATCHED, OURS, ENGINES, DEAF
-_COMMAND, _REPLY, _LEFT, _ACKNOWLEDGED, _SEGMENT, _MORE = COMMAND, REPLY, LEFT, ACKNOWLEDGED, SEGMENT, MORE
+_COMMAND, _REPLY, _LEFT, _ACKNOWLEDGED, _SEGMENT, _NOTHING, _MORE = COMMAND, REPLY, LEFT, ACKNOWLEDGED, SEGMENT, NOTHING, MORE
 _PER_RECORD = PER_RECORD
 _SPACE = 1 << 32
 _NAME_OCTETS = 8
@@ -50,7 +50,7 @@ _NAME_OCTETS = 8
 
 @njit(cache=True, nogil=True)
 def cut(records, first, count, service, class_bit, of_record, lanes, areas, names, with_argument, watched, tokens, touched,  # noqa: C901
-        touches, stops):
+        touches, stops, every):
     """Segments of records[first:count] (records.PACKET) into tokens.
 
     service, class_bit      uint8, uint64: bits of FTP control connections and of the class in records
@@ -61,6 +61,7 @@ def cut(records, first, count, service, class_bit, of_record, lanes, areas, name
     tokens                  int64 (k, TOKEN), filled from the start; at least PER_RECORD for each record
     touched                 int32, one for each record: slots that had a segment, added after the first `touches`
     stops                   1: return after a segment for the engine, so that its direction may be handed back
+    every                   1: there is a token at least for each segment, that the order of them be known
     Returns (record not done, or count; tokens; touches).
     """
     written = 0
@@ -82,7 +83,10 @@ def cut(records, first, count, service, class_bit, of_record, lanes, areas, name
         one.last_ns = record.time_ns
         touched[touches] = slot
         touches += 1
+        before = written
         if one.state[side] == _DEAF:
+            if every:
+                written = _put(tokens, written, i, slot, _NOTHING, record.time_ns, side)
             continue
         ours = one.state[side] == _OURS
         if ours and tcp & _ACK and one.state[1 - side] == _ENGINES:
@@ -111,6 +115,8 @@ def cut(records, first, count, service, class_bit, of_record, lanes, areas, name
                 return i + 1, written, touches
         elif side == 0 and tcp & (_FIN | _RST):
             written = _put(tokens, written, i, slot, _LEFT, record.time_ns, 0)
+        if every and written == before:
+            written = _put(tokens, written, i, slot, _NOTHING, record.time_ns, side)
     return count, written, touches
 
 

@@ -192,6 +192,10 @@ class Dialogues:
             control.last_ns = now_ns
             self._controls.move_to_end(control.serial)
 
+    def crowded_with(self, more: int) -> bool:
+        """With so many more sessions, one that has been silent for longest may have to go: the order of segments matters."""
+        return len(self._controls) + more > self._max_sessions
+
     def dormant(self, client: Endpoint, server: Endpoint) -> bool:
         """A connection between these ends would continue a session."""
         return bool(self._dormant) and (client, server) in self._dormant

@@ -18,6 +18,7 @@ from tmon_probe.child.ftp.cutting import (
     MORE,
     OURS,
     REPLY,
+    SEGMENT,
     TOKEN,
     UNKNOWN,
     UNWATCHED,
@@ -97,13 +98,16 @@ class Reader:
         self._due = sorted(births.items(), reverse=True)
         areas = [area.data for area in batch.areas]
         done, touches, stops = batch.first, 0, MAX_STOPS
-        while done < batch.count:
+        every = int(self._dialogues.crowded_with(len(births)))
+        while True:  # once at least, so that an empty batch has the kernels compiled
             done, written, touches = cutting.cut(
                 batch.records, done, batch.count, self._service, self._class_bit, of_record, batch.lanes, batch.areas, NAMES,
-                HAS_ARGUMENT, self._watched, self._tokens, self._touched, touches, int(stops > 0))
+                HAS_ARGUMENT, self._watched, self._tokens, self._touched, touches, int(stops > 0), every)
             self._take(batch, written, areas)
             self._hand_back()
             stops -= 1
+            if done >= batch.count:
+                break
         self._bear(batch.count)
         for slot in self._touched[cutting.keep_last(self._touched, touches, self._watched) : touches].tolist():
             if (control := self._controls.get(slot)) is not None:
@@ -135,7 +139,7 @@ class Reader:
             elif kind == ACKNOWLEDGED:
                 self._read_here[slot] = control
                 dialogues.acknowledged(control, bool(value), int(batch.records["tcp_ack"][i]), time_ns)
-            else:
+            elif kind == SEGMENT:
                 self._take_segment(batch, i, control)
 
     def _next_birth(self) -> int:

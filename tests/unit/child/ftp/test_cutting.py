@@ -16,6 +16,7 @@ from tmon_probe.child.ftp.cutting import (
     KIND,
     LEFT,
     MORE,
+    NOTHING,
     OURS,
     REPLY,
     SEGMENT,
@@ -36,14 +37,15 @@ def watched(state: tuple[int, int] = (OURS, OURS), following: tuple[int, int] = 
     return np.array([(address >> 64, address & (1 << 64) - 1, 0, following, port, state, 0)], WATCHED)
 
 
-def cut(connection: np.ndarray, *segments: Segment, room: int = 64, change=lambda batch: None, of_record: int = 0) -> list[tuple]:
+def cut(connection: np.ndarray, *segments: Segment, room: int = 64, change=lambda batch: None, of_record: int = 0,
+        every: int = 0) -> list[tuple]:
     """Tokens as (kind, value) or, with text, (kind, value, text)."""
     batch = batch_of(segments)
     change(batch)
     tokens, touched = np.full((room, TOKEN), -1, np.int64), np.zeros(len(segments), np.int32)
     slots = np.full(batch.count, of_record, np.int32)
     done, written, _ = cutting.cut(batch.records, 0, batch.count, np.uint8(1), np.uint64(1), slots, batch.lanes, batch.areas, NAMES,
-                                   HAS_ARGUMENT, connection, tokens, touched, 0, 0)
+                                   HAS_ARGUMENT, connection, tokens, touched, 0, 0, every)
     assert batch.count == done
     return [(t[KIND], t[VALUE], batch.areas[0, t[BEGIN] : t[END]].tobytes()) if t[END] else (t[KIND], t[VALUE])
             for t in tokens[:written].tolist()]
@@ -153,6 +155,14 @@ def test_no_room():
     assert [(SEGMENT, 0), (SEGMENT, 0)] == cut(watched(), many, many, room=4)
     assert 100 == len(cut(watched(), many, room=102))
     assert 1 == len(cut(watched(), many, room=101))
+
+
+def test_a_token_for_every_segment():
+    """If that is wished, also repeated segments and those of encrypted sessions have one, and none has more for that."""
+    noop = Segment(CLIENTS, 100, b"NOOP\r\n")
+    assert [command("NOOP"), (NOTHING, 0), (NOTHING, 1)] == cut(watched(), noop, noop, Segment(SERVERS, 500, flags=FIN), every=1)
+    assert [(NOTHING, 0)] == cut(watched((DEAF, DEAF)), noop, every=1)
+    assert [(SEGMENT, 0)] == cut(watched((ENGINES, OURS)), noop, every=1)
 
 
 def test_order_of_touch():
