@@ -14,6 +14,7 @@ LATE_NS = 15_000_000_000
 """Rows stay open so long after their interval: a transfer is known to have ended when TCP has lingered."""
 _OUTCOMES = {COMPLETED: "completed", ABORTED: "aborted", REFUSED: "refused", LOST: "failed", TIMED_OUT: "failed"}
 _WORDS = {name: FTP_COUNTERS.word_of(name) for name in FTP_COUNTERS.dtype.names}
+_NEVER = 1 << 63
 _START, _END = _WORDS["start"], _WORDS["end"]
 
 
@@ -66,7 +67,9 @@ class Tally:
 
     def _look_up(self, time_ns: int) -> None:
         self._rows = [rows.row(flow, time_ns) for rows, flow in zip(self._counts.rows, self.flows, strict=True)]
-        self._from_ns, self._to_ns = max(row[_START] for row in self._rows), min(row[_END] for row in self._rows)
+        self._from_ns, self._to_ns = 0, _NEVER
+        for row in self._rows:
+            self._from_ns, self._to_ns = max(self._from_ns, row[_START]), min(self._to_ns, row[_END])
         self._generation = self._counts.generation
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
@@ -33,13 +32,13 @@ class Waiting:
 class Pairing:
     """forgotten: commands whose reply was not seen, in order: taken out by the caller."""
 
-    waiting: deque[Waiting] = field(default_factory=deque)
+    waiting: list[Waiting] = field(default_factory=list)
     forgotten: list[Waiting] = field(default_factory=list)
 
     def command(self, waiting: Waiting) -> None:
         self.waiting.append(waiting)
         if len(self.waiting) > MAX_WAITING:
-            self.forgotten.append(self.waiting.popleft())
+            self.forgotten.append(self.waiting.pop(0))
 
     def reply(self, reply: Reply) -> Waiting | None:
         """The command that is answered; it waits no more if the reply is final. None: nobody waits for this."""
@@ -56,7 +55,7 @@ class Pairing:
         if reply.hundreds == 1:
             answered.under_way = True
         elif answered is self.waiting[0]:
-            self.waiting.popleft()
+            self.waiting.pop(0)
         else:
             self.waiting.remove(answered)
         return answered
