@@ -30,8 +30,6 @@ MAX_WAITING = 4096
 MAX_CLASS = 5
 """Replies of higher hundreds are not counted."""
 _REPLIES = tuple(f"replies_{hundreds}xx" for hundreds in range(MAX_CLASS + 1))
-
-
 _NOT_LENT = [False, False]
 
 

@@ -30,6 +30,8 @@ from tmon_probe.child.ftp.transfer import Endpoint
 from tmon_probe.child.ftp.verbs import HAS_ARGUMENT, NAMES, VERBS, WITHOUT_ARGUMENT
 
 FIRST_SLOTS = 1 << 10
+MANY_ENDS = 1 << 10
+"""Ends of sessions that are over are forgotten when there are so many more than twice as many as sessions."""
 LINES_PER_RECORD = 2
 """Room for lines beside the tokens that each record may make; when it is used up, segments are read one by one."""
 MAX_STOPS = 32
@@ -87,7 +89,7 @@ class Reader:
 
     def tidy(self) -> None:
         """Forget the ends of sessions that are over, if there are many."""
-        if len(self._by_ends) > 2 * len(self._dialogues) + FIRST_SLOTS:
+        if len(self._by_ends) > 2 * len(self._dialogues) + MANY_ENDS:
             self._by_ends = {ends: control for ends, control in self._by_ends.items() if not control.gone}
 
     # --- batches

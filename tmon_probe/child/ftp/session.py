@@ -84,7 +84,6 @@ class Session:
     last_active: Expectation | None = None
     transfers: list[Transfer] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
-
     replies: Replies = field(default_factory=Replies)
     pairing: Pairing = field(default_factory=Pairing)
     expected: Expectation | None = None  # the data connection announced for the next transfer

@@ -115,4 +115,25 @@ class Play:
         return [(t.command, t.path, t.outcome, t.reply_code) for t in self.transfers]
 
 
-__all__ = ["CAPTURE_END", "CLIENT", "FIN_ENDED", "RST_ENDED", "SERVER", "Play", "end", "number"]
+def reachable(thing, known: set | None = None) -> list[str]:
+    """Every text that can be reached from an object."""
+    known = set() if known is None else known
+    if id(thing) in known or isinstance(thing, type) or callable(thing):
+        return []
+    known.add(id(thing))
+    if isinstance(thing, str):
+        return [thing]
+    if isinstance(thing, (bytes, bytearray)):
+        return [thing.decode("latin-1")]
+    inside = []
+    if isinstance(thing, dict):
+        inside = [*thing.keys(), *thing.values()]
+    elif isinstance(thing, (list, tuple, set, frozenset)) or type(thing).__name__ == "deque":
+        inside = list(thing)
+    else:
+        slots = [name for kind in type(thing).__mro__ for name in getattr(kind, "__slots__", ())]
+        inside = [*getattr(thing, "__dict__", {}).values(), *(getattr(thing, name, None) for name in slots)]
+    return [text for x in inside for text in reachable(x, known)]
+
+
+__all__ = ["CAPTURE_END", "CLIENT", "FIN_ENDED", "RST_ENDED", "SERVER", "Play", "end", "number", "reachable"]

@@ -1,5 +1,6 @@
 """Kernel and engine read a control connection together."""
 
+from tests.unit.child.ftp.playbook import reachable
 from tests.unit.child.ftp.wire import SYN, Segment, Wire
 
 CLIENT, SERVER = False, True
@@ -44,6 +45,16 @@ def test_encrypted():
     wire.read(Segment(CLIENT, 118, b"\x16\x03"), Segment(CLIENT, 120, b"PASS b\r\n", time_ns=wire.control.last_ns + 5))
     assert {"sessions": 1, "commands": 1, "replies_2xx": 2, "encrypted": 1} == dict(wire.counts)
     assert wire.control.session.encrypted
+
+
+def test_passwords_are_nowhere():
+    """What PASS says is in no state, whether the kernel or the engine has read the line."""
+    wire = Wire().read(*BEGIN, Segment(CLIENT, 100, b"PASS correct-horse\r\n"), Segment(CLIENT, 120, b"PASS corr"),
+                       Segment(CLIENT, 129, b"ect-horse\r\n"), Segment(CLIENT, 140, b"USER anna\r\n"))
+    assert 3 == wire.counts["commands"]
+    texts = reachable(wire)
+    assert "anna" in texts
+    assert not [text for text in texts if "horse" in text]
 
 
 def test_the_connection_ends():
