@@ -91,6 +91,16 @@ def test_control_connections_alone(monkeypatch, mode):
     assert expected == found
 
 
+def test_beside_connections_that_are_followed_by_boundaries():
+    """Where `Connections` passes over the data of control connections, their dialogues are the same."""
+    boundaries = Analysis("tcp_connection", 10 * SECOND, None, (("mode", "boundaries"),))
+    plain = _class(mode="boundaries")
+    both = replace(plain, analyses=(boundaries, *plain.analyses))
+    whole, passed_over = ([{n: r[n] for n in DIALOGUE} for r in _transfers(measure(WEST, (c,)))] for c in (plain, both))
+    assert whole
+    assert [{**r, "outcome": None} for r in whole] == [{**r, "outcome": None} for r in passed_over]
+
+
 def _fragmented(octets: bytes) -> list[bytes]:
     """An Ethernet frame with IPv4 (behind VLAN tags) to or from port 21 in three fragments, the last one first; others whole."""
     at = 12

@@ -6,7 +6,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.child.ftp.playbook import CLIENT_ADDR, SERVER_ADDR, Play, end
+from tests.unit.child.ftp.playbook import CLIENT_ADDR, SERVER_ADDR, Play, end, reachable
 from tmon_probe.child.ftp.commands import starts_command
 from tmon_probe.child.ftp.lines import Lines
 from tmon_probe.child.ftp.rows import rows_of
@@ -112,25 +112,5 @@ def test_passwords_are_nowhere(verb, cut, lost, gap):
     finally:
         logging.getLogger().removeHandler(handler)
     rows = rows_of([(1, t) for t in play.transfers])
-    seen = [*rows.strings, *records, *_reachable(play)]
+    seen = [*rows.strings, *records, *reachable(play)]
     assert not [text for text in seen if SECRET[3:] in text]
-
-
-def _reachable(thing, known: set | None = None) -> list[str]:
-    """Every text that can be reached from an object."""
-    known = set() if known is None else known
-    if id(thing) in known or isinstance(thing, type) or callable(thing):
-        return []
-    known.add(id(thing))
-    if isinstance(thing, str):
-        return [thing]
-    if isinstance(thing, (bytes, bytearray)):
-        return [thing.decode("latin-1")]
-    inside = []
-    if isinstance(thing, dict):
-        inside = [*thing.keys(), *thing.values()]
-    elif isinstance(thing, (list, tuple, set, frozenset)) or type(thing).__name__ == "deque":
-        inside = list(thing)
-    elif hasattr(thing, "__dict__"):
-        inside = list(vars(thing).values())
-    return [text for x in inside for text in _reachable(x, known)]

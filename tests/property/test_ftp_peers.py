@@ -1,20 +1,31 @@
 """The cache of FTP session peers against a dictionary per father: the same while nothing gives way, and never anything wrong."""
 
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.father.table_packets import SECOND, START, packet
-from tmon_probe.father.ftp_peers import FTP_PEERS_LIFETIME_NS, RANDOM, REFRESH_NS, WAYS, FtpPeers, recall_peers, remember_peers
+from tmon_probe.father.ftp_peers import (
+    FTP_PEERS_LIFETIME_NS,
+    RANDOM,
+    REFRESH_NS,
+    WAYS,
+    YOUNG_NS,
+    FtpPeers,
+    recall_peers,
+    remember_peers,
+)
 
 FATHERS = 3
 masks = st.sampled_from((0, 1, 2, 1 << 63, 2**64 - 1)) | st.integers(0, 2**64 - 1)
 words = st.sampled_from((0, 1, 1 << 31, 1 << 63, 2**64 - 1))
 addresses = st.builds(lambda high, low: high << 64 | low, words, words)
 pairs = st.tuples(addresses, addresses)
-seconds = st.sampled_from((0, 0, 1, 2, 3, -1, 60, 880, 900, 901, 1700, 1801, -899, -950))
+seconds = st.sampled_from((0, 0, 1, 2, 3, -1, 60, 449, 450, 451, 880, 900, 901, 1700, 1801, -899, -950))
 
 
 @dataclass
@@ -25,6 +36,10 @@ class Pair:
 
     def lives(self, time_ns: int) -> bool:
         return abs(time_ns - self.seen_ns) <= FTP_PEERS_LIFETIME_NS
+
+
+def masks_of(known: list[Pair]) -> tuple[int, int]:
+    return reduce(or_, (k.mask_all for k in known), 0), reduce(or_, (k.mask_boundaries for k in known), 0)
 
 
 class Twin:
@@ -44,14 +59,11 @@ class Twin:
         if more != (known.mask_all, known.mask_boundaries) or time_ns > known.seen_ns + REFRESH_NS:
             self.rows[row][key] = Pair(*more, max(time_ns, known.seen_ns))
 
-    def recall(self, pair: tuple, time_ns: int) -> tuple[int, int]:
-        every = boundaries = 0
-        for row in self.rows:
-            known = row.get(tuple(sorted(pair)))
-            if known and known.lives(time_ns):
-                every |= known.mask_all
-                boundaries |= known.mask_boundaries
-        return every, boundaries
+    def recall(self, pair: tuple, time_ns: int) -> tuple[int, int, bool]:
+        living = [known for row in self.rows if (known := row.get(tuple(sorted(pair)))) and known.lives(time_ns)]
+        young = [known for known in living if time_ns - known.seen_ns <= YOUNG_NS]
+        (every, boundaries), still = masks_of(living), masks_of(young)
+        return every, boundaries, (every, boundaries) != still
 
 
 def peers_of(entries: int, seed: int) -> FtpPeers:
@@ -77,7 +89,11 @@ def test_is_the_twin_while_nothing_gives_way(known, seed, data):
             assert 0 == remember_peers(peers.words, row, record, 0, np.uint64(mask_all), np.uint64(mask_boundaries))
             twin.remember(row, pair, time_ns, mask_all, mask_boundaries)
         else:
-            assert twin.recall(pair, time_ns) == recall_peers(peers.words, record, 0)
+            all_mask, boundary_mask, fading = found = recall_peers(peers.words, record, 0)
+            assert twin.recall(pair, time_ns) == found
+            if fading:  # as the father does
+                assert 0 == remember_peers(peers.words, row, record, 0, np.uint64(all_mask), np.uint64(boundary_mask))
+                twin.remember(row, pair, time_ns, all_mask, boundary_mask)
 
 
 @given(st.lists(st.tuples(pairs, st.integers(1, 2**64 - 1), st.integers(0, 800)), max_size=40), st.sampled_from((4, 8)),
@@ -92,7 +108,7 @@ def test_what_is_known_is_right_and_what_is_lost_is_counted(packets, entries, se
         assert mask == recall_peers(peers.words, record, 0)[0] & mask
     known = 0
     for pair, pair_of_twin in twin.rows[0].items():
-        found = recall_peers(peers.words, record_of(pair, START), 0)
+        found = recall_peers(peers.words, record_of(pair, START), 0)[:2]
         assert (0, 0) == (found[0] & ~pair_of_twin.mask_all, found[1])
         known += found != (0, 0)
     assert known <= min(entries, len(twin.rows[0]))

@@ -176,7 +176,9 @@ def dissect_batch(data, offsets, captured, wire, times_ns, interfaces, link_type
                 if service & ftp_service and mask & (ftp_all | ftp_boundaries):
                     tally[_PEERS_EVICTED] += remember_peers(peers, father, ring, at_slot, mask & ftp_all, mask & ftp_boundaries)
             elif flags & _HAS_TCP and ftp_all | ftp_boundaries and peers[_IN_USE]:
-                all_mask, boundary_mask = recall_peers(peers, ring, at_slot)
+                all_mask, boundary_mask, fading = recall_peers(peers, ring, at_slot)
+                if fading:  # so that long transfers are followed to their end
+                    tally[_PEERS_EVICTED] += remember_peers(peers, father, ring, at_slot, all_mask, boundary_mask)
                 ftp_mask = all_mask
                 if record.tcp_flags & _BOUNDARY:
                     ftp_mask |= boundary_mask

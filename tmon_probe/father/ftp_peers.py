@@ -23,20 +23,22 @@ from tmon_common.kernels.fences import load_acquire, store_release
 from tmon_common.kernels.keyed_hash import hash_word, random_words
 
 FTP_PEERS = np.dtype([
-    ("sequence", "<i8"), ("seen_ns", "<i8"),  # packet time of the last control packet, exact to REFRESH_NS
+    ("sequence", "<i8"), ("seen_ns", "<i8"),  # packet time of the last packet that kept it young
     ("low_hi", "<u8"), ("low_lo", "<u8"), ("high_hi", "<u8"), ("high_lo", "<u8"),  # both addresses, the smaller one first
     ("mask_all", "<u8"), ("mask_boundaries", "<u8"),
 ])
 assert FTP_PEERS.itemsize == 64
 FTP_PEERS_LIFETIME_NS = 900 * 1_000_000_000
-"""A pair is forgotten so long after its last control packet."""
+"""A pair is forgotten so long after its last packet."""
+YOUNG_NS = FTP_PEERS_LIFETIME_NS // 2
+"""Control packets keep a pair young; from this age on, the next packet of any kind does."""
 FTP_PEERS_ENTRIES = 1024
 MAX_FTP_PEERS_ENTRIES = 1 << 18
 REFRESH_NS = 1_000_000_000
 WAYS = 4
 FATHERS, BUCKETS, ENTRIES_AT, IN_USE, RANDOM, TAGS = 0, 1, 2, 3, 4, 16
 _SEQUENCE, _SEEN, _LOW_HI, _LOW_LO, _HIGH_HI, _HIGH_LO, _ALL, _BOUNDARIES, _ENTRY = range(9)
-_LIFETIME, _REFRESH, _WAYS = FTP_PEERS_LIFETIME_NS, REFRESH_NS, WAYS
+_LIFETIME, _YOUNG, _REFRESH, _WAYS = FTP_PEERS_LIFETIME_NS, YOUNG_NS, REFRESH_NS, WAYS
 _FATHERS, _BUCKETS, _ENTRIES_AT, _IN_USE, _R, _TAGS = FATHERS, BUCKETS, ENTRIES_AT, IN_USE, RANDOM, TAGS
 _ATTEMPTS = 4
 _FREE = np.iinfo(np.int64).max
@@ -65,7 +67,8 @@ class FtpPeers:
 
 @njit(cache=True, nogil=True)
 def remember_peers(words, row, ring, slot, mask_all, mask_boundaries):
-    """ring[slot] is a packet of an FTP control connection; of its classes, these (uint64) want packets of its data connections.
+    """ring[slot] is a packet of an FTP control connection, or one that keeps a pair from being forgotten: of the classes of the
+    session, these (uint64) want packets of its data connections.
 
     mask_all, mask_boundaries    classes that want all of them; those that begin and end a connection
     row     number of the father
@@ -129,10 +132,11 @@ def remember_peers(words, row, ring, slot, mask_all, mask_boundaries):
 def recall_peers(words, ring, slot):
     """Classes (uint64) of FTP sessions between the two addresses of ring[slot], in either direction, that any father remembers.
 
-    Returns (those that want every packet, those that want packets that begin or end a connection); 0, 0: there is none.
+    Returns (those that want every packet, those that want packets that begin or end a connection, whether some of these would be
+    forgotten soon: the caller then remembers them anew, in its own row); 0, 0, False: there is none.
     While words[IN_USE] is 0 there is none either, and a caller that looks there first saves the call.
     """
-    mask_all, mask_boundaries = uint64(0), uint64(0)
+    mask_all, mask_boundaries, young_all, young_boundaries = uint64(0), uint64(0), uint64(0), uint64(0)
     record = ring[slot]
     low_hi, low_lo, high_hi, high_lo = _in_order(record)
     hashed = _hash(words, low_hi, low_lo, high_hi, high_lo)
@@ -161,8 +165,11 @@ def recall_peers(words, ring, slot):
                     if same and -_LIFETIME <= age <= _LIFETIME:
                         mask_all |= every
                         mask_boundaries |= boundaries
+                        if age <= _YOUNG:
+                            young_all |= every
+                            young_boundaries |= boundaries
                     break
-    return mask_all, mask_boundaries
+    return mask_all, mask_boundaries, mask_all != young_all or mask_boundaries != young_boundaries
 
 
 @njit(cache=True, nogil=True, inline="always")

@@ -11,6 +11,7 @@ from tests.oracles.header_walk import network_of
 from tests.oracles.signature_twin import sign
 from tests.oracles.tshark_payloads import payloads
 from tests.pipeline_in_process import Dissector, frames_from
+from tests.unit.father.table_packets import SECOND, START
 from tmon_common.config.model import Filter, Predicate
 from tmon_probe import records as r
 from tmon_probe.demand import DNS, FTP_CONTROL, NTP, SNMP, Demand, Fragments, Service, Signature
@@ -145,6 +146,18 @@ def test_packets_between_ftp_peers_are_passed_on():
         assert (1, 1) == (found.tally["relevant"], found.tally["ftp_data"])
     assert dissect(tcp(C, A, 20, 50000), IPV4).record is None
     assert dissect(udp(A, B, 20, 50000, b""), IPV4).record is None
+
+
+@pytest.mark.parametrize("ftp_data", ["all", "boundaries"])
+def test_long_transfers_are_passed_on_to_their_end(ftp_data):
+    """A data connection that goes on for hours while the control connection is silent; without packets the hosts are forgotten."""
+    dissect = dissector((FTP, [Demand(services=(FTP_CONTROL,), ftp_data=ftp_data)]))
+    dissect(tcp(A, B, 40000, 21), IPV4, time_ns=START)
+    for minute in range(1, 300):
+        found = dissect(tcp(B, A, 20, 50000), IPV4, time_ns=START + minute * 60 * SECOND)
+        assert (ftp_data == "all") == (found.record is not None)
+    assert dissect(tcp(B, A, 20, 50000, FIN | ACK), IPV4, time_ns=START + 310 * 60 * SECOND).record is not None
+    assert dissect(tcp(B, A, 20, 50001, SYN), IPV4, time_ns=START + 330 * 60 * SECOND).record is None
 
 
 def test_boundaries_only():

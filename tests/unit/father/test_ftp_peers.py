@@ -12,6 +12,7 @@ from tmon_probe.father.ftp_peers import (
     REFRESH_NS,
     TAGS,
     WAYS,
+    YOUNG_NS,
     FtpPeers,
     recall_peers,
     remember_peers,
@@ -28,7 +29,11 @@ def remember(peers: FtpPeers, mask_all: int, mask_boundaries: int, *, row: int =
 
 
 def recall(peers: FtpPeers, **fields) -> tuple[int, int]:
-    return recall_peers(peers.words, packet(**fields), 0)
+    return recall_peers(peers.words, packet(**fields), 0)[:2]
+
+
+def fades(peers: FtpPeers, **fields) -> bool:
+    return recall_peers(peers.words, packet(**fields), 0)[2]
 
 
 def between(src: int, dst: int) -> dict:
@@ -129,6 +134,46 @@ def test_control_packets_keep_a_pair_alive():
     assert (1, 0) == recall(peers, **V4, time_ns=last + FTP_PEERS_LIFETIME_NS)
     assert (0, 0) == recall(peers, **V4, time_ns=last + FTP_PEERS_LIFETIME_NS + 1)
     assert 2 == peers.entries["sequence"].max()  # the entry was written once
+
+
+@pytest.mark.parametrize(("later_ns", "fading"), [
+    (-FTP_PEERS_LIFETIME_NS, False), (0, False), (YOUNG_NS, False), (YOUNG_NS + 1, True), (FTP_PEERS_LIFETIME_NS, True),
+    (FTP_PEERS_LIFETIME_NS + 1, False)])  # fmt: skip
+def test_old_entries_fade(later_ns, fading):
+    """From half its lifetime on an entry asks to be remembered anew; neither a young one does nor one that is forgotten."""
+    peers = FtpPeers(1)
+    assert not fades(peers, **V4)
+    remember(peers, 1, 2, **V4)
+    assert fading == fades(peers, **V4, time_ns=START + later_ns)
+    assert not fades(peers, **between(8, 9), time_ns=START + later_ns)
+
+
+def test_other_packets_keep_a_pair_alive():
+    """A transfer in silence of hours: what fades is remembered anew by who sees its packets, in its own row, and goes on."""
+    peers, step = FtpPeers(2), 60 * SECOND
+    remember(peers, 1, 2, row=0, **V4)
+    written = 0
+    for i in range(1, 200):
+        now = START + i * step
+        assert (1, 2) == recall(peers, **reverse(V4), time_ns=now)
+        if fades(peers, **reverse(V4), time_ns=now):
+            assert 0 == remember(peers, 1, 2, row=1, **reverse(V4), time_ns=now)
+            written += 1
+            assert not fades(peers, **V4, time_ns=now)
+    assert written <= 200 * step // YOUNG_NS
+    last = START + 199 * step
+    assert (0, 0) == recall(peers, **V4, time_ns=last + FTP_PEERS_LIFETIME_NS + 1)
+
+
+def test_a_class_that_fades_beside_one_that_does_not():
+    """What one father knows may be old while another's knowledge of another class is young: the old is not lost."""
+    peers, later = FtpPeers(2), START + YOUNG_NS + SECOND
+    remember(peers, 1, 0, row=0, **V4)
+    remember(peers, 2, 0, row=1, **V4, time_ns=later)
+    assert fades(peers, **V4, time_ns=later)
+    remember(peers, *recall(peers, **V4, time_ns=later), row=1, **V4, time_ns=later)
+    assert not fades(peers, **V4, time_ns=later)
+    assert (3, 0) == recall(peers, **V4, time_ns=later + FTP_PEERS_LIFETIME_NS)
 
 
 def test_nothing_is_written_more_often_than_once_a_second():

@@ -4,16 +4,15 @@ IPv4 as ::ffff:a.b.c.d; None: the text tells none."""
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from ipaddress import ip_address
+from typing import NamedTuple
 
 _MAPPED = 0xFFFF << 32
 _NUMBERS = re.compile(r"\d{1,3}(?:\s*,\s*\d{1,3}){5,}")
 _EXTENDED = re.compile(r"([!-~])(\d?)\1([0-9A-Fa-f:.]*)\1(\d{1,5})\1")
 
 
-@dataclass(frozen=True)
-class HostPort:
+class HostPort(NamedTuple):
     """address: None where only the port is told: the host is that of the control connection."""
 
     address: int | None

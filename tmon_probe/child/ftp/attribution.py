@@ -34,10 +34,13 @@ class Attribution:
 
     def add(self, session: Session) -> None:
         hosts = _hosts(session.client[0], session.server[0])
-        if hosts not in self._sessions:
-            self._key_of_hosts[hosts] = sum(_mixed(*divmod(address, _WORD + 1)) for address in hosts) & _WORD
-            self._keys = None
-        self._sessions.setdefault(hosts, []).append(session)
+        known = self._sessions.get(hosts)
+        if known is not None:
+            known.append(session)
+            return
+        self._sessions[hosts] = [session]
+        self._key_of_hosts[hosts] = (_mixed(hosts[0]) + _mixed(hosts[1])) & _WORD
+        self._keys = None
 
     def remove(self, session: Session) -> None:
         hosts = _hosts(session.client[0], session.server[0])
@@ -183,7 +186,7 @@ def _among(known: np.ndarray, keys: np.ndarray) -> np.ndarray:
     return known[np.minimum(at, len(known) - 1)] == keys
 
 
-def _mixed(hi: int, lo: int) -> int:
+def _mixed(address: int) -> int:
     """The same of one address."""
-    word = (hi * _HIGH + lo * _LOW) & _WORD
+    word = ((address >> 64) * _HIGH + (address & _WORD) * _LOW) & _WORD
     return (word ^ word >> _SHIFT) * _HIGH & _WORD

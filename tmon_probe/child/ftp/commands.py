@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from tmon_probe.child.ftp.text import text_of
 
@@ -14,17 +14,17 @@ PASSIVE = {"PASV": "passive", "EPSV": "extended_passive", "LPSV": "long_passive"
 ACTIVE = {"PORT": "active", "EPRT": "extended_active", "LPRT": "long_active"}
 LOGINS = frozenset({"USER", "PASS", "ACCT"})
 """Those whose reply may say that the user is in."""
-_WITH_ARGUMENT = (TRANSFERS | PASSIVE.keys() | ACTIVE.keys()
+WITH_ARGUMENT = (TRANSFERS | PASSIVE.keys() | ACTIVE.keys()
                   | {"USER", "TYPE", "REST", "SIZE", "CWD", "XCWD", "AUTH"})
-_WITHOUT = frozenset({
+WITHOUT = frozenset({
     "PASS", "ACCT", "ABOR", "QUIT", "REIN", "CDUP", "XCUP", "PWD", "XPWD", "PBSZ", "PROT", "CCC", "ADAT", "MIC", "CONF", "ENC",
     "STRU", "MODE", "ALLO", "RNFR", "RNTO", "DELE", "RMD", "XRMD", "MKD", "XMKD", "SITE", "SYST", "STAT", "HELP", "NOOP", "FEAT",
     "OPTS", "MDTM", "MLST", "HOST", "LANG", "SMNT", "MFMT", "AVBL", "CLNT", "HASH",
 })
+"""Known verbs whose argument is not looked at: with those above, all of up to eight letters."""
 
 
-@dataclass(frozen=True)
-class Command:
+class Command(NamedTuple):
     """verb: in capitals; "" for one that is not known. argument: only of commands that the session needs it of, never of PASS."""
 
     verb: str
@@ -37,9 +37,9 @@ def parse_command(line: bytes) -> Command:
     verb = head[:8].upper().decode("latin-1")
     if len(head) > len(verb):
         return Command("")
-    if verb in _WITH_ARGUMENT:
+    if verb in WITH_ARGUMENT:
         return Command(verb, text_of(argument))
-    return Command(verb if verb in _WITHOUT else "")
+    return Command(verb if verb in WITHOUT else "")
 
 
 def starts_command(line: bytes) -> bool:

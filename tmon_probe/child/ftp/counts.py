@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 import numpy as np
 
 from tmon_common.observations import FTP_COUNTERS
@@ -12,6 +14,63 @@ LATE_NS = 15_000_000_000
 """Rows stay open so long after their interval: a transfer is known to have ended when TCP has lingered."""
 _OUTCOMES = {COMPLETED: "completed", ABORTED: "aborted", REFUSED: "refused", LOST: "failed", TIMED_OUT: "failed"}
 _WORDS = {name: FTP_COUNTERS.word_of(name) for name in FTP_COUNTERS.dtype.names}
+_NEVER = 1 << 63
+_START, _END = _WORDS["start"], _WORDS["end"]
+
+
+class Counts:
+    """Open rows of all granular flow definitions of a class, which have intervals of their own.
+
+    generation    grows whenever rows are closed
+    """
+
+    def __init__(self, intervals_ns: Iterable[int]) -> None:
+        self.rows = [CounterRows(interval_ns) for interval_ns in intervals_ns]
+        self.generation = 0
+
+    def count_transfer(self, flows: Sequence[int], transfer: Transfer, now_ns: int) -> None:
+        for rows, flow in zip(self.rows, flows, strict=True):
+            rows.count_transfer(flow, transfer, now_ns)
+
+    def close(self, now_ns: int) -> list[np.ndarray]:
+        """See CounterRows.close; those that have any."""
+        return self._closed([rows.close(now_ns) for rows in self.rows])
+
+    def close_all(self) -> list[np.ndarray]:
+        return self._closed([rows.close_all() for rows in self.rows])
+
+    def _closed(self, each: list[np.ndarray]) -> list[np.ndarray]:
+        closed = [words for words in each if len(words)]
+        self.generation += bool(closed)
+        return closed
+
+
+class Tally:
+    """Counts of one control connection. flows: its flow in each granular flow definition.
+
+    Its rows are looked up once and then added to, as long as time stays in their intervals and none was closed.
+    """
+
+    __slots__ = ("_counts", "_from_ns", "_generation", "_rows", "_to_ns", "flows")
+
+    def __init__(self, counts: Counts, flows: Sequence[int]) -> None:
+        self._counts, self.flows = counts, flows
+        self._from_ns = self._to_ns = self._generation = 0
+        self._rows: list[list[int]] = []
+
+    def count(self, name: str, time_ns: int) -> None:
+        if not self._from_ns <= time_ns < self._to_ns or self._generation != self._counts.generation:
+            self._look_up(time_ns)
+        word = _WORDS[name]
+        for row in self._rows:
+            row[word] += 1
+
+    def _look_up(self, time_ns: int) -> None:
+        self._rows = [rows.row(flow, time_ns) for rows, flow in zip(self._counts.rows, self.flows, strict=True)]
+        self._from_ns, self._to_ns = 0, _NEVER
+        for row in self._rows:
+            self._from_ns, self._to_ns = max(self._from_ns, row[_START]), min(self._to_ns, row[_END])
+        self._generation = self._counts.generation
 
 
 class CounterRows:
@@ -19,16 +78,20 @@ class CounterRows:
 
     def __init__(self, interval_ns: int) -> None:
         self._interval_ns = interval_ns
-        self._rows: dict[tuple[int, int], np.ndarray] = {}
+        self._rows: dict[tuple[int, int], list[int]] = {}
         self._closed_ns = 0
 
     def count(self, flow: int, name: str, time_ns: int, amount: int = 1) -> None:
+        self.row(flow, time_ns)[_WORDS[name]] += amount
+
+    def row(self, flow: int, time_ns: int) -> list[int]:
+        """Words of the open row of the flow for the interval of time_ns, to be added to until rows are closed."""
         start = time_ns - time_ns % self._interval_ns
         row = self._rows.get((flow, start))
         if row is None:
-            row = self._rows[flow, start] = np.zeros(FTP_COUNTERS.words, np.int64)
+            row = self._rows[flow, start] = [0] * FTP_COUNTERS.words
             row[_WORDS["flow"]], row[_WORDS["start"]], row[_WORDS["end"]] = flow, start, start + self._interval_ns
-        row[_WORDS[name]] += amount
+        return row
 
     def count_transfer(self, flow: int, transfer: Transfer, now_ns: int) -> None:
         """In the interval it ended in; in that of now_ns where the row of that is closed already."""

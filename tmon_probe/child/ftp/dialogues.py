@@ -1,6 +1,6 @@
 """The FTP sessions of a flow class: control connections become dialogues, their data connections are found, transfers end.
 
-An engine: segments and connections in, what was counted and transfers out through two callbacks; packet time is passed in.
+An engine: lines or segments, and connections in; transfers out through a callback, counts into tallies; packet time is passed in.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from itertools import count
 import numpy as np
 
 from tmon_probe.child.ftp.attribution import Attribution
-from tmon_probe.child.ftp.commands import starts_command
+from tmon_probe.child.ftp.commands import Command, parse_command, starts_command
+from tmon_probe.child.ftp.counts import Tally
 from tmon_probe.child.ftp.lines import Lines
-from tmon_probe.child.ftp.replies import starts_reply
+from tmon_probe.child.ftp.replies import Octets, reply_code, starts_reply
 from tmon_probe.child.ftp.resumes import Resumes
 from tmon_probe.child.ftp.session import Announced, Answered, Began, Counted, Session
 from tmon_probe.child.ftp.stream import Stream
@@ -26,21 +27,50 @@ DATA_WAIT_NS = 5_000_000_000
 """After the final reply, for a data connection that was announced and not seen."""
 MAX_WAITING = 4096
 """Transfers that do so; beyond that the oldest is published as it is."""
+MAX_CLASS = 5
+"""Replies of higher hundreds are not counted."""
+_REPLIES = tuple(f"replies_{hundreds}xx" for hundreds in range(MAX_CLASS + 1))
+_NOT_LENT = [False, False]
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Control:
-    """A control connection. streams, lines: of the client, of the server. flows: what the owner wants to know of it."""
+    """A control connection.
+
+    tally           counts what happens there: what a column of ftp_counters counts
+    streams, lines  of the client, of the server; made when they are needed
+    slot            of `Connections`, -1 if its segments are not told by that
+    lent            of either direction: somebody else has its next sequence number, and gives lines instead of segments
+    """
 
     session: Session
     serial: int
     last_ns: int
-    flows: list[int]
-    streams: tuple[Stream, Stream] = field(default_factory=lambda: (Stream(), Stream()))
-    lines: tuple[Lines, Lines] = field(default_factory=lambda: (Lines(starts_command), Lines(starts_reply)))
+    tally: Tally
+    _streams: tuple[Stream, Stream] | None = None
+    _lines: tuple[Lines, Lines] | None = None
     announced: list[Expectation] = field(default_factory=list)
     transfers: dict[int, Transfer] = field(default_factory=dict)
+    slot: int = -1
+    lent: list[bool] = field(default_factory=_NOT_LENT.copy)
     gone: bool = False
+
+    @property
+    def streams(self) -> tuple[Stream, Stream]:
+        if self._streams is None:
+            self._streams = Stream(), Stream()
+        return self._streams
+
+    @property
+    def lines(self) -> tuple[Lines, Lines]:
+        if self._lines is None:
+            self._lines = Lines(starts_command), Lines(starts_reply)
+        return self._lines
+
+    @property
+    def read_by_segments(self) -> bool:
+        """Some segment of it was."""
+        return self._streams is not None
 
     @property
     def ends(self) -> tuple[Endpoint, Endpoint]:
@@ -56,15 +86,14 @@ class Numbers:
 
 
 class Dialogues:
-    """counted(control, name, time_ns): something that a column of ftp_counters counts. published(control, transfer): it has ended.
+    """published(control, transfer): it has ended.
 
     evicted, transfers, skipped, gaps   for the monitor: sessions given up, transfers published, lines skipped, gaps in dialogues
     """
 
-    def __init__(self, max_sessions: int, idle_ns: int, numbers: Numbers, counted: Callable[[Control, str, int], None],
-                 published: Callable[[Control, Transfer], None]) -> None:
+    def __init__(self, max_sessions: int, idle_ns: int, numbers: Numbers, published: Callable[[Control, Transfer], None]) -> None:
         self._max_sessions, self._idle_ns, self._numbers = max_sessions, idle_ns, numbers
-        self._counted, self._published = counted, published
+        self._published = published
         self._controls: OrderedDict[int, Control] = OrderedDict()  # by serial, the one silent for longest first
         self._dormant: dict[tuple[Endpoint, Endpoint], Control] = {}  # connection forgotten by the tracker, session not
         self._open: dict[int, Control] = {}  # of each transfer that has not been published
@@ -81,7 +110,7 @@ class Dialogues:
         """A connection of some session."""
         return serial in self._controls or self.attribution.knows(serial)
 
-    def begin(self, serial: int, client: Endpoint, server: Endpoint, from_start: bool, now_ns: int, flows: list[int]) -> Control:
+    def begin(self, serial: int, client: Endpoint, server: Endpoint, from_start: bool, now_ns: int, tally: Tally) -> Control:
         """A control connection is seen. from_start: its SYN was."""
         known = self._dormant.pop((client, server), None)
         if known is not None and known.serial in self._controls and not from_start:
@@ -95,9 +124,9 @@ class Dialogues:
             self.evicted += 1
             self._end(next(iter(self._controls.values())), LOST, now_ns)
         session = Session(self._numbers.session(), client, server, self._numbers.transfer, greeted=not from_start)
-        control = self._controls[serial] = Control(session, serial, now_ns, flows)
+        control = self._controls[serial] = Control(session, serial, now_ns, tally)
         self.attribution.add(session)
-        self._counted(control, "sessions", now_ns)
+        control.tally.count("sessions", now_ns)
         return control
 
     def segment(self, control: Control, from_server: bool, sequence: int, acknowledged: int | None, octets: bytes, now_ns: int, *,
@@ -110,7 +139,7 @@ class Dialogues:
         if control.session.encrypted:
             return
         if acknowledged is not None:
-            self._read(control, not from_server, control.streams[not from_server].acknowledged(acknowledged), now_ns)
+            self.acknowledged(control, from_server, acknowledged, now_ns)
         stream = control.streams[from_server]
         if syn:
             stream.begin(sequence)
@@ -119,6 +148,55 @@ class Dialogues:
             self._read(control, from_server, stream.add(sequence, octets, now_ns), now_ns)
         if closes and not from_server:
             control.session.client_closes()
+
+    def command(self, control: Control, command: Command, now_ns: int) -> None:
+        """A line of the client."""
+        session = control.session
+        if session.encrypted:
+            return
+        control.tally.count("commands", now_ns)
+        session.command(command, now_ns)
+        if session.events:
+            self._take(control, now_ns)
+
+    def reply_line(self, control: Control, code: int, more: bool, area: Octets, begin: int, end: int, now_ns: int) -> None:
+        """A line of the server, see Replies.take."""
+        session = control.session
+        if session.encrypted:
+            return
+        reply = session.replies.take(code, more, area, begin, end)
+        if reply is None:
+            session.tell_broken()
+        else:
+            if reply.hundreds <= MAX_CLASS:
+                control.tally.count(_REPLIES[reply.hundreds], now_ns)
+            session.reply(reply, now_ns)
+        if session.events:
+            self._take(control, now_ns)
+
+    def left(self, control: Control) -> None:
+        """The client closes its control connection."""
+        if not control.session.encrypted:
+            control.session.client_closes()
+
+    def acknowledged(self, control: Control, from_server: bool, number: int, now_ns: int) -> None:
+        """One side acknowledges what the other has sent up to `number`."""
+        if not control.session.encrypted:
+            self._read(control, not from_server, control.streams[not from_server].acknowledged(number), now_ns)
+
+    def touch(self, control: Control, now_ns: int) -> None:
+        """It is the one that said something last."""
+        if not control.gone:
+            control.last_ns = now_ns
+            self._controls.move_to_end(control.serial)
+
+    def crowded_with(self, more: int) -> bool:
+        """With so many more sessions, one that has been silent for longest may have to go: the order of segments matters."""
+        return len(self._controls) + more > self._max_sessions
+
+    def dormant(self, client: Endpoint, server: Endpoint) -> bool:
+        """A connection between these ends would continue a session."""
+        return bool(self._dormant) and (client, server) in self._dormant
 
     def opened(self, serial: int, client: Endpoint, server: Endpoint, start_ns: int) -> None:
         """Another connection between hosts that have a session."""
@@ -184,33 +262,40 @@ class Dialogues:
                 session.gap(from_server)
             else:
                 for line in lines.feed(piece):
-                    (session.reply_line if from_server else session.command_line)(line, now_ns)
+                    if from_server:
+                        self.reply_line(control, reply_code(line), line[3:4] == b"-", line, 4, len(line), now_ns)
+                    else:
+                        self.command(control, parse_command(line), now_ns)
             for _ in range(lines.skipped - skipped):
                 session.line_skipped()
-            self._take(control, now_ns)
+            if session.events:
+                self._take(control, now_ns)
 
     def _take(self, control: Control, now_ns: int) -> None:
         """What happened in the session."""
         session = control.session
         events, session.events = session.events, []
         for event in events:
-            match event:
-                case Counted(name):
-                    self.skipped += name == "lines_skipped"
-                    self._counted(control, name, now_ns)
-                case Began(transfer):
-                    control.transfers[transfer.number] = transfer
-                    self._open[transfer.number] = control
-                    self._resumes.began(transfer)
-                    self.attribution.began(transfer)
-                case Announced(expectation):
-                    self.attribution.announced(expectation)
-                    self._withdraw_superseded(control)
-                    control.announced.append(expectation)
-                case Answered(transfer):
-                    self._settle(transfer)
+            kind = type(event)
+            if kind is Counted:
+                self.skipped += event.name == "lines_skipped"
+                control.tally.count(event.name, now_ns)
+            elif kind is Began:
+                transfer = event.transfer
+                control.transfers[transfer.number] = transfer
+                self._open[transfer.number] = control
+                self._resumes.began(transfer)
+                self.attribution.began(transfer)
+            elif kind is Announced:
+                self.attribution.announced(event.expectation)
+                self._withdraw_superseded(control)
+                control.announced.append(event.expectation)
+            elif kind is Answered:
+                self._settle(event.transfer)
 
     def _withdraw_superseded(self, control: Control) -> None:
+        if not control.announced:
+            return
         for expectation in list(control.announced):
             if expectation.transfer is None and expectation is not control.session.expected:
                 self.attribution.withdrawn(expectation)
@@ -234,6 +319,7 @@ class Dialogues:
         control = self._open.pop(transfer.number)
         del control.transfers[transfer.number]
         self._waiting.pop(transfer.number, None)
+        transfer.close()
         self._resumes.ended(transfer)
         self.transfers += 1
         self._published(control, transfer)
@@ -244,8 +330,9 @@ class Dialogues:
 
     def _end(self, control: Control, cause: str, now_ns: int) -> None:
         """The session is over; its transfers may still wait for their data connections."""
-        for from_server in (True, False):
-            self._read(control, from_server, control.streams[from_server].rest(), now_ns)
+        if control.read_by_segments:
+            for from_server in (True, False):
+                self._read(control, from_server, control.streams[from_server].rest(), now_ns)
         control.session.ends(cause, now_ns)
         self._take(control, now_ns)
         self._withdraw_superseded(control)

@@ -25,6 +25,11 @@ class Lines:
         self._state = _TEXT
         self.skipped = 0
 
+    @property
+    def at_start(self) -> bool:
+        """A line begins here, as if nothing had been before."""
+        return not self._line and not self._skipping and not self._behind_gap and self._state == _TEXT
+
     def feed(self, octets: bytes) -> list[bytes]:
         """Lines that are complete with these octets."""
         if self._state != _TEXT or _IAC in octets:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from tmon_probe.child.ftp.commands import LOGINS, TRANSFERS, Command
@@ -19,7 +19,7 @@ _OWN = {  # codes that only these commands are answered with
 }
 
 
-@dataclass
+@dataclass(eq=False, slots=True)
 class Waiting:
     """A command without its final reply. subject: what the session knows of it, by verb. under_way: it has a 1xx reply."""
 
@@ -28,26 +28,34 @@ class Waiting:
     under_way: bool = False
 
 
-@dataclass
+@dataclass(slots=True)
 class Pairing:
     """forgotten: commands whose reply was not seen, in order: taken out by the caller."""
 
-    waiting: deque[Waiting] = field(default_factory=deque)
+    waiting: list[Waiting] = field(default_factory=list)
     forgotten: list[Waiting] = field(default_factory=list)
 
     def command(self, waiting: Waiting) -> None:
         self.waiting.append(waiting)
         if len(self.waiting) > MAX_WAITING:
-            self.forgotten.append(self.waiting.popleft())
+            self.forgotten.append(self.waiting.pop(0))
 
     def reply(self, reply: Reply) -> Waiting | None:
         """The command that is answered; it waits no more if the reply is final. None: nobody waits for this."""
-        answered = self._answered(reply.code)
-        if answered is None:
+        if not self.waiting:
             return None
-        self.forget(answered, begins=reply.code in (125, 150))
+        head, verbs = self.waiting[0], _OWN.get(reply.code)
+        if not head.under_way and (verbs is None or head.command.verb in verbs):
+            answered = head
+        else:
+            answered = self._answered(reply.code, verbs)
+            if answered is None:
+                return None
+            self.forget(answered, begins=reply.code in (125, 150))
         if reply.hundreds == 1:
             answered.under_way = True
+        elif answered is self.waiting[0]:
+            self.waiting.pop(0)
         else:
             self.waiting.remove(answered)
         return answered
@@ -61,11 +69,9 @@ class Pairing:
                 self.waiting.remove(before)
                 self.forgotten.append(before)
 
-    def _answered(self, code: int) -> Waiting | None:
-        if not self.waiting:
-            return None
+    def _answered(self, code: int, verbs: Collection[str] | None) -> Waiting | None:
+        """Where it is not simply the one that waits for longest. verbs: _OWN of the code."""
         head = self.waiting[0]
-        verbs = _OWN.get(code)
         if verbs is None:
             if head.under_way and code // 100 in (2, 3) and code != 250:  # 200 to a NOOP while a transfer goes on
                 return next((w for w in self.waiting if not w.under_way), head)

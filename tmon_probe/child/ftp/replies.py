@@ -3,68 +3,91 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from tmon_probe.child.ftp.text import text_of
 
 MAX_REPLY_LINES = 2048
 """Of one reply; a longer one is broken off."""
+Octets = bytes | memoryview
 _SIZE = re.compile(r"(?<![\d.,])(\d{1,18})\s+(?:bytes|octets)\b", re.IGNORECASE)
 _UNIQUE = re.compile(r"(?:\bFILE:\s*|unique file name:?\s*)([^\s)]+)", re.IGNORECASE)
 _QUOTED = re.compile(r'"((?:[^"]|"")*)"')
 
 
-@dataclass(frozen=True)
 class Reply:
-    """text: of its last line, after the code; first: of its first one."""
+    """code, hundreds    as a number, and its first digit
 
-    code: int
-    text: str
-    first: str
+    text, first         of its last line, after the code; of its first one. To be looked at while the line lies where it was read
+    several             it has more than one line
+    """
+
+    __slots__ = ("_area", "_begin", "_end", "_first", "code", "hundreds")
+
+    def __init__(self, code: int, area: Octets, begin: int, end: int, first: str | None = None) -> None:
+        self.code, self.hundreds = code, code // 100
+        self._area, self._begin, self._end, self._first = area, begin, end, first
 
     @property
-    def hundreds(self) -> int:
-        return self.code // 100
+    def text(self) -> str:
+        return text_of(bytes(self._area[self._begin : self._end]))
+
+    @property
+    def several(self) -> bool:
+        return self._first is not None
+
+    @property
+    def first(self) -> str:
+        return self.text if self._first is None else self._first
 
 
 class Replies:
     """Puts the lines of a reply together. broken: lines that belong to no reply."""
 
+    __slots__ = ("_code", "_first", "_lines", "broken")
+
     def __init__(self) -> None:
-        self._code = b""
+        self._code = 0
         self._first = ""
         self._lines = 0
         self.broken = 0
 
     def feed(self, line: bytes) -> Reply | None:
         """The reply that is complete with this line."""
-        code, text = line[:3], line[4:]
-        if self._code:
-            self._lines += 1
-            if code == self._code and line[3:4] in (b"", b" "):
-                reply = Reply(int(code), text_of(text), self._first)
-                self._code = b""
-                return reply
-            if self._lines >= MAX_REPLY_LINES:
-                self.gap()
+        return self.take(reply_code(line), line[3:4] == b"-", line, 4, len(line))
+
+    def take(self, code: int, more: bool, area: Octets, begin: int, end: int) -> Reply | None:
+        """The same of a line that has been looked at. code: 0 if it begins no reply; more: other lines follow; its text lies in
+        area[begin:end]."""
+        if not self._code:
+            if not code:
+                self.broken += 1
+                return None
+            if not more:
+                return Reply(code, area, begin, end)
+            self._code, self._first, self._lines = code, text_of(bytes(area[begin:end])), 1
             return None
-        if not starts_reply(line):
-            self.broken += 1
-            return None
-        if line[3:4] == b"-":
-            self._code, self._first, self._lines = code, text_of(text), 1
-            return None
-        return Reply(int(code), text_of(text), text_of(text))
+        self._lines += 1
+        if code == self._code and not more:
+            self._code = 0
+            return Reply(code, area, begin, end, self._first)
+        if self._lines >= MAX_REPLY_LINES:
+            self.gap()
+        return None
 
     def gap(self) -> None:
         """Octets are missing: the reply that was being read is broken off."""
         self.broken += bool(self._code)
-        self._code = b""
+        self._code = 0
 
 
 def starts_reply(line: bytes) -> bool:
     """The line begins with the code of a reply."""
     return len(line) >= 3 and line[:3].isdigit() and b"1" <= line[:1] <= b"6" and line[3:4] in (b"", b" ", b"-")
+
+
+def reply_code(line: bytes) -> int:
+    """Of the reply that the line begins or ends; 0 if it does neither."""
+    return int(line[:3]) if starts_reply(line) else 0
 
 
 def announced_octets(text: str) -> int | None:

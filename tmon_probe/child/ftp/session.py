@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tmon_probe.child.ftp import addresses
-from tmon_probe.child.ftp.commands import ACTIVE, LOGINS, PASSIVE, RETRIEVALS, STORES, TRANSFERS, Command, parse_command
+from tmon_probe.child.ftp.commands import ACTIVE, LOGINS, PASSIVE, RETRIEVALS, STORES, TRANSFERS, Command
 from tmon_probe.child.ftp.pairing import Pairing, Waiting
 from tmon_probe.child.ftp.replies import Replies, Reply, announced_octets, quoted_path, unique_name
 from tmon_probe.child.ftp.transfer import ABORTED, LOST, Endpoint, Expectation, Restart, Transfer
@@ -32,40 +31,42 @@ _PARSERS: dict[str, Callable[[str], addresses.HostPort | None]] = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, slots=True)
 class Counted:
     """Something that the column `name` of ftp_counters counts."""
 
     name: str
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, slots=True)
 class Announced:
     """It is known now where the data connection will be."""
 
     expectation: Expectation
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, slots=True)
 class Began:
     transfer: Transfer
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, slots=True)
 class Answered:
     """The final reply came, or it is known that none will."""
 
     transfer: Transfer
 
 
+_SKIPPED, _LOGIN, _REFUSED, _ENCRYPTED = (Counted(n) for n in ("lines_skipped", "logins", "logins_refused", "encrypted"))
 Event = Counted | Announced | Began | Answered
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Session:
     """client, server: the ends of the control connection. greeted: the greeting was seen, or will not be (picked up in the middle).
 
     number_transfer     gives each transfer its number
+    replies             takes the lines of the server
     """
 
     number: int
@@ -83,85 +84,62 @@ class Session:
     last_active: Expectation | None = None
     transfers: list[Transfer] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self._replies = Replies()
-        self._pairing = Pairing()
-        self._expected: Expectation | None = None
-        self._restart = Restart()
-        self._sizes: OrderedDict[str, int] = OrderedDict()
-        self._broken = 0
-        self._unheard = False  # some reply was not seen
+    replies: Replies = field(default_factory=Replies)
+    pairing: Pairing = field(default_factory=Pairing)
+    expected: Expectation | None = None  # the data connection announced for the next transfer
+    _restart: Restart = field(default_factory=Restart)
+    _sizes: dict[str, int] = field(default_factory=dict)  # the oldest first
+    _broken: int = 0
+    _unheard: bool = False  # some reply was not seen
+    _now_ns: int = 0
 
     # --- what is seen
 
-    def command_line(self, line: bytes, now_ns: int) -> None:
-        """A line of the client."""
-        if self.encrypted:
-            return
-        command = parse_command(line)
-        self._count("commands")
+    def command(self, command: Command, now_ns: int) -> None:
+        """Of the client."""
+        self._now_ns = now_ns
         if self._unheard:  # clients wait for a reply before they go on, nearly always
-            self._pairing.forget()
+            self.pairing.forget()
             self._unheard = False
         waiting = Waiting(command)
-        verb = command.verb
-        if verb in TRANSFERS:
-            waiting.subject = self._begin(command, now_ns)
-        elif verb in PASSIVE and command.argument.strip().upper() != "ALL":
-            waiting.subject = self._expect(Expectation(self, PASSIVE[verb], client_listens=False))
-        elif verb in ACTIVE:
-            waiting.subject = self._expect(Expectation(self, ACTIVE[verb], client_listens=True))
-            self._announce(waiting.subject, _PARSERS[verb](command.argument), self.client)
-        elif verb == "REST":
-            digits = command.argument.strip()
-            self._restart = waiting.subject = Restart(int(digits) if digits.isdecimal() and int(digits) < MAX_OFFSET else 0)
-        elif verb == "USER":
-            self.user = command.argument.strip()
-        elif verb == "TYPE":
-            waiting.subject, self.type = self.type, _type(command.argument, self.type)
-        elif verb in ("CWD", "XCWD", "CDUP", "XCUP"):
-            to = command.argument if verb in ("CWD", "XCWD") else ".."
-            waiting.subject = self.directory
-            self.directory = posixpath.normpath(posixpath.join(self.directory, to))[-MAX_DIRECTORY:]
-        elif verb == "ABOR":
-            for transfer in self.transfers:
-                transfer.abor = True
-        elif verb == "QUIT":
-            self.quit = True
-        self._pairing.command(waiting)
-        self._give_up_forgotten(now_ns)
+        take = _COMMANDS.get(command.verb)
+        if take is not None:
+            take(self, waiting, command)
+        pairing = self.pairing
+        pairing.command(waiting)
+        if pairing.forgotten:
+            self._give_up_forgotten(now_ns)
 
-    def reply_line(self, line: bytes, now_ns: int) -> None:
-        """A line of the server."""
-        if self.encrypted:
-            return
-        reply = self._replies.feed(line)
-        self._tell_broken()
-        if reply is None:
-            return
-        if reply.hundreds <= 5:
-            self._count(f"replies_{reply.hundreds}xx")
+    def reply(self, reply: Reply, now_ns: int) -> None:
+        """Of the server."""
+        self._now_ns = now_ns
         self.answers = True
         if not self.greeted:
             self.greeted = reply.hundreds != 1
             return
-        waiting = self._pairing.reply(reply)
-        self._give_up_forgotten(now_ns)
-        if waiting is not None:
-            self._answer(waiting, reply, now_ns)
-        else:
+        pairing = self.pairing
+        waiting = pairing.reply(reply)
+        if pairing.forgotten:
+            self._give_up_forgotten(now_ns)
+        if waiting is None:
             self._answer_login(reply)  # 230 and 530 tell of a login though the command was not seen
+        elif (answer := _ANSWERS.get(waiting.command.verb)) is not None:
+            answer(self, waiting, reply)
 
     def gap(self, from_server: bool) -> None:
         """Octets of the dialogue are missing."""
         if from_server:
             self.greeted = self._unheard = True
-            self._replies.gap()
-            self._tell_broken()
+            self.replies.gap()
+            self.tell_broken()
 
     def line_skipped(self) -> None:
-        self._count("lines_skipped")
+        self.events.append(_SKIPPED)
+
+    def tell_broken(self) -> None:
+        """Lines of `replies` that belong to no reply."""
+        self.events += [_SKIPPED] * (self.replies.broken - self._broken)
+        self._broken = self.replies.broken
 
     def client_closes(self) -> None:
         """FIN or RST of the client on the control connection."""
@@ -174,25 +152,53 @@ class Session:
         for transfer in list(self.transfers):
             left = transfer.client_left or (transfer.abor and cause == LOST)
             self._lost(transfer, "" if not self.answers else ABORTED if left else cause, now_ns)
-        self._expected = None
-
-    @property
-    def expected(self) -> Expectation | None:
-        """The data connection announced for the next transfer."""
-        return self._expected
+        self.expected = None
 
     # --- commands
 
+    def _take_transfer(self, waiting: Waiting, command: Command) -> None:
+        waiting.subject = self._begin(command, self._now_ns)
+
+    def _take_passive(self, waiting: Waiting, command: Command) -> None:
+        if command.argument.strip().upper() != "ALL":
+            waiting.subject = self._expect(Expectation(self, PASSIVE[command.verb], client_listens=False))
+
+    def _take_active(self, waiting: Waiting, command: Command) -> None:
+        waiting.subject = self._expect(Expectation(self, ACTIVE[command.verb], client_listens=True))
+        self._announce(waiting.subject, _PARSERS[command.verb](command.argument), self.client)
+
+    def _take_restart(self, waiting: Waiting, command: Command) -> None:
+        digits = command.argument.strip()
+        self._restart = waiting.subject = Restart(int(digits) if digits.isdecimal() and int(digits) < MAX_OFFSET else 0)
+
+    def _take_user(self, _waiting: Waiting, command: Command) -> None:
+        self.user = command.argument.strip()
+
+    def _take_type(self, waiting: Waiting, command: Command) -> None:
+        waiting.subject, self.type = self.type, _type(command.argument, self.type)
+
+    def _take_directory(self, waiting: Waiting, command: Command) -> None:
+        to = command.argument if command.verb in ("CWD", "XCWD") else ".."
+        waiting.subject = self.directory
+        self.directory = posixpath.normpath(posixpath.join(self.directory, to))[-MAX_DIRECTORY:]
+
+    def _take_abort(self, _waiting: Waiting, _command: Command) -> None:
+        for transfer in self.transfers:
+            transfer.abor = True
+
+    def _take_quit(self, _waiting: Waiting, _command: Command) -> None:
+        self.quit = True
+
     def _expect(self, expectation: Expectation) -> Expectation:
-        self._expected = expectation
+        self.expected = expectation
         return expectation
 
     def _begin(self, command: Command, now_ns: int) -> Transfer:
         path = command.argument.lstrip(" ") if command.verb not in ("RETR", "STOR", "APPE") else command.argument
         key_path = posixpath.normpath(posixpath.join(self.directory, path))
         transfer = Transfer(self, self.number_transfer(), self.user, command.verb, path, key_path, self.type, self._restart, now_ns,
-                            self._expected, self._sizes.get(path))
-        self._expected, self._restart = None, Restart()
+                            self.expected, self._sizes.get(path))
+        self.expected, self._restart = None, Restart()
         if transfer.expectation:
             transfer.expectation.transfer = transfer
         if command.verb in STORES:
@@ -214,77 +220,88 @@ class Session:
 
     # --- replies
 
-    def _answer(self, waiting: Waiting, reply: Reply, now_ns: int) -> None:
-        command, verb, good = waiting.command, waiting.command.verb, reply.hundreds == 2
-        if verb in TRANSFERS:
-            self._answer_transfer(waiting.subject, reply, now_ns)
-        elif reply.hundreds == 1:
-            return
-        elif verb in PASSIVE or verb in ACTIVE:
-            self._answer_expectation(waiting, reply)
-        elif verb in LOGINS:
-            self._answer_login(reply)
-        elif verb == "REST" and not good and reply.hundreds != 3:
-            waiting.subject.offset = 0
-        elif verb == "TYPE" and not good:
-            self.type = waiting.subject
-        elif verb == "SIZE" and reply.code == 213:
-            self._remember_size(command.argument, reply.text)
-        elif (verb == "AUTH" and good) or (verb == "ADAT" and reply.code == 235):
-            self.encrypted = True
-            self._count("encrypted")
-        elif verb == "REIN" and good:
-            self.user, self.type, self._expected, self._restart, self.directory = "", "ASCII", None, Restart(), "/"
-        elif verb in ("CWD", "XCWD", "CDUP", "XCUP"):
-            if good:
-                self._sizes.clear()
-            else:
-                self.directory = waiting.subject
-        elif verb in ("PWD", "XPWD") and good:
-            path = quoted_path(reply.text)
-            self.directory = path if path.startswith("/") else self.directory
-
-    def _answer_transfer(self, transfer: Transfer, reply: Reply, now_ns: int) -> None:
+    def _answer_transfer(self, waiting: Waiting, reply: Reply) -> None:
+        transfer = waiting.subject
         if transfer.answered_ns:
             return
         if transfer.command == "STOU" and (name := unique_name(reply.text)):
             transfer.path = name
         if reply.hundreds == 1:
             transfer.preliminary = True
-            told = [octets for text in (reply.first, reply.text) if (octets := announced_octets(text)) is not None]
-            transfer.announced_octets = told[-1] if told else transfer.announced_octets
+            told = announced_octets(reply.text)
+            if told is None and reply.several:
+                told = announced_octets(reply.first)
+            transfer.announced_octets = transfer.announced_octets if told is None else told
             return
-        if transfer.abor and reply.hundreds == 2 and _ABORTED.search(reply.text) and self._pairing.reply(reply):
+        if transfer.abor and reply.hundreds == 2 and _ABORTED.search(reply.text) and self.pairing.reply(reply):
             transfer.cause = ABORTED  # one reply to both: there was no 426 before
         transfer.reply_code = reply.code
-        self._done(transfer, now_ns)
+        self._done(transfer, self._now_ns)
 
     def _answer_expectation(self, waiting: Waiting, reply: Reply) -> None:
         expectation = waiting.subject
+        if reply.hundreds == 1:
+            return
         if expectation is None:
             self.extended_passive_only = reply.hundreds == 2
         elif reply.hundreds != 2:
             expectation.listener = None
-            if self._expected is expectation:
-                self._expected = None
+            if self.expected is expectation:
+                self.expected = None
         elif expectation.client_listens:
             self.last_active = expectation
         else:
             parse = _PARSERS[waiting.command.verb]
-            self._announce(expectation, parse(reply.text) or parse(reply.first), self.server)
+            self._announce(expectation, parse(reply.text) or (parse(reply.first) if reply.several else None), self.server)
+
+    def _answer_user(self, _waiting: Waiting, reply: Reply) -> None:
+        if reply.hundreds != 1:
+            self._answer_login(reply)
 
     def _answer_login(self, reply: Reply) -> None:
         if reply.code in (230, 232):
-            self._count("logins")
+            self.events.append(_LOGIN)
         elif reply.code in (430, 530):
-            self._count("logins_refused")
+            self.events.append(_REFUSED)
+
+    def _answer_restart(self, waiting: Waiting, reply: Reply) -> None:
+        if reply.hundreds > 3:
+            waiting.subject.offset = 0
+
+    def _answer_type(self, waiting: Waiting, reply: Reply) -> None:
+        if reply.hundreds > 2:
+            self.type = waiting.subject
+
+    def _answer_size(self, waiting: Waiting, reply: Reply) -> None:
+        if reply.code == 213:
+            self._remember_size(waiting.command.argument, reply.text)
+
+    def _answer_security(self, waiting: Waiting, reply: Reply) -> None:
+        if (waiting.command.verb == "AUTH" and reply.hundreds == 2) or (waiting.command.verb == "ADAT" and reply.code == 235):
+            self.encrypted = True
+            self.events.append(_ENCRYPTED)
+
+    def _answer_reinitialize(self, _waiting: Waiting, reply: Reply) -> None:
+        if reply.hundreds == 2:
+            self.user, self.type, self.expected, self._restart, self.directory = "", "ASCII", None, Restart(), "/"
+
+    def _answer_directory(self, waiting: Waiting, reply: Reply) -> None:
+        if reply.hundreds == 2:
+            self._sizes.clear()
+        elif reply.hundreds != 1:
+            self.directory = waiting.subject
+
+    def _answer_where(self, _waiting: Waiting, reply: Reply) -> None:
+        if reply.hundreds == 2:
+            path = quoted_path(reply.text)
+            self.directory = path if path.startswith("/") else self.directory
 
     def _remember_size(self, path: str, text: str) -> None:
         digits = text.strip()
         if digits.isdecimal() and int(digits) < MAX_OFFSET:
             self._sizes[path] = int(digits)
             if len(self._sizes) > MAX_SIZES:
-                self._sizes.popitem(last=False)
+                del self._sizes[next(iter(self._sizes))]
 
     # --- ends
 
@@ -300,18 +317,28 @@ class Session:
 
     def _give_up_forgotten(self, now_ns: int) -> None:
         """Commands whose reply was not seen."""
-        for waiting in self._pairing.forgotten:
+        for waiting in self.pairing.forgotten:
             if isinstance(waiting.subject, Transfer) and not waiting.subject.answered_ns:
                 self._lost(waiting.subject, "", now_ns)
-        self._pairing.forgotten.clear()
+        self.pairing.forgotten.clear()
 
-    def _tell_broken(self) -> None:
-        for _ in range(self._replies.broken - self._broken):
-            self._count("lines_skipped")
-        self._broken = self._replies.broken
 
-    def _count(self, name: str) -> None:
-        self.events.append(Counted(name))
+_COMMANDS: dict[str, Callable[[Session, Waiting, Command], None]] = {
+    **dict.fromkeys(TRANSFERS, Session._take_transfer),
+    **dict.fromkeys(PASSIVE, Session._take_passive), **dict.fromkeys(ACTIVE, Session._take_active),
+    "REST": Session._take_restart, "USER": Session._take_user, "TYPE": Session._take_type,
+    **dict.fromkeys(("CWD", "XCWD", "CDUP", "XCUP"), Session._take_directory),
+    "ABOR": Session._take_abort, "QUIT": Session._take_quit,
+}
+_ANSWERS: dict[str, Callable[[Session, Waiting, Reply], None]] = {
+    **dict.fromkeys(TRANSFERS, Session._answer_transfer),
+    **dict.fromkeys((*PASSIVE, *ACTIVE), Session._answer_expectation), **dict.fromkeys(LOGINS, Session._answer_user),
+    "REST": Session._answer_restart, "TYPE": Session._answer_type, "SIZE": Session._answer_size,
+    **dict.fromkeys(("AUTH", "ADAT"), Session._answer_security), "REIN": Session._answer_reinitialize,
+    **dict.fromkeys(("CWD", "XCWD", "CDUP", "XCUP"), Session._answer_directory),
+    **dict.fromkeys(("PWD", "XPWD"), Session._answer_where),
+}
+"""What commands do at once, and what their replies do; those that do nothing are not here."""
 
 
 def _type(argument: str, before: str) -> str:

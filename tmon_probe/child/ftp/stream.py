@@ -27,6 +27,20 @@ class Stream:
         if self._next is None:
             self._next = (sequence + 1) % _SPACE
 
+    @property
+    def following(self) -> int | None:
+        """Sequence number that comes next; None if that is not known."""
+        return self._next
+
+    @property
+    def in_order(self) -> bool:
+        """Nothing waits for what is before it."""
+        return not self._held
+
+    def expect(self, sequence: int | None) -> None:
+        """What comes next, after others have read the stream so far."""
+        self._next = sequence
+
     def add(self, sequence: int, octets: bytes, now_ns: int) -> list[bytes | None]:
         """A segment. A stream whose SYN was not seen begins with the first one. What came before wins over what repeats it."""
         if not octets:

@@ -19,7 +19,7 @@ Endpoint = tuple[int, int]
 """Address as a number of 128 bits, port."""
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Data:
     """A data connection: its ends.
 
@@ -36,7 +36,7 @@ class Data:
     expectation: Expectation | None = None
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Expectation:
     """A data connection announced, or to be announced, by PORT, PASV and the like.
 
@@ -59,14 +59,14 @@ class Expectation:
         return (self.session.server if self.client_listens else self.session.client)[0]
 
 
-@dataclass
+@dataclass(slots=True)
 class Restart:
     """offset: 0 if it was refused."""
 
     offset: int = 0
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Transfer:
     """user, command, path, type, restart, expectation: as they stood when the command was given.
 
@@ -100,6 +100,11 @@ class Transfer:
     resumes: int | None = None
     fragment: int = 1
     file_octets: int | None = None
+    _known: tuple[int | None, int | None, int | None, str] | None = None
+
+    def close(self) -> None:
+        """Nothing will change any more: what is asked for often is worked out once."""
+        self._known = self.direction, self.octets, self.duration_ns, self.outcome
 
     @property
     def data(self) -> Data | None:
@@ -114,14 +119,19 @@ class Transfer:
     @property
     def direction(self) -> int | None:
         """Of the connection's two directions the one that the data go in; None without a connection that has ended."""
-        if self.data is None or self.data.state is None:
+        if self._known is not None:
+            return self._known[0]
+        data = self.data
+        if data is None or data.state is None:
             return None
         listener_sends = self.expectation.client_listens == (self.command in STORES)
-        return self.data.listener_sends if listener_sends else 1 - self.data.listener_sends
+        return data.listener_sends if listener_sends else 1 - data.listener_sends
 
     @property
     def octets(self) -> int | None:
         """Octets of the data, each once. None: not seen, or too many to be told from boundaries."""
+        if self._known is not None:
+            return self._known[1]
         direction = self.direction
         if direction is None:
             return None
@@ -130,6 +140,8 @@ class Transfer:
 
     @property
     def duration_ns(self) -> int | None:
+        if self._known is not None:
+            return self._known[2]
         if self.direction is None:
             return None
         state = self.data.state
@@ -155,6 +167,8 @@ class Transfer:
     @property
     def outcome(self) -> str:
         """One of the six."""
+        if self._known is not None:
+            return self._known[3]
         code = self.reply_code
         if code is None:
             return self.cause or (COMPLETED if self._sent_to_its_end else LOST)

@@ -29,14 +29,15 @@ class Play:
     def __init__(self, max_sessions: int = 100, idle_ns: int = 3600_000 * MILLISECOND, *, from_start: bool = True) -> None:
         self.counts: Counter[str] = Counter()
         self.transfers: list[Transfer] = []
-        self.engine = Dialogues(max_sessions, idle_ns, Numbers(), self._counted, self._published)
+        self.engine = Dialogues(max_sessions, idle_ns, Numbers(), self._published)
         self.now_ns = START
         self._serial = 0
         self._from_start = from_start
         self._next: dict[int, list[int]] = {}
         self.session()
 
-    def _counted(self, control: Control, name: str, time_ns: int) -> None:
+    def count(self, name: str, time_ns: int) -> None:
+        """As the tally of every control connection."""
         self.counts[name] += 1
 
     def _published(self, control: Control, transfer: Transfer) -> None:
@@ -49,7 +50,7 @@ class Play:
     def session(self, client: str = CLIENT_ADDR, port: int = 40000, server: str = SERVER_ADDR) -> Control:
         """A control connection opens; what is said from now on is said there."""
         self._serial += 1
-        self.control = self.engine.begin(self._serial, end(client, port), end(server, 21), self._from_start, self.tick(), [1])
+        self.control = self.engine.begin(self._serial, end(client, port), end(server, 21), self._from_start, self.tick(), self)
         self._next[self._serial] = [1001, 5001]
         if self._from_start:
             self.engine.segment(self.control, False, 1000, None, b"", self.now_ns, syn=True)
@@ -114,4 +115,25 @@ class Play:
         return [(t.command, t.path, t.outcome, t.reply_code) for t in self.transfers]
 
 
-__all__ = ["CAPTURE_END", "CLIENT", "FIN_ENDED", "RST_ENDED", "SERVER", "Play", "end", "number"]
+def reachable(thing, known: set | None = None) -> list[str]:
+    """Every text that can be reached from an object."""
+    known = set() if known is None else known
+    if id(thing) in known or isinstance(thing, type) or callable(thing):
+        return []
+    known.add(id(thing))
+    if isinstance(thing, str):
+        return [thing]
+    if isinstance(thing, (bytes, bytearray)):
+        return [thing.decode("latin-1")]
+    inside = []
+    if isinstance(thing, dict):
+        inside = [*thing.keys(), *thing.values()]
+    elif isinstance(thing, (list, tuple, set, frozenset)) or type(thing).__name__ == "deque":
+        inside = list(thing)
+    else:
+        slots = [name for kind in type(thing).__mro__ for name in getattr(kind, "__slots__", ())]
+        inside = [*getattr(thing, "__dict__", {}).values(), *(getattr(thing, name, None) for name in slots)]
+    return [text for x in inside for text in reachable(x, known)]
+
+
+__all__ = ["CAPTURE_END", "CLIENT", "FIN_ENDED", "RST_ENDED", "SERVER", "Play", "end", "number", "reachable"]

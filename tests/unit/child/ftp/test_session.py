@@ -191,7 +191,7 @@ def test_many_commands_without_reply():
     play = Play().login()
     for n in range(1000):
         play.say("> NOOP", f"> RETR {n}")
-    assert len(play.control.session._pairing.waiting) <= 256
+    assert len(play.control.session.pairing.waiting) <= 256
     assert len(play.control.session.transfers) <= 64
     play.finish()
     assert 1000 == len(play.transfers)
