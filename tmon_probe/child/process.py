@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -48,6 +49,7 @@ def run_child(probe: Probe, father_cpus: tuple[int, ...], lanes: Lanes, make_cha
     intake = open_intake(lanes, clock, patient=patient)
     child = Child(intake, make_chain, publication, statistics, pipe, clock, probe=probe, lossless=lossless, hurry_ns=HURRY_NS,
                   father=parent)
+    gc.freeze()  # modules and compiled kernels stay: a collection need not look at them every time
     try:
         status = DELIVERED if child.run() else NOT_DELIVERED
     except AnalysisError as error:
