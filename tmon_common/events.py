@@ -103,13 +103,13 @@ _DECLARATIONS = (
         "The saturation told by ring_saturated is over.", "Look for kernel_drops of the same time.",
         (_int("duration_ms", "from the saturation on"), _int("waits", "of the father in that time"))),
     Declaration(
-        "datagrams_incomplete", Severity.WARNING, "counter", "datagrams whose fragments did not all come: {count:,}",
+        "datagrams_incomplete", Severity.WARNING, "counter", "{subject}: {count:,} of which some fragments did not come",
         "Fragments were lost on the way, or not captured: these datagrams are not analysed. Told at once, then at most once a "
         "minute.",
         "If many: look for loss on the path, or a path that carries only some of the fragments past the probe.",
         (_int("count", "since this was last told"),)),
     Declaration(
-        "fragments_overlap", Severity.WARNING, "counter", "fragments that overlap others of their datagram: {count:,}",
+        "fragments_overlap", Severity.WARNING, "counter", "{subject}: {count:,} with octets that others of their datagram had brought",
         "No sound sender does that; the first data counts. Told at once, then at most once a minute.",
         "Look at them with tcpdump: an attack that means to deceive monitors, or a broken stack (RFC 5722, RFC 1858).",
         (_int("count", "since this was last told"),)),
