@@ -17,6 +17,8 @@ _CLOSER = len(ENDINGS) - 1
 """closed_by 1 and 2 are the strings after the endings."""
 NOT_IN_CLASS = -1
 _BILLION = 1_000_000_000
+_MOST = 2.0**62
+"""bit/s: sequence numbers that lie may tell more than an integer holds."""
 _COUNTS = ("segments", "data_segments", "missing_octets", "retransmitted_segments", "retransmitted_octets", "out_of_order_segments",
            "duplicate_acks", "sack_blocks", "keep_alives", "syn_segments", "zero_windows", "sack_permitted", "ce_marked",
            "ece_segments", "rtt_samples")
@@ -116,7 +118,7 @@ def _fill_side(rows: np.ndarray, states: np.ndarray, side: int, suffix: str) -> 
         whole = states["by_boundaries"] > 0
         first, last = np.where(whole, states["start_ns"], first), np.where(whole, states["end_ns"], last)
     lasted = last - first
-    rate = np.round(unique * 8.0 / np.where(lasted > 0, lasted, 1) * _BILLION).astype(np.int64)
+    rate = np.round(np.minimum(unique * 8.0 / np.where(lasted > 0, lasted, 1) * _BILLION, _MOST)).astype(np.int64)
     rows[f"throughput{suffix}"] = np.where(sent & (lasted > 0), rate, ABSENT)
 
 

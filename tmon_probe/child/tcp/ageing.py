@@ -143,6 +143,7 @@ def _copy_way(side, head, marks, way, rest, gaps, scaled, out):
     out.zero_window_ns[side] = rest.zero_window_ns[side]
     if marks & (_SHUT << side):
         out.zero_window_ns[side] += head.last_ns
+    out.zero_window_ns[side] = max(out.zero_window_ns[side], 0)  # packet time may have gone back
     scale = min(int64(way.window_scale), 14) if scaled else 0
     out.largest_window[side] = max(int64(way.highest_window) << scale, int64(way.syn_window))
     if not marks & (_SEEN << side):

@@ -88,6 +88,12 @@ def test_zero_windows():
     assert (0, 0) == (state["zero_windows"][0], state["zero_window_ns"][0])
 
 
+def test_zero_window_while_packet_time_goes_back():
+    """Opened before it was closed, as far as the clock tells: no time at all."""
+    state = connection([*handshake(), segment(1000, 1, 501, 101, window=0), segment(900, 1, 501, 101, window=5)])
+    assert (1, 0) == (state["zero_windows"][1], state["zero_window_ns"][1])
+
+
 def test_window_is_scaled_where_both_offered_it():
     """RFC 7323 section 2.2: not in segments with SYN."""
     both = [segment(0, 0, 100, flags=SYN, scale=7, window=60_000), segment(20, 1, 500, 101, flags=SYN, scale=3, window=50_000)]
