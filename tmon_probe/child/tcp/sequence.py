@@ -32,7 +32,7 @@ def place(pool, counts, way, start, end, syn_seen):
         return 0, 0, given_up
     new = 0
     top = min(end, reached)
-    if not syn_seen and way.octets < _LATEST_BEGINNING and reached - int64(way.isn) - 1 < _FARTHEST:
+    if not syn_seen and way.octets < _LATEST_BEGINNING and reached - ((int64(way.isn) + 1) & 0xFFFFFFFF) < _FARTHEST:
         first = reached - ((reached - int64(way.isn) - 1) & 0xFFFFFFFF)
         if start < first:
             new = min(top, first) - start
