@@ -20,6 +20,15 @@ def plugin(tmp_path, monkeypatch):
     return package
 
 
+def test_constants_of_kernels_count():
+    """Numba keeps the value that a constant had: files that kernels have constants from are looked at, through others too."""
+    found = {str(p.relative_to(REPOSITORY)) for p in cache.kernel_sources()}
+    assert {"tmon_probe/records.py", "tmon_probe/child/tcp/layout.py", "tmon_probe/child/tcp/track.py",
+            "tmon_probe/child/reassembly/layout.py", "tmon_probe/child/round_trips/message.py",
+            "tmon_common/analyses/built_in.py", "tmon_common/observations/sizes.py"} <= found
+    assert not {"tmon_probe/lanes.py", "tmon_collector/process.py"} & found
+
+
 def test_kernels_of_plugins_count(plugin):
     """The directory is another one after any change of any file of the package; nothing of it is imported to know that."""
     before = cache._digest()

@@ -1,8 +1,9 @@
 """Where compiled kernels are kept: one directory per state of the kernels' sources.
 
-Numba compiles a kernel again when its own file changes, but not when a kernel that it calls in another file does: an update of
-trafMon could then run old code inside new. So the directory's name is a digest of every file that holds kernels, and of every file
-of the packages that bring analyses of others (entry points of the group below).
+Numba compiles a kernel again when its own file changes, but not when a kernel that it calls, or a constant that it has, in another
+file does: an update of trafMon could then run old code inside new. So the directory's name is a digest of every file that holds
+kernels, of all that these import, and of every file of the packages that bring analyses of others (entry points of the group
+below).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import atexit
 import hashlib
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -23,6 +25,8 @@ PLUGINS = "trafmon.analysers"
 KEPT = 3
 """Directories of earlier states that stay; older ones are removed when a new one is made."""
 _MARK = b"@njit"
+_IMPORT = re.compile(rb"^from (tmon_[\w.]+) import (\([^)]*\)|[^\n]*)", re.MULTILINE)
+_ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 def keep_kernels() -> None:
@@ -46,18 +50,29 @@ def keep_kernels() -> None:
 
 
 def _digest() -> str:
-    """Of the contents of every file with a kernel in it, and of the versions that decide what is compiled."""
+    """Of the contents of every file that decides what is compiled, and of the versions that do."""
     digest = hashlib.sha256(sys.version.encode())
-    root = Path(__file__).resolve().parent.parent.parent
-    for package in PACKAGES:
-        for path in sorted((root / package).rglob("*.py")):
-            text = path.read_bytes()
-            if _MARK in text:
-                digest.update(str(path).encode() + b"\0" + text)
+    for path, text in kernel_sources().items():
+        digest.update(str(path).encode() + b"\0" + text)
     for path in plugin_sources():
         with suppress(OSError):
             digest.update(str(path).encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def kernel_sources() -> dict[Path, bytes]:
+    """Files of ours with a kernel in them, and those that they have names from, which may be constants; in order, with contents."""
+    texts = {path: path.read_bytes() for package in PACKAGES for path in (_ROOT / package).rglob("*.py")}
+    found = {path for path, text in texts.items() if _MARK in text}
+    waiting = list(found)
+    while waiting:
+        for module, names in _IMPORT.findall(texts[waiting.pop()]):
+            base = _ROOT.joinpath(*module.decode().split("."))
+            within = [base / f"{name.decode()}.py" for name in re.findall(rb"\w+", names)]
+            new = {p for p in (base.with_suffix(".py"), base / "__init__.py", *within) if p in texts} - found
+            found |= new
+            waiting += new
+    return {path: texts[path] for path in sorted(found)}
 
 
 def plugin_sources() -> list[Path]:

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tmon_probe.child.dns.waiting import MAX_QUESTIONS, Query, Waiting
+from tmon_probe.child.dns.waiting import JUMP_NS, MAX_QUESTIONS, Query, Waiting
 
 LIMIT, TIMEOUT = 4, 10
 QUESTIONS = (("a", 1, 1), ("b", 1, 1), None)
@@ -112,3 +112,12 @@ def test_a_flood_stays_within_bounds():
     assert (64, 99_936) == (len(waiting), waiting.given_up)
     assert waiting.answer((99_999,), ("flood", 1, 1), 1)
     assert waiting.answer((0,), ("flood", 1, 1), 1) is None
+
+
+def test_packet_time_of_the_next_recording():
+    """Queries of a later recording do not stand before those of an earlier one, whose time is over."""
+    waiting = Waiting(LIMIT, TIMEOUT)
+    waiting.ask(Query((1,), QUESTIONS[0], 0, 30, 0, 100, 2 * JUMP_NS))
+    waiting.ask(Query((2,), QUESTIONS[0], 0, 30, 0, 100, 0))
+    assert [(1,), (2,)] == [q.peers for q in waiting.expired(TIMEOUT)]
+    assert 0 == len(waiting)

@@ -19,6 +19,8 @@ NOT_IN_CLASS = -1
 ROWS_TOGETHER, WAIT_NS = 1024, 10_000_000_000
 """Rows are made of so many connections at a time, as they are made column by column, or after so much packet time."""
 _BILLION = 1_000_000_000
+_MOST = 2.0**62
+"""bit/s: sequence numbers that lie may tell more than an integer holds."""
 _COUNTS = ("segments", "data_segments", "missing_octets", "retransmitted_segments", "retransmitted_octets", "out_of_order_segments",
            "duplicate_acks", "sack_blocks", "keep_alives", "syn_segments", "zero_windows", "sack_permitted", "ce_marked",
            "ece_segments", "rtt_samples")
@@ -139,7 +141,7 @@ def _fill_side(rows: np.ndarray, states: np.ndarray, side: int, suffix: str) -> 
         whole = states["by_boundaries"] > 0
         first, last = np.where(whole, states["start_ns"], first), np.where(whole, states["end_ns"], last)
     lasted = last - first
-    rate = np.round(unique * 8.0 / np.where(lasted > 0, lasted, 1) * _BILLION).astype(np.int64)
+    rate = np.round(np.minimum(unique * 8.0 / np.where(lasted > 0, lasted, 1) * _BILLION, _MOST)).astype(np.int64)
     rows[f"throughput{suffix}"] = np.where(sent & (lasted > 0), rate, ABSENT)
 
 

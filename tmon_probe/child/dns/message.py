@@ -1,6 +1,6 @@
 """DNS messages (RFC 1035 section 4, RFC 6891), read as far as they can be, in time that grows with their length only.
 
-Not read by dpkt: see docs/decisions/0015-dns-messages-are-read-here.md.
+Not read by dpkt: see docs/decisions/0016-dns-messages-are-read-here.md.
 """
 
 from __future__ import annotations

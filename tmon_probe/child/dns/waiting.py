@@ -11,6 +11,8 @@ Peers = tuple[int, ...]
 """What query and response have in common but the question: who talks with whom, message id, observation point."""
 MAX_QUESTIONS = 16
 """Different questions of one client port to one server with one message id that wait at a time."""
+JUMP_NS = 60_000_000_000
+"""Packet time this far back is that of another recording."""
 
 
 @dataclass(slots=True)
@@ -84,11 +86,11 @@ class Waiting:
         return None
 
     def expired(self, now_ns: int) -> list[Query]:
-        """Those whose time is over at now_ns; they wait no more."""
+        """Those whose time is over at now_ns, or that are of a recording that was later; they wait no more."""
         found = []
         while self._by_age:
             oldest = next(iter(self._by_age.values()))
-            if now_ns - oldest.last_ns < self._timeout_ns:
+            if -JUMP_NS <= now_ns - oldest.last_ns < self._timeout_ns:
                 break
             found.append(self._take_out(oldest))
         return found

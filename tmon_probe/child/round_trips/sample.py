@@ -24,7 +24,8 @@ ICMP_ECHO, DNS, SNMP, NTP, TCP_HANDSHAKE_SERVER, TCP_HANDSHAKE_CLIENT, TCP_TIMES
 OWNER = np.dtype([  # beside a sample: the flow to which it counts
     ("number", "<i8"),  # of the flow, as published
     ("counted_ns", "<i8"),  # packet time of the answer, or when the request was given up
-    ("flow", "<i4"),  # its entry; -1: counts to none
+    ("flow", "<i4"),  # its entry; -1: counts to none; FORGOTTEN: its entry may be of another by now
     ("way", "<u4"),  # 0: asked in the direction of the flow; 1: in the other
 ])
 assert OWNER.itemsize == 24
+FORGOTTEN = np.iinfo(np.int32).max

@@ -10,15 +10,13 @@ from numba import njit
 
 from tmon_common.analyses.built_in import METRICS
 from tmon_probe.child.batch import FlowBatch
-from tmon_probe.child.round_trips.sample import OWNER, TCP_HANDSHAKE_SERVER
+from tmon_probe.child.round_trips.sample import FORGOTTEN, OWNER, TCP_HANDSHAKE_SERVER
 
 if TYPE_CHECKING:
     from tmon_probe.child.tcp.connections import Connections
 
 Found = tuple[np.ndarray, np.ndarray]
 _FIRST_SLOTS = 1024
-_ENDS = np.dtype([(f"{side}_{part}", "<u8") for side in ("client", "server") for part in ("hi", "lo")]
-                 + [(f"{side}_port", "<u2") for side in ("client", "server")])
 
 
 class TcpOwners:
@@ -34,7 +32,7 @@ class TcpOwners:
         self._wanted[[METRICS.index(m) for m in metrics]] = 1
         connections.want(set(metrics))
         connections.listen(self._on_ended)
-        self._ended: list[tuple[np.ndarray, np.ndarray]] = []  # CONNECTION, and OWNER of their clients, until `aged` asks
+        self._ended: list[tuple[np.ndarray, np.ndarray]] = []  # serials, and OWNER of their clients, until `aged` asks
         self._openers = np.zeros(_FIRST_SLOTS, OWNER)  # of each slot: flow and way of its client
 
     def process(self, batch: FlowBatch) -> Found:
@@ -50,27 +48,24 @@ class TcpOwners:
 
     def aged(self, now_ns: int) -> Found:
         """Handshakes given up by the connections at packet time now_ns."""
-        samples = self._connections.samples_aged
+        samples, serials = self._connections.samples_aged, self._connections.serials_aged
         owners = np.empty(len(samples), OWNER)
         if len(samples):
-            owners[:] = self._clients_of(samples)
+            owners[:] = self._openers_of(serials)
             owners["way"] ^= samples["metric"] != TCP_HANDSHAKE_SERVER
-            owners["counted_ns"] = now_ns
+            owners["counted_ns"] = np.maximum(samples["time_ns"], now_ns)  # packet time may be that of an earlier recording
             owners["flow"][self._wanted[samples["metric"]] == 0] = -1
         self._ended.clear()
         return samples, owners
 
     def retire(self, entries: np.ndarray) -> None:
-        """These flow entries (int32) are about to be reused: handshakes of theirs count to nobody."""
-        if len(entries):
-            flows = self._openers["flow"]
-            retired = np.zeros(max(int(flows.max()), int(entries.max())) + 2, bool)
-            retired[entries] = True
-            flows[retired[flows]] = -1  # -1 finds the last place, which is of no entry
+        """These flow entries (int32) are about to be reused: handshakes of theirs go by the number of the flow alone."""
+        flows = self._openers["flow"]
+        flows[np.isin(flows, entries)] = FORGOTTEN
 
     def _on_ended(self, states: np.ndarray) -> None:
         states = states[states["established_ns"] == 0]
-        self._ended.append((states, self._openers[states["slot"]]))  # now: the slots may be of others soon
+        self._ended.append((states["serial"], self._openers[states["slot"]]))  # now: the slots may be of others soon
 
     def _remember(self, slots: np.ndarray, by: np.ndarray, batch: FlowBatch) -> None:
         highest = int(slots.max())
@@ -83,26 +78,11 @@ class TcpOwners:
         self._openers["number"][slots] = batch.numbers[flow] if len(batch.numbers) else 0
         self._openers["way"][slots] = batch.direction[self._number][by] ^ self._connections.from_server[by]
 
-    def _clients_of(self, samples: np.ndarray) -> np.ndarray:
-        """OWNER of the client of each; flow -1 if its connection is not among those that have just ended."""
-        known = {}
-        for states, openers in self._ended:
-            known.update(zip(_keys(states, "client", "server"), openers, strict=True))
-        nobody = np.zeros(1, OWNER)
-        nobody["flow"] = -1
-        asked = _keys(samples, "requester", "responder")
-        turned = _keys(samples, "responder", "requester")
-        by_server = (samples["metric"] != TCP_HANDSHAKE_SERVER).tolist()
-        return np.array([known.get(t if s else a, nobody[0]) for a, t, s in zip(asked, turned, by_server, strict=True)], OWNER)
-
-
-def _keys(rows: np.ndarray, client: str, server: str) -> list[bytes]:
-    """Both ends of each row as octets."""
-    ends = np.zeros(len(rows), _ENDS)
-    for side, name in (("client", client), ("server", server)):
-        for part in ("hi", "lo", "port"):
-            ends[f"{side}_{part}"] = rows[f"{name}_{part}"]
-    return ends.view(f"V{_ENDS.itemsize}").tolist()
+    def _openers_of(self, serials: np.ndarray) -> np.ndarray:
+        """OWNER of each connection (int64), which are among those that have just ended."""
+        known, openers = (np.concatenate(parts) for parts in zip(*self._ended, strict=True))
+        order = np.argsort(known)
+        return openers[order[np.searchsorted(known, serials, sorter=order)]]
 
 
 @njit(cache=True, nogil=True, _nrt=False)

@@ -83,9 +83,9 @@ def find_lasting(heads, rests, used, now_ns, interim_ns, found):
 
 
 @njit(cache=True, nogil=True, _nrt=False)
-def unanswered(slots, endings, heads, ways, rests, want, samples):
-    """Handshakes of connections that ended without an answer, from the first SYN on, into `samples` (SAMPLE); how many. Those of
-    evicted ones did not have their time."""
+def unanswered(slots, endings, heads, ways, rests, want, samples, serials):
+    """Handshakes of connections that ended without an answer, from the first SYN on, into `samples` (SAMPLE), the serial number of
+    each connection into `serials` (int64); how many. Those of evicted ones did not have their time."""
     done = 0
     for k in range(len(slots)):
         slot = slots[k]
@@ -98,10 +98,12 @@ def unanswered(slots, endings, heads, ways, rests, want, samples):
             if want & WANT_CLIENT and not marks & _RESET:
                 put_sample(samples[done], _CLIENT_METRIC, _UNANSWERED, heads[slot], 1, int64(rests[slot].client_ns), -1,
                            (int64(ways[2 * slot + 1].isn) + 1) & 0xFFFFFFFF, -1)
+                serials[done] = rests[slot].serial
                 done += 1
         elif marks & _SYN_SEEN and want & WANT_SERVER:
             put_sample(samples[done], _SERVER_METRIC, _UNANSWERED, heads[slot], 0, int64(rests[slot].start_ns), -1,
                        (int64(ways[2 * slot].isn) + 1) & 0xFFFFFFFF, -1)
+            serials[done] = rests[slot].serial
             done += 1
     return done
 
@@ -141,6 +143,7 @@ def _copy_way(side, head, marks, way, rest, gaps, scaled, out):
     out.zero_window_ns[side] = rest.zero_window_ns[side]
     if marks & (_SHUT << side):
         out.zero_window_ns[side] += head.last_ns
+    out.zero_window_ns[side] = max(out.zero_window_ns[side], 0)  # packet time may have gone back
     scale = min(int64(way.window_scale), 14) if scaled else 0
     out.largest_window[side] = max(int64(way.highest_window) << scale, int64(way.syn_window))
     if not marks & (_SEEN << side):

@@ -5,7 +5,7 @@ from numba import int64, njit
 from tmon_probe.child.round_trips import sample as s
 from tmon_probe.child.tcp import layout
 from tmon_probe.child.tcp.chains import NONE, add_hole, signed
-from tmon_probe.child.tcp.opening import take_syn
+from tmon_probe.child.tcp.opening import take_syn, takes_syn
 
 FIN, SYN, RST, ACK, ECE, CWR = 0x01, 0x02, 0x04, 0x10, 0x40, 0x80
 BOUNDARY = FIN | SYN | RST
@@ -115,7 +115,7 @@ def _take_any_syn(i, record, side, head, marks, mine, theirs, rest, samples, cou
     marks = take_syn(record, marks, side, mine, theirs)
     if rest.syn_segments[side] < 0xFFFF:
         rest.syn_segments[side] += 1
-    answers = flags & ACK and int64(record.tcp_ack) == (int64(theirs.isn) + 1) & 0xFFFFFFFF
+    answers = flags & ACK and takes_syn(int64(record.tcp_ack), theirs)
     if answers and side == 1:
         return _take_syn_ack(i, record, head, marks, mine, theirs, rest, samples, counts, want)
     if flags & ACK:

@@ -49,7 +49,8 @@ class Connections:
                                 server sent it; only those from batch.first to batch.count were looked at
     opened, opened_by           int32, int64 (k,): slots of connections begun, and the record that began each
     samples                     SAMPLE (k,): round trips of the metrics asked for
-    After flush and finish: samples_aged, SAMPLE (k,): handshakes that got no answer.
+    After flush and finish: samples_aged, serials_aged, SAMPLE, int64 (k,): handshakes that got no answer, and the serial numbers of
+    their connections.
     Slots are used again only after their end was told. Connections that others replaced in a batch are told at the next flush.
     """
 
@@ -61,7 +62,7 @@ class Connections:
         self._want, self._mode = 0, 0
         self._listeners: list[Listener] = []
         self._replaced: list[np.ndarray] = []
-        self._aged: list[np.ndarray] = []
+        self._aged: list[tuple[np.ndarray, np.ndarray]] = []
         self._randoms = random_words(2 * HASH_WORDS + 1)
         self._counts = np.zeros(layout.COUNTS, np.int64)
         self._counts[layout.FREE_NODE] = -1
@@ -159,12 +160,12 @@ class Connections:
 
     def _forget_results(self) -> None:
         self.of_record = self.from_server = np.zeros(0, np.int32)
-        self.opened, self.opened_by, self.samples, self.samples_aged = (
-            self._opened[:0], self._opened_by[:0], self._samples[:0], np.zeros(0, SAMPLE))
+        self.opened, self.opened_by, self.samples = self._opened[:0], self._opened_by[:0], self._samples[:0]
+        self.samples_aged, self.serials_aged = np.zeros(0, SAMPLE), np.zeros(0, np.int64)
 
     def _give_aged(self) -> None:
         if self._aged:
-            self.samples_aged = np.concatenate(self._aged)
+            self.samples_aged, self.serials_aged = (np.concatenate(parts) for parts in zip(*self._aged, strict=True))
             self._aged.clear()
 
     def _age(self, now_ns: int) -> None:
@@ -211,9 +212,9 @@ class Connections:
     def _end(self, slots: np.ndarray, endings: np.ndarray) -> None:
         """Tell their end, then free them. With none too: so every kernel is compiled before the first connection ends."""
         if self._want & (WANT_SERVER | WANT_CLIENT):
-            samples = np.empty(len(slots), SAMPLE)
-            done = ageing.unanswered(slots, endings, self._heads, self._ways, self._rests, self._want, samples)
-            self._aged.append(samples[:done])
+            samples, serials = np.empty(len(slots), SAMPLE), np.empty(len(slots), np.int64)
+            done = ageing.unanswered(slots, endings, self._heads, self._ways, self._rests, self._want, samples, serials)
+            self._aged.append((samples[:done], serials[:done]))
         self._tell(self._copies(slots, endings))
         ageing.free_all(slots, self._randoms, self._table, self._heads, self._ways, self._pool, self._free, self._counts)
 

@@ -134,6 +134,12 @@ def goes_on(flags, seq, ack, marks, side, mine, theirs):
 
 
 @njit(cache=True, nogil=True, _nrt=False)
+def takes_syn(ack, theirs):
+    """Whether a SYN-ACK takes the SYN of the other side (layout.WAY), with the data in it or without (RFC 7413 section 4.2)."""
+    return signed(ack - int64(theirs.isn) - 1) >= 0 and signed(ack - int64(theirs.next)) <= 0
+
+
+@njit(cache=True, nogil=True, _nrt=False)
 def take_syn(record, marks, side, mine, theirs):
     """What the SYN of `side` says of its sender; the marks with it. A SYN repeated, or that comes late, says nothing new."""
     seq = int64(record.tcp_seq)

@@ -9,6 +9,8 @@ from tmon_probe.child.tcp.chains import NONE, add_hole, give_back
 
 _LATEST_BEGINNING = 1 << 30
 """Octets after which nothing is expected any more from before the place where a direction was picked up."""
+_FARTHEST = 1 << 33
+"""Numbers begin at 2**32: beyond, that place is a whole sequence space back, and nothing tells it from a later one."""
 
 
 @njit(cache=True, nogil=True, _nrt=False)
@@ -30,7 +32,7 @@ def place(pool, counts, way, start, end, syn_seen):
         return 0, 0, given_up
     new = 0
     top = min(end, reached)
-    if not syn_seen and way.octets < _LATEST_BEGINNING:
+    if not syn_seen and way.octets < _LATEST_BEGINNING and reached - ((int64(way.isn) + 1) & 0xFFFFFFFF) < _FARTHEST:
         first = reached - ((reached - int64(way.isn) - 1) & 0xFFFFFFFF)
         if start < first:
             new = min(top, first) - start

@@ -23,8 +23,7 @@ MINUTE = 60 * SECOND
 START = 1_700_000_040 * SECOND  # of an interval
 CLIENT, SERVER = ip_address("10.0.0.1"), ip_address("10.0.0.2")
 MAPPED = 0xFFFF << 32
-STATE = np.dtype([("slot", "<i4"), ("established_ns", "<i8"), ("client_hi", "<u8"), ("client_lo", "<u8"), ("server_hi", "<u8"),
-                  ("server_lo", "<u8"), ("client_port", "<u2"), ("server_port", "<u2")])
+STATE = np.dtype([("serial", "<i8"), ("slot", "<i4"), ("established_ns", "<i8")])
 """Of the state of a connection, what the analyser looks at."""
 
 
@@ -44,6 +43,7 @@ class FakeConnections:
 
     def nothing(self) -> None:
         self.samples = self.samples_aged = np.zeros(0, SAMPLE)
+        self.serials_aged = np.zeros(0, np.int64)
         self.opened, self.opened_by = np.zeros(0, np.int32), np.zeros(0, np.int64)
         self.from_server = np.zeros(100, np.uint8)
 
@@ -195,12 +195,12 @@ def test_handshake_without_answer_counts_to_the_flow_that_began_the_connection()
     world.connections.opened, world.connections.opened_by = np.array([1500, 2], np.int32), np.array([1, 0])
     world.process((START, CLIENT, 5, 0), (START + 1, CLIENT, 6, 1))
     states = np.zeros(2, STATE)
-    states["slot"], states["client_port"], states["server_port"] = (7, 1500), 5000, 80
-    states["client_lo"], states["server_lo"] = (5, MAPPED + int(CLIENT)), MAPPED + int(SERVER)
+    states["serial"], states["slot"] = (9, 3), (7, 1500)
     for listener in world.connections.listeners:
         listener(states)
     world.connections.samples_aged = np.concatenate([handshake("tcp_handshake_server", UNANSWERED, -1),
                                                      handshake("tcp_handshake_client", UNANSWERED, -1, by_server=True)])
+    world.connections.serials_aged = np.array([3, 3])
     world.analyser.flush(START + MINUTE)
     world.connections.nothing()
     found = [(row["flow"], row["outcome"], row["requester_addr"]) for row in world.rows("round_trip")]

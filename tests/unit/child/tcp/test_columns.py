@@ -88,6 +88,12 @@ def test_zero_windows():
     assert (0, 0) == (state["zero_windows"][0], state["zero_window_ns"][0])
 
 
+def test_zero_window_while_packet_time_goes_back():
+    """Opened before it was closed, as far as the clock tells: no time at all."""
+    state = connection([*handshake(), segment(1000, 1, 501, 101, window=0), segment(900, 1, 501, 101, window=5)])
+    assert (1, 0) == (state["zero_windows"][1], state["zero_window_ns"][1])
+
+
 def test_window_is_scaled_where_both_offered_it():
     """RFC 7323 section 2.2: not in segments with SYN."""
     both = [segment(0, 0, 100, flags=SYN, scale=7, window=60_000), segment(20, 1, 500, 101, flags=SYN, scale=3, window=50_000)]
@@ -189,3 +195,14 @@ def test_more_than_four_gibibytes():
 def test_silence_of_hours_is_measured():
     told = Told(idle_timeout_ns=86_400 * SECOND).process([*handshake(), segment(7_200_000, 0, 101, 501, 5)]).finish()
     assert 7_200_000 * MS - 30 * MS == told.only["longest_silence_ns"]
+
+
+@pytest.mark.parametrize("first", [0, 10, 2**32 - 700])
+def test_more_than_a_sequence_space_is_missing(first):
+    """Picked up in the middle, next to nothing of 4 GiB was captured: what fills a hole then is not earlier octets too."""
+    far = 2**31 - 1
+    records = [segment(0, 0, first, 1, octets=10), segment(1, 0, first + far, 1, octets=10),
+               segment(2, 0, first + 2 * far, 1, octets=10), segment(3, 0, first + 2 * far + 1000, 1, octets=10),
+               segment(4, 0, first + 2 * far - 1500, 1, octets=1502)]
+    state = connection(records)
+    assert (1542, 1540, 2) == (state["octets"][0], state["unique_octets"][0], state["retransmitted_octets"][0])

@@ -65,6 +65,19 @@ def test_handshake_takes_both_halves():
             (TCP_HANDSHAKE_CLIENT, ANSWERED, 10 * MS, 501, 2, SERVER[1])] == found
 
 
+@pytest.mark.parametrize("taken", [0, 20, 50])
+def test_data_in_the_syn(taken):
+    """The SYN-ACK takes the SYN with all, some or none of its data (RFC 7413 section 4.2): it is the handshake all the same."""
+    told = Told().process([segment(0, 0, 100, octets=50, flags=SYN), segment(20, 1, 500, 101 + taken, flags=SYN),
+                           segment(30, 0, 151, 501), segment(40, 0, 151, 501, 10)]).finish()
+    state = told.only
+    assert (20 * MS, 10 * MS, START + 30 * MS) == (
+        state["handshake_server_ns"], state["handshake_client_ns"], state["established_ns"])
+    assert (60, 60) == (state["octets"][0], state["unique_octets"][0])
+    assert [(TCP_HANDSHAKE_SERVER, 20 * MS), (TCP_HANDSHAKE_CLIENT, 10 * MS)] == [
+        (s["metric"], s["round_trip_ns"]) for s in told.samples if s["metric"] in (TCP_HANDSHAKE_SERVER, TCP_HANDSHAKE_CLIENT)]
+
+
 def test_repeated_syn_counts_from_its_last_copy():
     """The first was lost, nearly always: the time until the client repeats it is no round trip."""
     state = connection([segment(-1000, 0, 100, flags=SYN), *handshake()])

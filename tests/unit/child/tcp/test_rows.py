@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from tests.pipeline_in_process import FIVE_TUPLE, as_record, chain_of
-from tests.unit.child.tcp.segments import CLIENT, FIN, MS, SECOND, SERVER, START, handshake, segment
+from tests.unit.child.tcp.segments import CLIENT, FIN, MS, SECOND, SERVER, START, SYN, handshake, segment
 from tmon_common.config.model import Analysis, Filter, FlowClass, GranularFlow
 from tmon_common.observations import TCP_CONNECTION
 from tmon_probe.child.chain import MAX_BATCH
@@ -100,3 +100,10 @@ def test_options_reach_the_tracker():
     both = settings_of((Analysis("tcp_connection", options=(("mode", "boundaries"),)),
                         Analysis("ftp", options=(("mode", "boundaries"),))))
     assert replace(settings_of(()), boundaries=True, ftp_boundaries=True) == both
+
+
+def test_throughput_that_cannot_be():
+    """By boundaries: a FIN right after the SYN says that 2 GiB went by in a nanosecond. Large, and no error."""
+    records = [segment(0, 0, 0, flags=SYN), segment(0.000001, 0, 2**31 + 1, flags=FIN)]
+    [row] = Published(mode="boundaries").process(records).finish()
+    assert (2**31, 2**62) == (row["octets"], row["throughput"])
