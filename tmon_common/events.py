@@ -109,7 +109,7 @@ _DECLARATIONS = (
         "If many: look for loss on the path, or a path that carries only some of the fragments past the probe.",
         (_int("count", "since this was last told"),)),
     Declaration(
-        "fragments_overlap", Severity.WARNING, "counter", "{subject}: {count:,} with octets that others of their datagram had brought",
+        "fragments_overlap", Severity.WARNING, "counter", "{subject}: {count:,} with octets that others had brought before",
         "No sound sender does that; the first data counts. Told at once, then at most once a minute.",
         "Look at them with tcpdump: an attack that means to deceive monitors, or a broken stack (RFC 5722, RFC 1858).",
         (_int("count", "since this was last told"),)),
