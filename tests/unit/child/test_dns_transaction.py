@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.pipeline_in_process import as_record
+from tests.pipeline_in_process import DELAYS, FIVE_TUPLE, as_record, chain_of
 from tests.unit.child.dns_messages import SECOND, batch_of, message, name, packet, pointer, record, response
-from tmon_common.config.model import Analysis, Configuration, GranularFlow, Interface, Probe
+from tmon_common.config.model import Analysis, Configuration, Filter, FlowClass, GranularFlow, Interface, Probe
 from tmon_probe import records as r
 from tmon_probe.child.analysers.dns_transaction import SERVICE, DnsTransaction
 from tmon_probe.child.context import Context, Task
@@ -55,7 +55,7 @@ def test_a_query_and_its_response():
         "answers": 2, "answer": "10.0.0.1; 10.0.0.2", "ttl": 30, "truncated": 0, "authoritative": 1, "retries": 0,
         "query_octets": len(query), "response_octets": len(answer), "opcode": "QUERY", "query_class": "IN",
     } == {k: str(v) if k.endswith("addr") else v for k, v in row.items()}
-    assert {"dns_transactions_waiting": 0, "dns_transactions_given_up": 0, "dns_malformed": 0,
+    assert {"dns_transactions_waiting": 0, "dns_transactions_given_up": 0, "dns_messages_bad": 0,
             "dns_responses_unmatched": 0} == bench.analyser.counters()
     bench.analyser.finish()
     assert 1 == len(bench.rows)
@@ -132,7 +132,7 @@ def test_a_response_that_cannot_be_read_to_its_end():
     """Is counted, and tells what it can."""
     bench = Bench()
     (row,) = bench.see(packet(message()), packet(response(A, A, rcode=2)[:-1], 0.1, back=True))
-    assert ("SERVFAIL", 2, "10.0.0.1", 1) == (row["rcode"], row["answers"], row["answer"], bench.counter("dns_malformed"))
+    assert ("SERVFAIL", 2, "10.0.0.1", 1) == (row["rcode"], row["answers"], row["answer"], bench.counter("dns_messages_bad"))
 
 
 def test_a_response_cut_by_the_capture():
@@ -140,14 +140,15 @@ def test_a_response_cut_by_the_capture():
     bench = Bench()
     whole = response(A, A)
     (row,) = bench.see(packet(message()), packet(whole[:-1], 0.1, back=True, octets=len(whole)))
-    assert (2, "10.0.0.1", 0, len(whole)) == (row["answers"], row["answer"], bench.counter("dns_malformed"), row["response_octets"])
+    assert (2, "10.0.0.1", len(whole)) == (row["answers"], row["answer"], row["response_octets"])
+    assert 0 == bench.counter("dns_messages_bad")
 
 
 def test_what_is_no_dns():
     """Counted, nothing else."""
     bench = Bench()
     assert [] == bench.see(packet(b""), packet(b"hello"), packet(message(question=pointer(12))))
-    assert (3, 0) == (bench.counter("dns_malformed"), bench.counter("dns_transactions_waiting"))
+    assert (3, 0) == (bench.counter("dns_messages_bad"), bench.counter("dns_transactions_waiting"))
 
 
 def test_without_a_question():
@@ -169,7 +170,7 @@ def test_records_that_are_passed_over():
     bench.analyser.process(batch)
     bench.analyser.finish()
     assert [] == bench.rows
-    assert 0 == bench.counter("dns_malformed")
+    assert 0 == bench.counter("dns_messages_bad")
 
 
 def test_whole_datagrams():
@@ -252,5 +253,13 @@ def test_messages_with_anything_changed(seed):
     bench.analyser.finish()
     counted = bench.analyser.counters()
     assert 0 == counted["dns_transactions_waiting"]
-    assert len(bench.rows) + counted["dns_malformed"] + counted["dns_responses_unmatched"] > 100
+    assert len(bench.rows) + counted["dns_messages_bad"] + counted["dns_responses_unmatched"] > 100
     assert all(len(row["query_name"] or "") <= 255 and len(row["answer"] or "") <= 255 for row in bench.rows)
+
+
+def test_counters_are_its_own():
+    """Counters of the same name are added up: a message that both this and round trips look at would count twice."""
+    chain = chain_of((FlowClass("all", Filter(), (FIVE_TUPLE,), (Analysis("dns_transaction"),
+                                                                  Analysis("round_trip", 60 * SECOND, DELAYS.name))),), [].append)
+    names = [name for stage in chain._stages for name in getattr(stage, "counters", dict)()]
+    assert len(set(names)) == len(names)

@@ -76,10 +76,10 @@ class DnsTransaction:
         self._publish_unanswered(q for _, waiting in self._tables for q in waiting.rest())
 
     def counters(self) -> Mapping[str, int]:
-        """dns_malformed: messages that could not be read to their end. dns_responses_unmatched: without a query that waited."""
+        """dns_messages_bad: those that could not be read to their end. dns_responses_unmatched: without a query that waited."""
         return {"dns_transactions_waiting": sum(len(waiting) for _, waiting in self._tables),
                 "dns_transactions_given_up": sum(waiting.given_up for _, waiting in self._tables),
-                "dns_malformed": self._malformed, "dns_responses_unmatched": self._unmatched}
+                "dns_messages_bad": self._malformed, "dns_responses_unmatched": self._unmatched}
 
     def _messages(self, batch: FlowBatch) -> Iterator[tuple]:
         """(record, message, its octets, time, ((two words of an address, then its port), of source and destination))."""
