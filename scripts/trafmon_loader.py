@@ -5,12 +5,20 @@ Exit status: 0 done, 1 spool or database cannot be used, 2 wrong arguments or co
 """
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
 
-from tmon_store.command import run
+try:
+    from tmon_store.command import run
+except ModuleNotFoundError:  # by the system's Python, as cron does: go on with that of the installation
+    python = ROOT / ".venv" / "bin" / "python"
+    if Path(sys.prefix).resolve() == python.parent.parent.resolve() or not python.exists():
+        raise
+    os.execv(python, [str(python), *sys.argv])  # noqa: S606 no shell wanted
 
 
 def main() -> int:

@@ -107,9 +107,11 @@ def connections(store: Backend) -> list[Ends]:
     """TCP connections by how they ended; rows in between (interim) are left out."""
     if not _has(store, "tcp_connection"):
         return []
+    known = "coalesce(c.{0}, 0) + coalesce(c.{0}_rev, 0)"
     return [Ends(p, c or "", ended_by, int(n), int(octets), int(again)) for p, c, ended_by, n, octets, again in store.query(
-        "SELECT f.probe, f.flow_class, c.ended_by, count(*), sum(coalesce(c.octets, 0) + coalesce(c.octets_rev, 0)),"
-        " sum(c.retransmitted_octets + c.retransmitted_octets_rev) FROM tcp_connection c JOIN flow f ON f.flow_key = c.flow_key"
+        f"SELECT f.probe, f.flow_class, c.ended_by, count(*), sum({known.format('octets')}),"
+        f" sum({known.format('retransmitted_octets')})"
+        " FROM tcp_connection c JOIN flow f ON f.flow_key = c.flow_key"
         " WHERE c.ended_by <> 'interim' GROUP BY 1, 2, 3 ORDER BY 4 DESC, 1, 2, 3")]
 
 

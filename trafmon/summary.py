@@ -13,7 +13,7 @@ from trafmon.summary_analyses import Analyses, print_analyses
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from tmon_store.report import Conversation
+    from tmon_store.report import Conversation, Traffic
 
 PLAIN_WIDTH = 100
 """Columns where the output is no terminal."""
@@ -49,31 +49,19 @@ def summarise(database: Path, files: Mapping[str, Path], console: Console | None
         store.close()
 
     packets, octets = sum(c.packets for c in classes), sum(c.octets for c in classes)
-    whole = {(c.probe, c.flow_class): c.octets for c in classes}
     sources = Sources((c.probe, c.flow_class) for c in classes)
+    counted = bool(classes) or not analyses.found  # a configuration may do without ip_counters
     console.print()
     console.print(_line("Flows found", f"{totals.flows:,}"), highlight=False)
-    if len(sources.pairs) <= 1:
+    if counted and len(sources.pairs) <= 1:
         console.print(_line("IP traffic", f"{packets:,} packets, {human_octets(octets)}"), highlight=False)
     if totals.first is not None:
         console.print(_line("Time (UTC)", f"{totals.first:%Y-%m-%d %H:%M} to {totals.last:%Y-%m-%d %H:%M}"), highlight=False)
-    else:
+    elif counted:
         console.print(_line("Time (UTC)", "no traffic"), highlight=False)
 
-    print_table(console, "Traffic per flow class", ["Class", "Flows>", "Packets>", "Octets>"],
-           [(printable(c.flow_class), f"{c.flows:,}", f"{c.packets:,}", human_octets(c.octets)) for c in classes],
-           sources.probes_of(classes))
-    print_table(console, "Traffic per protocol", ["Protocol", "Flows>", "Packets>", "Octets>", "Share>"],
-           [(protocol_name(p.part), f"{p.flows:,}", f"{p.packets:,}", human_octets(p.octets),
-             share(p.octets, whole.get((p.probe, p.flow_class), 0)))
-            for p in protocols], sources.of(protocols))
-    print_table(console, "Top talkers (sent and received)", ["Address", "Flows>", "Packets>", "Octets>", "Share>"],
-           [(printable(t.part), f"{t.flows:,}", f"{t.packets:,}", human_octets(t.octets),
-             share(t.octets, whole.get((t.probe, t.flow_class), 0)))
-            for t in talkers], sources.of(talkers))
-    print_table(console, "Top conversations", ["Source", "Destination", "Service", "Packets →>", "←>", "Octets →>", "←>"],
-           [(endpoint(c.src_addr, c.src_port), endpoint(c.dst_addr, c.dst_port), service(c), f"{c.packets:,}", f"{c.packets_rev:,}",
-             human_octets(c.octets), human_octets(c.octets_rev)) for c in conversations], sources.of(conversations))
+    if counted:
+        _print_traffic(console, sources, classes, protocols, talkers, conversations)
     print_analyses(console, analyses, sources)
     if happenings:
         print_table(console, "Worth a look", ["What", "Count>", "Share>", "Flows>"],
@@ -84,6 +72,27 @@ def summarise(database: Path, files: Mapping[str, Path], console: Console | None
     console.print()
     for what, path in files.items():
         console.print(_line(what, printable(path)), highlight=False, soft_wrap=True)
+
+
+def _print_traffic(console: Console, sources: Sources, classes: list[Traffic], protocols: list[Traffic], talkers: list[Traffic],
+                   conversations: list[Conversation]) -> None:
+    """What the IP counters tell."""
+    whole = {(c.probe, c.flow_class): c.octets for c in classes}
+    print_table(console, "Traffic per flow class", ["Class", "Flows>", "Packets>", "Octets>"],
+                [(printable(c.flow_class), f"{c.flows:,}", f"{c.packets:,}", human_octets(c.octets)) for c in classes],
+                sources.probes_of(classes))
+    print_table(console, "Traffic per protocol", ["Protocol", "Flows>", "Packets>", "Octets>", "Share>"],
+                [(protocol_name(p.part), f"{p.flows:,}", f"{p.packets:,}", human_octets(p.octets),
+                  share(p.octets, whole.get((p.probe, p.flow_class), 0)))
+                 for p in protocols], sources.of(protocols))
+    print_table(console, "Top talkers (sent and received)", ["Address", "Flows>", "Packets>", "Octets>", "Share>"],
+                [(printable(t.part), f"{t.flows:,}", f"{t.packets:,}", human_octets(t.octets),
+                  share(t.octets, whole.get((t.probe, t.flow_class), 0)))
+                 for t in talkers], sources.of(talkers))
+    print_table(console, "Top conversations", ["Source", "Destination", "Service", "Packets →>", "←>", "Octets →>", "←>"],
+                [(endpoint(c.src_addr, c.src_port), endpoint(c.dst_addr, c.dst_port), service(c), f"{c.packets:,}",
+                  f"{c.packets_rev:,}", human_octets(c.octets), human_octets(c.octets_rev)) for c in conversations],
+                sources.of(conversations))
 
 
 def protocol_name(number: int | None) -> str:

@@ -22,6 +22,11 @@ class Analyses:
     connections: list[Ends]
     transfers: list[Transfer]
 
+    @property
+    def found(self) -> bool:
+        """There is something."""
+        return bool(self.round_trips or self.connections or self.transfers)
+
     @classmethod
     def of(cls, store: Backend, limit: int) -> Analyses:
         from tmon_store import report_analyses as ask
@@ -42,7 +47,8 @@ def print_analyses(console: Console, found: Analyses, sources: Sources) -> None:
                     [(printable(e.ended_by), f"{e.connections:,}", human_octets(e.octets), share(e.retransmitted, e.octets))
                      for e in ends], sources.of(ends))
     if moved := found.transfers:
-        print_table(console, "Largest FTP transfers", ["Start (UTC)", "Client", "Server", "Command", "Path", "Octets>", "Took>",
+        print_table(console, "Largest FTP transfers, in order of time", ["Start (UTC)", "Client", "Server", "Command", "Path",
+                                                                         "Octets>", "Took>",
                     "Outcome"],
                     [(f"{t.start:%Y-%m-%d %H:%M:%S}", printable(t.client), printable(t.server), printable(t.command),
                       printable(t.path or "-"), "-" if t.octets is None else human_octets(t.octets), human_duration(t.duration),

@@ -114,6 +114,18 @@ def test_second_loader_on_spool_or_database(tmp_path):
     check(database, rows)
 
 
+def test_by_a_python_that_lacks_everything(tmp_path):
+    """As cron starts it: the script goes on with the Python of the installation, arguments and all."""
+    installed = ROOT / ".venv" / "bin" / "python"
+    if not installed.exists():
+        pytest.skip("there is no virtual environment .venv beside the sources")
+    some_files(tmp_path / "spool")
+    command = [sys.executable, "-I", "-S", SCRIPT, "--spool", tmp_path / "spool", "--database", tmp_path / "t.duckdb"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert (0, "") == (result.returncode, result.stderr)
+    assert (tmp_path / "t.duckdb").stat().st_size
+
+
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_killed_at_each_statement(tmp_path, moment):
     """kill -9 before or after any statement, then run again, again killed: every row counts once in the end."""

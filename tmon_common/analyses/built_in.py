@@ -21,6 +21,8 @@ def _duration(name: str, default: str, meaning: str, longest_ns: int) -> Option:
 
 def _metrics(text: str) -> frozenset[str]:
     names = text.split()
+    if not names:
+        raise ValueError(f"expected some of {' '.join(METRICS)}")
     for name in names:
         if name not in METRICS:
             raise ValueError(f'there is no metric "{name}"; expected some of {" ".join(METRICS)}')

@@ -42,6 +42,8 @@ class DuckDB:
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self._path = path
         try:
+            if not read_only and path.exists() and not path.stat().st_size:
+                path.unlink()  # all that a full disk has left of a database; DuckDB would refuse it for ever
             self._connection = duckdb.connect(path, read_only=read_only)
         except duckdb.IOException as error:
             if "lock" in str(error).lower():

@@ -97,6 +97,22 @@ CASES = {
         r'ip_sizes needs slices; expected histogram="..." .* in octets such as "sizes"$',
     ),
     "histogram unused": (ANALYSIS, '<analysis kind="ip_counters" histogram="sizes"/>', r"ip_counters uses no histogram"),
+    "no metric": (
+        ANALYSIS,
+        '<analysis kind="round_trip" histogram="delays" metrics=""/>',
+        r'metrics="": expected some of icmp_echo dns',
+    ),
+    "unknown metric": (
+        ANALYSIS,
+        '<analysis kind="round_trip" histogram="delays" metrics="dns http"/>',
+        r'metrics="dns http": there is no metric "http"; expected some of',
+    ),
+    "unknown mode": (ANALYSIS, '<analysis kind="ftp" mode="some"/>', r'mode="some": expected all or boundaries'),
+    "attribute that is no option": (
+        ANALYSIS,
+        '<analysis kind="ip_counters" records="yes"/>',
+        r'ip_counters has no option "records"',
+    ),
     "analysis kind": (
         ANALYSIS,
         '<analysis kind="ipcounters"/>',

@@ -245,3 +245,12 @@ def test_not_a_database(places):
     write_file(spool, "ip_counters", [counter()])
     with pytest.raises(StoreError, match=r"t\.duckdb"):
         loaded(spool, database)
+
+
+def test_what_a_full_disk_left_of_a_database(places):
+    """A file without any octets is no database yet: the next run makes one."""
+    spool, database = places
+    database.touch()
+    write_file(spool, "ip_counters", [counter(packets=4)])
+    loaded(spool, database)
+    assert ask(database, "SELECT sum(packets_sum) FROM ip_counters_1min") == [(4,)]

@@ -26,6 +26,12 @@ _COUNTS = ("segments", "data_segments", "missing_octets", "retransmitted_segment
            "ece_segments", "rtt_samples")
 _IF_KNOWN = ("octets", "unique_octets", "largest_window", "window_scale", "mss")
 
+_BY_EVERY_SEGMENT = ("longest_silence", *(name + way for way in ("", "_rev") for name in (
+    "data_segments", "missing_octets", "retransmitted_segments", "retransmitted_octets", "out_of_order_segments", "duplicate_acks",
+    "sack_blocks", "keep_alives", "zero_windows", "zero_window_time", "largest_window", "ce_marked", "ece_segments", "rtt_samples",
+    "efficiency")))
+"""What boundaries alone cannot tell."""
+
 
 class _Rows:
     """Of one granular flow: the flow of each connection, as published, by slot."""
@@ -118,6 +124,10 @@ def rows_of(states: np.ndarray, flows: np.ndarray) -> np.ndarray:
     rows["longest_silence"] = states["longest_silence_ns"]
     for side, suffix in enumerate(("", "_rev")):
         _fill_side(rows, states, side, suffix)
+    unseen = states["by_boundaries"] > 0
+    if unseen.any():
+        for name in _BY_EVERY_SEGMENT:
+            rows[name][unseen] = ABSENT
     return rows
 
 

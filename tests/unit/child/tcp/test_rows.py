@@ -90,6 +90,9 @@ def test_boundaries():
     assert (1500, 1500, round(1500 * 8 / 1.05)) == (rows[0]["octets"], rows[0]["unique_octets"], rows[0]["throughput"])
     assert (None, None, None) == (rows[0]["octets_rev"], rows[0]["unique_octets_rev"], rows[0]["efficiency_rev"])
     assert (2, 1) == (rows[0]["segments"], rows[0]["segments_rev"])
+    for name in ("retransmitted_octets", "missing_octets", "data_segments", "efficiency", "rtt_min", "largest_window"):
+        assert [None, None] == [rows[0][name], rows[0][f"{name}_rev"]]
+    assert rows[0]["longest_silence"] is None
 
 
 def test_options_reach_the_tracker():
