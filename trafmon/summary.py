@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from tmon_store.report import Conversation, Traffic
 
-PLAIN_WIDTH = 100
+PLAIN_WIDTH = 130
 """Columns where the output is no terminal."""
 
 PROTOCOLS = {0: "hopopt", 1: "icmp", 2: "igmp", 4: "ipip", 6: "tcp", 17: "udp", 33: "dccp", 41: "ipv6", 47: "gre", 50: "esp",

@@ -50,7 +50,7 @@ def print_analyses(console: Console, found: Analyses, sources: Sources) -> None:
         print_table(console, "Largest FTP transfers, in order of time", ["Start (UTC)", "Client", "Server", "Command", "Path",
                                                                          "Octets>", "Took>",
                     "Outcome"],
-                    [(f"{t.start:%Y-%m-%d %H:%M:%S}", printable(t.client), printable(t.server), printable(t.command),
+                    [(f"{t.start:%m-%d %H:%M:%S}", printable(t.client), printable(t.server), printable(t.command),
                       printable(t.path or "-"), "-" if t.octets is None else human_octets(t.octets), human_duration(t.duration),
                       _outcome(t)) for t in moved], sources.of(moved))
 

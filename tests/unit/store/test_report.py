@@ -11,7 +11,7 @@ from tests.unit.store.spool_files import START, row_of, write_file
 from tmon_store import report
 from tmon_store.load import load_spool, open_store
 from trafmon.console_table import human_octets
-from trafmon.summary import summarise
+from trafmon.summary import PLAIN_WIDTH, summarise
 
 FLOWS = [
     # flow, class, src, dst, protocol, src_port, dst_port, packets, packets_rev, octets, octets_rev
@@ -89,7 +89,7 @@ def test_happenings(store):
         ("TCP resets", 3, 1, 35), ("ICMP time exceeded", 3, 1, 4)]
 
 
-def shown(database, terminal=False, width=100, **files) -> str:
+def shown(database, terminal=False, width=PLAIN_WIDTH, **files) -> str:
     out = io.StringIO()
     colours = "standard" if terminal else None
     summarise(database, files, Console(file=out, force_terminal=terminal, width=width, color_system=colours))
@@ -101,7 +101,7 @@ def test_summary_shows_it_all(database, tmp_path):
     text = shown(database, **{"CSV files": tmp_path / ("x" * 150)})
     for part in ("Flows found", "tcp", "udp", "icmp", "10.0.0.1:40000", "http/tcp", "TCP resets", "48.0 kB", "total", "x" * 150):
         assert part in text
-    assert all(len(line) <= 100 for line in text.splitlines() if "xxx" not in line)
+    assert all(len(line) <= PLAIN_WIDTH for line in text.splitlines() if "xxx" not in line)
     assert "\x1b" not in text
     assert "\x1b" in shown(database, terminal=True)
 
