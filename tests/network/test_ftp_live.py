@@ -190,12 +190,14 @@ def test_every_connection_has_its_row(session):
 
 
 def test_control_connections_are_whole(session):
-    """Seen from the SYN on, established, ended by FIN or, where the client was killed, by RST."""
+    """Seen from the SYN on, established, ended by FIN or, where the client was killed, by RST; or on the way to that, if the link lost
+    the last FIN or its acknowledgement. Of a SYN sent twice the round trip may be anything."""
     for row in session.rows("tcp_connection"):
         if row["server_port"] == "21":
             assert ("1", True) == (row["from_start"], bool(row["established"]))
-            assert row["ended_by"] in ("fin", "rst")
-            assert 0.02 < float(row["handshake_server_rtt"]) < LOST_AT_MOST_S
+            assert row["ended_by"] in ("fin", "rst") or (row["ended_by"], bool(row["closed_by"])) == ("capture_end", True)
+            assert float(row["handshake_server_rtt"]) < LOST_AT_MOST_S
+            assert row["syn_segments"] != "1" or float(row["handshake_server_rtt"]) > 0.02
             assert float(row["handshake_client_rtt"]) >= 0
 
 
