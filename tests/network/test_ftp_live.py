@@ -190,8 +190,8 @@ def test_every_connection_has_its_row(session):
 
 
 def test_control_connections_are_whole(session):
-    """Seen from the SYN on, established, ended by FIN or, where the client was killed, by RST; or on the way to that, if the link lost
-    the last FIN or its acknowledgement. Of a SYN sent twice the round trip may be anything."""
+    """Seen from the SYN on, established, ended by FIN or, where the client was killed, by RST; or on the way to that, if the link
+    lost the last FIN or its acknowledgement. Of a SYN sent twice the round trip may be anything."""
     for row in session.rows("tcp_connection"):
         if row["server_port"] == "21":
             assert ("1", True) == (row["from_start"], bool(row["established"]))
