@@ -56,7 +56,7 @@ class Ftp:
             of_class.finish()
 
     def counters(self) -> dict[str, int]:
-        each = [of_class.dialogues.counters() for of_class in self._classes]
+        each = [of_class.counters() for of_class in self._classes]
         return {name: sum(c[name] for c in each) for name in each[0]}
 
 
@@ -81,6 +81,9 @@ class _OfClass:
         if births or len(self.dialogues) or not len(batch.records):
             self._reader.read(batch, self._connections.of_record, births)
         self._emit_finished()
+        if self._counts.crowded:
+            self._counts.published_early += 1
+            self._emit_counts(self._counts.close_all())
 
     def flush(self, now_ns: int) -> None:
         self._now_ns = now_ns
@@ -88,6 +91,9 @@ class _OfClass:
         self._emit_finished()
         self._reader.tidy()
         self._emit_counts(self._counts.close(now_ns))
+
+    def counters(self) -> dict[str, int]:
+        return self.dialogues.counters() | {"ftp_counters_published_early": self._counts.published_early}
 
     def finish(self) -> None:
         self.dialogues.finish()

@@ -12,6 +12,8 @@ from tmon_probe.child.ftp.transfer import ABORTED, COMPLETED, LOST, REFUSED, TIM
 
 LATE_NS = 15_000_000_000
 """Rows stay open so long after their interval: a transfer is known to have ended when TCP has lingered."""
+MAX_OPEN_ROWS = 1 << 16
+"""Beyond so many open rows all are published as they are: a flow may then have several for an interval, which add up."""
 _OUTCOMES = {COMPLETED: "completed", ABORTED: "aborted", REFUSED: "refused", LOST: "failed", TIMED_OUT: "failed"}
 _WORDS = {name: FTP_COUNTERS.word_of(name) for name in FTP_COUNTERS.dtype.names}
 _NEVER = 1 << 63
@@ -21,12 +23,16 @@ _START, _END = _WORDS["start"], _WORDS["end"]
 class Counts:
     """Open rows of all granular flow definitions of a class, which have intervals of their own.
 
-    generation    grows whenever rows are closed
+    generation    grows whenever rows are closed;   published_early   how often that was for want of room
     """
 
     def __init__(self, intervals_ns: Iterable[int]) -> None:
         self.rows = [CounterRows(interval_ns) for interval_ns in intervals_ns]
-        self.generation = 0
+        self.generation = self.published_early = 0
+
+    @property
+    def crowded(self) -> bool:
+        return sum(map(len, self.rows)) > MAX_OPEN_ROWS
 
     def count_transfer(self, flows: Sequence[int], transfer: Transfer, now_ns: int) -> None:
         for rows, flow in zip(self.rows, flows, strict=True):
@@ -80,6 +86,9 @@ class CounterRows:
         self._interval_ns = interval_ns
         self._rows: dict[tuple[int, int], list[int]] = {}
         self._closed_ns = 0
+
+    def __len__(self) -> int:
+        return len(self._rows)
 
     def count(self, flow: int, name: str, time_ns: int, amount: int = 1) -> None:
         self.row(flow, time_ns)[_WORDS[name]] += amount

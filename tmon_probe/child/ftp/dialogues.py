@@ -226,7 +226,7 @@ class Dialogues:
                 self._publish(transfer)
         while self._controls:
             control = next(iter(self._controls.values()))
-            if now_ns - control.last_ns <= self._idle_ns:
+            if abs(now_ns - control.last_ns) <= self._idle_ns:  # it may be of a recording that was later
                 break
             if any(t.data is not None and t.data.state is None for t in control.session.transfers):  # what it waits for goes on
                 control.last_ns = now_ns

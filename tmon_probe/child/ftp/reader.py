@@ -88,7 +88,10 @@ class Reader:
             self._watched["state"][slot] = UNWATCHED
 
     def tidy(self) -> None:
-        """Forget the ends of sessions that are over, if there are many."""
+        """Forget sessions that are over, if there are many: a connection may outlive its session, and be known for long."""
+        if len(self._controls) > 2 * len(self._dialogues) + MANY_ENDS:
+            for slot in [slot for slot, control in self._controls.items() if control.gone]:
+                self.end(slot)
         if len(self._by_ends) > 2 * len(self._dialogues) + MANY_ENDS:
             self._by_ends = {ends: control for ends, control in self._by_ends.items() if not control.gone}
 

@@ -77,18 +77,13 @@ def _data(transfer: Transfer) -> dict[str, int | None]:
         "octets": octets, "duration": duration,
         "throughput": 8 * octets * _SECOND // duration if octets is not None and duration else None,
     }
-    for name in _COUNTS:
-        told[name] = _known(state[name].item(direction))
+    if not state["by_boundaries"]:  # which do not tell
+        told.update((name, state[name].item(direction)) for name in _COUNTS)
     samples = state["rtt_samples"].item(direction)
     if samples:
         told["rtt_min"], told["rtt_max"] = state["rtt_min_ns"].item(direction), state["rtt_max_ns"].item(direction)
         told["rtt_mean"] = state["rtt_sum_ns"].item(direction) // samples
     return told
-
-
-def _known(count: int) -> int | None:
-    """Counts that boundaries alone do not tell are negative."""
-    return count if count >= 0 else None
 
 
 def _halves(address: int) -> tuple[int, int]:
