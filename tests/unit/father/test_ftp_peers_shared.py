@@ -37,7 +37,7 @@ def read(words, ring, rounds):
     found = wrong = 0
     for k in range(rounds):
         slot = k % len(ring)
-        every, boundaries = recall_peers(words, ring, slot)
+        every, boundaries, _ = recall_peers(words, ring, slot)
         if every | boundaries != 0:
             found += 1
             good_every, good_boundaries = masks_of(ring, slot)
