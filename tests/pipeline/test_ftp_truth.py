@@ -266,6 +266,9 @@ def test_boundaries(path):
     by_boundaries = measure(path, (ftp_class(mode="boundaries"),)).records("ftp_transfer")
     full = {r["transfer"]: r for r in _transfers(path)}
     assert len(full) == len(by_boundaries)
+    for name in ("data_segments", "retransmitted_segments", "retransmitted_octets", "out_of_order_segments", "missing_octets",
+                 "rtt_min"):
+        assert {None} == {r[name] for r in by_boundaries}
     same = [r for r in by_boundaries if r["octets"] == full[r["transfer"]]["octets"]]
     assert {r["outcome"] for r in by_boundaries if r not in same} <= {"aborted"}
 

@@ -140,6 +140,19 @@ def test_long_transfer_keeps_its_session():
     assert [("RETR", "a", "completed", 226)] == play.outcomes()
 
 
+def test_a_recording_that_was_later_is_not_waited_for():
+    """Packet time goes back: a session of the later recording, ahead in the queue, does not keep others from being idle."""
+    idle_ns = 3600 * 10**9
+    play = Play(idle_ns=idle_ns)  # its session is of two hours later
+    play.engine.segment(play.control, False, 1001, None, b"", play.now_ns + 2 * idle_ns + 10**9)
+    earlier = play.session(port=40001)
+    play.engine.flush(play.now_ns)
+    assert earlier.gone is False
+    assert 1 == len(play.engine)
+    play.engine.flush(play.now_ns + idle_ns + 1)
+    assert (0, True) == (len(play.engine), earlier.gone)
+
+
 def test_data_connection_not_seen():
     """After its final reply a transfer waits for a data connection that was announced, for some seconds."""
     play = Play().login().say("> EPSV", "< 229 (|||40001|)", "> RETR a", "< 150 go", "< 226 done")
