@@ -52,10 +52,9 @@ TCP_CONNECTION = AnalysisDeclaration(
         _duration("linger", "10s", "what comes so much later than the end still belongs to the connection", _HOUR),
         _duration("interim", "1h", "a connection that lasts gets a row so often", 24 * _HOUR),
         Option("max_connections", "1M", "connections known at a time; beyond that the oldest half-open one goes first, then the "
-                                        "one silent "
-                                        "for longest", lambda text: parse_count(text, 1024, 64 << 20)),
-        Option("line_rate", "1Gbit/s", "mode boundaries: what the line can carry; a connection that could have moved 4 GiB has "
-                                       "no octets",
+                                        "one silent for longest", lambda text: parse_count(text, 1024, 64 << 20)),
+        Option("line_rate", "1Gbit/s", "mode boundaries: what the line can carry; a connection that could have moved 4 GiB has no "
+                                       "octets",
                parse_bit_rate),
     ))
 

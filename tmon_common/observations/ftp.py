@@ -21,8 +21,8 @@ FTP_TRANSFER = Kind(
         Column("client_port", Type.INTEGER, "its port"),
         Column("server_addr", Type.ADDRESS, "server of the control connection"),
         Column("server_port", Type.INTEGER, "its port"),
-        Column("user", Type.STRING, "as given to USER; empty if that was not seen", nullable=True, reference="RFC 959 section "
-                                                                                                             "4.1.1"),
+        Column("user", Type.STRING, "as given to USER; empty if that was not seen", nullable=True,
+               reference="RFC 959 section 4.1.1"),
         Column("command", Type.STRING, "RETR, STOR, STOU, APPE, LIST, NLST or MLSD", reference="RFC 959 section 4.1.3, RFC 3659 "
                                                                                                "section 7"),
         Column("path", Type.STRING, "argument of the command (of STOU: what the server answered); empty without one",
@@ -50,8 +50,7 @@ FTP_TRANSFER = Kind(
                nullable=True),
         Column("throughput", Type.INTEGER, "octets over duration", unit="bit/s", nullable=True),
         Column("outcome", Type.STRING, "completed, aborted (by the client), refused (by the server, see reply_code), "
-                                       "connection_lost, "
-                                       "timed_out, unfinished (the capture ended before)"),
+                                       "connection_lost, timed_out, unfinished (the capture ended before)"),
         Column("reply_code", Type.INTEGER, "of the final reply; empty without one", nullable=True, reference="RFC 959 section 4.2"),
         Column("data_segments", Type.INTEGER, "segments with payload", unit="segments", nullable=True),
         Column("retransmitted_segments", Type.INTEGER, "see tcp_connection", unit="segments", nullable=True),
@@ -61,8 +60,8 @@ FTP_TRANSFER = Kind(
         Column("rtt_min", Type.DURATION, "probe to receiver of the data and back, see tcp_connection", unit="s", nullable=True),
         Column("rtt_mean", Type.DURATION, "mean", unit="s", nullable=True),
         Column("rtt_max", Type.DURATION, "longest", unit="s", nullable=True),
-        Column("resumes", Type.INTEGER, "number of the earlier transfer of the file, not completed, that this one "
-                                        "continues; empty if none", nullable=True),
+        Column("resumes", Type.INTEGER, "number of the earlier transfer of the file, not completed, that this one continues; "
+                                        "empty if none", nullable=True),
         Column("fragment", Type.INTEGER, "1 for a file's first transfer, 2 for the one that resumes it, and so on"),
         Column("file_octets", Type.INTEGER, "octets of the file that all fragments up to this one cover", unit="octets",
                nullable=True),

@@ -15,9 +15,9 @@ _SERVER = Column("responder_addr", Type.ADDRESS, "who answers", merge=Merge.KEY)
 ROUND_TRIP = Kind(
     name="round_trip",
     number=25,
-    meaning="One round trip, from the request to the first answer as both passed the probe, or a request that got no answer. "
-            "Of a DNS, SNMP, NTP or echo request repeated within 5 s, the first copy counts; of a message in fragments, the last "
-            "one to pass. Only where the analysis says records=\"yes\".",
+    meaning="One round trip, from the request to the first answer as both passed the probe, or a request that got no answer. Of a "
+            "DNS, SNMP, NTP or echo request repeated within 5 s, the first copy counts; of a message in fragments, the last one "
+            "to pass. Only where the analysis says records=\"yes\".",
     columns=(
         Column("flow", Type.INTEGER, "number of the flow within the probe's run, see flow_definition", merge=Merge.KEY,
                reference="RFC 7012 flowId (148)"),
@@ -25,11 +25,9 @@ ROUND_TRIP = Kind(
         Column("metric", Type.STRING, _METRIC, merge=Merge.KEY),
         Column("requester_addr", Type.ADDRESS, "who asked"),
         Column("responder_addr", Type.ADDRESS, "who was asked"),
-        Column("identifier", Type.INTEGER, "what ties answer and request together: ICMP identifier * 65536 + sequence number; "
-                                           "DNS message "
-                                           "id; SNMP request-id; NTP transmit timestamp (63 bits); TCP timestamp value; TCP "
-                                           "sequence number "
-                                           "after the data or SYN", nullable=True),
+        Column("identifier", Type.INTEGER, "what ties answer and request together: ICMP identifier * 65536 + sequence number; DNS "
+                                           "message id; SNMP request-id; NTP transmit timestamp (63 bits); TCP timestamp value; "
+                                           "TCP sequence number after the data or SYN", nullable=True),
         Column("round_trip", Type.DURATION, "from request to answer; empty without an answer", unit="s", nullable=True,
                reference="RFC 2681 section 2.4"),
         Column("outcome", Type.STRING, "answered, unanswered, or error: an answer that says that it could not be done"),
@@ -44,8 +42,7 @@ ROUND_TRIP_HISTOGRAM = Kind(
     name="round_trip_histogram",
     number=26,
     meaning="Distribution of the round trips of a flow with one server in an interval. `_rev`: those asked from the destination "
-            "of the "
-            "flow. A round trip counts in the interval of its answer, a request without one where it was given up.",
+            "of the flow. A round trip counts in the interval of its answer, a request without one where it was given up.",
     columns=(
         *FLOW_INTERVAL,
         Column("metric", Type.STRING, _METRIC, merge=Merge.KEY),
@@ -61,8 +58,8 @@ ROUND_TRIP_HISTOGRAM = Kind(
         Column("unanswered", Type.INTEGER, "requests without an answer within the time allowed", merge=Merge.SUM, reverse=True),
         Column("errors", Type.INTEGER, "answers with an error code", merge=Merge.SUM, reverse=True),
         Column("error_code", Type.INTEGER, "answers with that error code: DNS 1 FormErr, 2 ServFail, 3 NXDomain, 4 NotImp, 5 "
-                                           "Refused; "
-                                           "SNMP 1 tooBig, 2 noSuchName, 3 badValue, 4 readOnly, 5 genErr", merge=Merge.SUM,
+                                           "Refused; SNMP 1 tooBig, 2 noSuchName, 3 badValue, 4 readOnly, 5 genErr",
+                                           merge=Merge.SUM,
                reverse=True, repeat=ERROR_CODES, reference="RFC 6895 section 2.3, RFC 3416 section 3"),
         Column("slice", Type.INTEGER, "round trips that lie in the slice", merge=Merge.SUM, reverse=True, repeat=MAX_SLICES),
     ),

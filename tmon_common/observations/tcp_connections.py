@@ -36,8 +36,7 @@ TCP_CONNECTION = Kind(
                nullable=True, reference="RFC 9293 section 3.5"),
         Column("end", Type.TIME, "last segment seen", unit="s"),
         Column("ended_by", Type.STRING, "fin (both ways), rst, timeout (idle), capture_end, replaced (a new one with the same "
-                                        "addresses and "
-                                        "ports), evicted (for want of room), interim (it goes on)"),
+                                        "addresses and ports), evicted (for want of room), interim (it goes on)"),
         Column("closed_by", Type.STRING, "who sent the first FIN or RST: client, server; empty without any", nullable=True),
         Column("from_start", Type.INTEGER, "1: seen from its SYN on; 0: picked up in the middle"),
         Column("simultaneous_open", Type.INTEGER, "1: both sides sent a SYN before they got one", reference="RFC 9293 section 3.5"),
@@ -48,8 +47,8 @@ TCP_CONNECTION = Kind(
                unit="octets", reverse=True, nullable=True),
         Column("unique_octets", Type.INTEGER, "octets of sequence space that were seen, each once", unit="octets", reverse=True,
                nullable=True),
-        _measured("missing_octets", "octets of sequence space between those seen that never were: lost before the probe, or by the "
-                                 "capture",
+        _measured("missing_octets", "octets of sequence space between those seen that never were: lost before the probe, or by "
+                                    "the capture",
                "octets"),
         _measured("retransmitted_segments", "segments with octets that had been seen before; keep-alives are none", "segments",
                "RFC 4898 tcpEStatsPerfSegsRetrans"),
@@ -63,16 +62,15 @@ TCP_CONNECTION = Kind(
         _measured("zero_windows", "times that the window was closed", "times", "RFC 9293 section 3.8.6"),
         Column("zero_window_time", Type.DURATION, "how long it was closed in all", unit="s", reverse=True, nullable=True),
         Column("largest_window", Type.INTEGER, "largest window advertised, scaled where the scale is known", unit="octets",
-               reverse=True,
-               nullable=True),
+               reverse=True, nullable=True),
         Column("window_scale", Type.INTEGER, "shift count of the SYN; empty without the option, or without the SYN", reverse=True,
                nullable=True, reference="RFC 7323 section 2"),
         Column("mss", Type.INTEGER, "maximum segment size of the SYN; empty without the option, or without the SYN", unit="octets",
                reverse=True, nullable=True, reference="RFC 9293 section 3.7.1"),
         Column("sack_permitted", Type.INTEGER, "1: the SYN offered selective acknowledgements", reverse=True,
                reference="RFC 2018 section 2"),
-        Column("ecn", Type.INTEGER, "1: the handshake agreed on explicit congestion notification", reference="RFC 3168 section "
-                                                                                                             "6.1"),
+        Column("ecn", Type.INTEGER, "1: the handshake agreed on explicit congestion notification",
+               reference="RFC 3168 section 6.1"),
         _measured("ce_marked", "segments that a router marked: congestion experienced", "segments", "RFC 3168 section 5"),
         _measured("ece_segments", "segments that echo such a mark (SYN not counted)", "segments", "RFC 3168 section 6.1"),
         Column("handshake_server_rtt", Type.DURATION, "SYN to the first SYN-ACK: between probe and server, twice; of a SYN that "
@@ -80,13 +78,13 @@ TCP_CONNECTION = Kind(
         Column("handshake_client_rtt", Type.DURATION, "SYN-ACK, its last copy, to ACK: between probe and client, twice", unit="s",
                nullable=True),
         _measured("rtt_samples", "round trips of data: segments sent once, nothing before them repeated or late since, to the "
-                              "acknowledgement of just that", "", "RFC 6298 section 3"),
+                                 "acknowledgement of just that", "", "RFC 6298 section 3"),
         _rtt("rtt_min", "shortest of them, probe to receiver and back"),
         _rtt("rtt_mean", "their mean"),
         _rtt("rtt_max", "longest"),
         Column("efficiency", Type.RATIO, "unique_octets / octets; empty without payload", reverse=True, nullable=True),
-        Column("throughput", Type.INTEGER, "unique octets from the first data segment to the last, per second; empty for a "
-                                           "single one",
+        Column("throughput", Type.INTEGER, "unique octets from the first data segment to the last, per second; empty for a single "
+                                           "one",
                unit="bit/s", reverse=True, nullable=True),
         Column("longest_silence", Type.DURATION, "longest time without a segment of either side", unit="s", nullable=True),
     ),
