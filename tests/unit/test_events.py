@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tmon_common.events import CATALOGUE, SUBJECT_CHARACTERS, VALUE_CHARACTERS, Declaration, Event, Severity, event
-from tmon_common.events_page import events_page
+from tmon_common.events.page import events_page
 
 DECLARATIONS = pytest.mark.parametrize("declaration", CATALOGUE.values(), ids=CATALOGUE)
 CODES = {

@@ -5,8 +5,9 @@ import json
 import numpy as np
 
 from tmon_common.events import CATALOGUE, event
+from tmon_common.events.rows import rows_of
 from tmon_common.observations import EVENT
-from tmon_probe.child.events import EventRows, rows_of
+from tmon_probe.child.events import EventRows
 
 
 def cells(rows):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from tmon_common.events import CATALOGUE, Declaration
+from tmon_common.events.catalogue import CATALOGUE
+from tmon_common.events.declaration import Declaration
 
 _HEAD = """\
 # Events
 
-<!-- Written by scripts/generate_docs from tmon_common/events.py. Do not edit. -->
+<!-- Written by scripts/generate_docs from tmon_common/events/. Do not edit. -->
 
 What happens to the programs and explains the figures. Every event is a line in the log and a row of the kind
 [event](observations.md#event): it travels to the collector like any observation, into files `event.<collector>.<UTC>.csv` and the

@@ -1,0 +1,13 @@
+"""All events that there are, by code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tmon_common.events import analyses, capture, clocks, collector, configuration, probe, publication, thresholds
+from tmon_common.events.declaration import Declaration
+
+_PARTS = (probe, capture, analyses, publication, collector, clocks, thresholds, configuration)
+
+CATALOGUE: Mapping[str, Declaration] = {d.code: d for part in _PARTS for d in part.DECLARATIONS}
+"""In the order of docs/events.md."""

@@ -1,0 +1,5 @@
+"""Events of the probes' clocks, as a collector sees them."""
+
+from tmon_common.events.declaration import Declaration
+
+DECLARATIONS: tuple[Declaration, ...] = ()
