@@ -11,7 +11,7 @@ from tmon_common.events import Event
 from tmon_common.events import event as make_event
 from tmon_probe import health
 from tmon_probe.event_pipe import EventPipe
-from tmon_probe.father.watch import Moment
+from tmon_common.moment import Moment
 
 log = logging.getLogger(__name__)
 
