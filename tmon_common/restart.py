@@ -1,8 +1,8 @@
 """A program that starts itself anew in its own process (execv): the same process id, the same arguments, nothing else inherited.
 
-What a process keeps over execv and should not: blocked and ignored signals, its CPUs, a helper that Python started for shared memory.
-Descriptors are closed by the system, for Python opens all of its own so. Signals to stop are blocked from the last look at whether one came
-until the new program listens to them: none is lost.
+What a process keeps over execv and should not: blocked and ignored signals, its CPUs, a helper that Python started for shared
+memory. Descriptors are closed by the system, for Python opens all of its own so. Signals to stop are blocked from the last look at
+whether one came until the new program listens to them: none is lost.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Launch:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
 
     def restart(self, running: str, stopped: Callable[[], bool], options: Mapping[str, str | None] | None = None) -> int:
-        """Does not return, unless `stopped` says that a signal has asked to end for good, or the system refuses; then an exit status.
+        """Does not return, unless `stopped` says that a signal has asked to end for good, or the system refuses: an exit status.
 
         running     digest of the configuration that is left
         options     of the command line: another value for those given, None to leave them out

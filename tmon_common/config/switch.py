@@ -4,8 +4,8 @@
        ^                          |
        +------ removed -----------+           an unsound file: told once it stays as it is, and nothing is scheduled
 
-Several programs of a machine share the files, and whoever comes first puts the new version in the place of the old. So the others may
-find that it is there already; and a version takes force at the earliest NOTICE_NS after it was put there, that all have seen it.
+Several programs of a machine share the files, and whoever comes first puts the new version in the place of the old. So the others
+may find that it is there already; and a version takes force NOTICE_NS after it was put there at the earliest: all have seen it then.
 
 Files are looked at through `Files`; the clock is handed in.
 """
@@ -65,8 +65,8 @@ class Files(Protocol):
 
 @dataclass
 class _Scheduled:
-    """put_there_ns: wall time; noticed_ns: monotonic; not_placed_ns: monotonic time when putting it in its place failed first; told:
-    and that was told."""
+    """put_there_ns: wall time; noticed_ns: monotonic; not_placed_ns: monotonic time when putting it in its place failed first;
+    told: and that was told."""
 
     examined: Examined
     put_there_ns: int
@@ -99,13 +99,13 @@ class Switch:
         blind = self._looked_ns is None or now.monotonic_ns - self._looked_ns > BLIND_NS
         self._looked_ns, self._next_look_ns = now.monotonic_ns, now.monotonic_ns + LOOK_EVERY_NS
         told = self._look_at_next(now)
-        self._look_at_current(now, blind=blind)
+        self._look_at_current(blind=blind)
         if not self.begun and self._scheduled and _until_due_ns(self._scheduled, now) <= 0:
             told += self._put_in_force(now)
         return told
 
     def wait_ns(self, now: Moment) -> int:
-        """How long until `look` has something to do; the wall clock may be set meanwhile, so not longer than until the next look."""
+        """How long until `look` has something to do; the wall clock may be set meanwhile, so at most until the next look."""
         wait_ns = self._next_look_ns - now.monotonic_ns
         if self._scheduled and self._scheduled.not_placed_ns is None:
             wait_ns = min(wait_ns, _until_due_ns(self._scheduled, now))
@@ -150,7 +150,7 @@ class Switch:
 
     # ---- the file in force
 
-    def _look_at_current(self, now: Moment, *, blind: bool) -> None:
+    def _look_at_current(self, *, blind: bool) -> None:
         """Another program may have switched while this one could not look, or was only starting: then it is its turn, too. A file
         edited in its place counts from the next start on."""
         digest = self._files.current_digest()
@@ -169,7 +169,7 @@ class Switch:
             return []
         if scheduled.told:
             return []
-        if self._files.examine_next() != scheduled.examined:  # changed within the grain of the file system's time, or by what it names
+        if self._files.examine_next() != scheduled.examined:  # changed within the grain of the system's time, or what it names has
             self._stamp = None
             return self._look_at_next(now)
         problem = self._files.put_in_force()
@@ -184,12 +184,13 @@ class Switch:
         return [self._refusal(scheduled.examined, problem, now)]
 
     def _refusal(self, examined: Examined, problem: str, now: Moment) -> Event:
-        return event("configuration_refused", now.wall_ns, self._files.next_name, version=shortened(examined.digest), problem=problem)
+        return event("configuration_refused", now.wall_ns, self._files.next_name, version=shortened(examined.digest),
+                     problem=problem)
 
 
 def _until_due_ns(scheduled: _Scheduled, now: Moment) -> int:
-    """How long until it takes force, as the clocks stand now. It is due when all programs of the machine have had time to see it; for
-    all at the same moment, unless the clock was set back meanwhile."""
+    """How long until it takes force, as the clocks stand now. It is due when all programs of the machine have had time to see it;
+    for all at the same moment, unless the clock was set back meanwhile."""
     known_ns = now.monotonic_ns - scheduled.noticed_ns
     seen_by_all_ns = min(scheduled.put_there_ns + NOTICE_NS - now.wall_ns, NOTICE_NS - known_ns)
     return max((scheduled.examined.start_at_ns or 0) - now.wall_ns, BLIND_NS - known_ns, seen_by_all_ns)

@@ -8,6 +8,7 @@ import select
 import time
 from collections.abc import Callable, Mapping
 
+from tmon_common import diagnostics
 from tmon_common.clock import Clock
 from tmon_common.config.model import Probe
 from tmon_common.events import event
@@ -204,6 +205,9 @@ class Child:
         self._statistics.set(**dict(zip(CHILD, values, strict=True)), events_published=self._events.published,
                              events_garbled=self._pipe.garbled, child_cpu_ns=time.process_time_ns(), flows_max=registry.max_flows,
                              **analyses)
+        diagnostics.follow()
+        if log.isEnabledFor(logging.DEBUG):
+            log.debug("%s", ", ".join(f"{name} {value}" for name, value in zip(CHILD, values, strict=True)))
 
 
 def _given_up(publisher: Publisher) -> int:
