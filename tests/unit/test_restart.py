@@ -48,8 +48,8 @@ def run(tmp_path, *arguments: str, environment: dict[str, str] | None = None) ->
 
 
 def test_the_same_process_with_nothing_of_before(tmp_path):
-    """Process id, options of Python and arguments (but those that are to change), CPUs, signal mask and descriptors are the same; no
-    child is left as a zombie; the next program knows what it comes from, and those that it starts do not."""
+    """Process id, options of Python and arguments (but those that are to change), CPUs, signal mask and descriptors are the same;
+    no child is left as a zombie; the next program knows what it comes from, and those that it starts do not."""
     status, (first, second) = run(tmp_path, "-l", "--port", "0", "--ready-fd=7", "name")
     assert 0 == status
     pid, _, dev, previous, *others = first

@@ -5,7 +5,7 @@
        +------ removed -----------+           an unsound file: told once it stays as it is, and nothing is scheduled
 
 Several programs of a machine share the files, and whoever comes first puts the new version in the place of the old. So the others
-may find that it is there already; and a version takes force NOTICE_NS after it was put there at the earliest: all have seen it then.
+may find that it is there already; and none takes force sooner than NOTICE_NS after it was put there: all have seen it then.
 
 Files are looked at through `Files`; the clock is handed in.
 """

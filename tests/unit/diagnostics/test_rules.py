@@ -64,9 +64,9 @@ CONFIGURED = Diagnostics("warning", "stderr", (("tmon_probe.father", "error", "j
 
 def test_rules_count_before_the_configuration():
     """Level and destination each by itself."""
-    made = tuned(CONFIGURED, [Rule("*", "info", "journal"), Rule("tmon_probe.father", "debug"), Rule("tmon_collector", "critical")], 0)
+    rules = [Rule("*", "info", "journal"), Rule("tmon_probe.father", "debug"), Rule("tmon_collector", "critical")]
     assert Diagnostics("info", "journal", (("tmon_probe.father", "debug", "journal"), ("plugin", "info", ""),
-                                           ("tmon_collector", "critical", ""))) == made
+                                           ("tmon_collector", "critical", ""))) == tuned(CONFIGURED, rules, 0)
 
 
 def test_without_rules_and_steps_nothing_changes():
