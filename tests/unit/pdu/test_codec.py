@@ -5,8 +5,8 @@ import pytest
 
 from tmon_common.observations import ABSENT, FLOW_DEFINITION, IP_COUNTERS, Column, Kind, Type
 from tmon_common.pdu.codec import Decoder, Encoder
+from tmon_common.pdu.contents import MAX_ROWS, MAX_STRINGS, Observations
 from tmon_common.pdu.error import PduError
-from tmon_common.pdu.header import MAX_ROWS, MAX_STRINGS, Observations
 
 
 def kind_of(*types):
