@@ -75,7 +75,7 @@ def test_limits_and_modes():
     assert f"At {MAX_RANGES:,} ranges" in TEXT
     assert MAX_RUNS == 8
     assert "The last eight runs" in TEXT
-    assert MODES == 10
+    assert MODES == 12
     assert f"at most {MAX_IDS} |" in TEXT
     assert f"{WIDTH:,} or more below" in TEXT
     assert f"noticed within {LOOK_EVERY_NS // 10**9} s" in TEXT
