@@ -13,6 +13,7 @@ from contextlib import suppress
 
 from tmon_collector.decode import Decoding
 from tmon_collector.gathering import warm_up
+from tmon_collector.key_store import KeyStore
 from tmon_collector.linger import LINGER_LOOK_NS, Linger
 from tmon_collector.receive import MAX_RECEIVED, Receiver
 from tmon_collector.spool import Spool
@@ -43,7 +44,8 @@ class Collector:
         self.receiver = Receiver(parameters.address, parameters.port, parameters.receive_buffer_octets)
         try:
             self.spool = Spool(parameters, clock)
-            self.decoding = Decoding((p.name for p in configuration.probes), self.spool)
+            self.keys = KeyStore(configuration, parameters.name, clock.monotonic_ns())
+            self.decoding = Decoding((p.name for p in configuration.probes), self.keys.sessions, self.spool)
         except BaseException:
             self.receiver.close()
             raise
@@ -126,12 +128,13 @@ class Collector:
         """One wake-up. Returns how many datagrams there were."""
         received = self.receiver.received()
         if received:
-            answers = self.decoding.handle(received, self._clock.monotonic_ns())
+            answers = self.decoding.handle(received, self._clock.monotonic_ns(), self._clock.wall_ns())
             self.receiver.send(answers)
             if self._debug:
                 self._tell_round(len(received), len(answers))
         if len(received) < MAX_RECEIVED:
             self.spool.rotate()
+        self.keys.look(self._clock.monotonic_ns())
         if self._clock.monotonic_ns() >= self._tell_after_ns:
             self._tell()
         return len(received)

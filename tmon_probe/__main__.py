@@ -40,18 +40,20 @@ def _run(options: argparse.Namespace) -> int:
         return USAGE_ERROR
 
     from tmon_common.analyses.catalogue import PluginError
+    from tmon_common.pdu.keys import KeyFileError
     from tmon_probe.child.guard import AnalysisError
     from tmon_probe.father.capture.batch import CaptureError  # from here on numba is needed: half a second to load
     from tmon_probe.processes import ProbeProcesses
     from tmon_probe.ring_memory import RingMemoryError
+    from tmon_probe.startable import check_start
 
     clock = SystemClock()
-    control = Control("tmon_probe", locations, configuration, lambda c: select_probe(c, options.probe), clock, launch)
+    control = Control("tmon_probe", locations, configuration, lambda c: check_start(c, options.probe), clock, launch)
     try:
         processes = ProbeProcesses(configuration, probe, control, clock)
         status = processes.run()
         return control.restart(lambda: processes.stop_asked) if processes.restarting else status
-    except (AnalysisError, CaptureError, PluginError, RingMemoryError) as error:
+    except (AnalysisError, CaptureError, KeyFileError, PluginError, RingMemoryError) as error:
         print(f"tmon_probe: {error}", file=sys.stderr)
     except FileExistsError:
         print(f"tmon_probe: probe {probe.name} of {configuration.path} runs already on this host", file=sys.stderr)

@@ -8,7 +8,8 @@ import numpy as np
 
 from tmon_common.observations import ABSENT, Kind, Rows
 from tmon_common.pdu.codec import Encoder, Payload
-from tmon_common.pdu.header import MAX_PDU_OCTETS, OBSERVATIONS_OCTETS
+from tmon_common.pdu.contents import OBSERVATIONS_OCTETS
+from tmon_common.pdu.header import MAX_PDU_OCTETS
 
 FIRST_ROWS = 256
 MAX_STRINGS_KEPT = 1024

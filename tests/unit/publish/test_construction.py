@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tmon_common.observations import ABSENT, Column, Kind, Rows, Type
 from tmon_common.pdu.codec import Decoder
-from tmon_common.pdu.header import Observations
+from tmon_common.pdu.contents import Observations
 from tmon_probe.publish.construction import Construction
 
 KIND = Kind("sample", 0x7000, "", (Column("n", Type.INTEGER, ""), Column("a", Type.STRING, ""), Column("b", Type.STRING, "")))
