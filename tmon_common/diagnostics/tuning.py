@@ -44,7 +44,7 @@ class Tuning:
             return
         self._stamp = stamp
         self._read(tell=True)
-        log.warning("diagnostics: %s", f"as {self._path} says, {len(self._rules)} rules" if stamp else "as the configuration says")
+        log.warning("diagnostics: %s", f"as {self._path} says, rules: {len(self._rules)}" if stamp else "as the configuration says")
         self._apply(tell=True)
 
     def step(self, by: int) -> None:

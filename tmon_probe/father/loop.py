@@ -143,8 +143,8 @@ class Father:
                              pid=os.getpid(), cpu_ns=time.process_time_ns())
         diagnostics.follow()
         if log.isEnabledFor(logging.DEBUG):
-            log.debug("ring %d of %d slots, %d of %d octets; waited for %d times; read up to %s", filled, fullest.slots,
-                      fullest.area_fill, fullest.octets, self._ring_full_waits,
+            log.debug("process %d: ring %d of %d slots, %d of %d octets; waited for %d times; read up to %s", os.getpid(), filled,
+                      fullest.slots, fullest.area_fill, fullest.octets, self._ring_full_waits,
                       ", ".join(f"{f.name} {f.reached_ns / 1e9:.3f}" for f in self._feeds))
         self._report()
 
