@@ -164,24 +164,33 @@ class Switch:
 
     def _put_in_force(self, now: Moment) -> list[Event]:
         scheduled = self._scheduled
-        if self._stamp is None:  # another program has done it
-            self.begun = True
+        if scheduled.told and self._stamp is not None:
             return []
-        if scheduled.told:
-            return []
-        if self._files.examine_next() != scheduled.examined:  # changed within the grain of the system's time, or what it names has
+        examined = self._files.examine_next()
+        if examined is None:
+            return self._begin_after_another(now)
+        if examined != scheduled.examined:  # changed within the grain of the system's time, or what it names has
             self._stamp = None
             return self._look_at_next(now)
         problem = self._files.put_in_force()
         if not problem:
             self.begun = True
             return []
+        if self._files.next_stamp() is None:
+            return self._begin_after_another(now)
         if scheduled.not_placed_ns is None:
             scheduled.not_placed_ns = now.monotonic_ns
         if now.monotonic_ns - scheduled.not_placed_ns < PLACE_PATIENCE_NS:
             return []
         scheduled.told = True
         return [self._refusal(scheduled.examined, problem, now)]
+
+    def _begin_after_another(self, now: Moment) -> list[Event]:
+        """The file is gone: another program was quicker, unless it was removed at the last moment."""
+        self._stamp = None
+        told = self._gone(now)
+        self.begun = self._scheduled is not None
+        return told
 
     def _refusal(self, examined: Examined, problem: str, now: Moment) -> Event:
         return event("configuration_refused", now.wall_ns, self._files.next_name, version=shortened(examined.digest),

@@ -289,6 +289,25 @@ def test_a_program_without_rights_follows_one_that_has_them(clock, disk):
     assert [["scheduled"]] * 2 == [p.codes for p in programs]
 
 
+def test_two_that_rename_at_the_same_moment(clock, disk):
+    """One finds the file gone between its last look and its rename, and begins then, not a second later."""
+    first, second = Program(disk), Program(disk)
+    disk.put(at(clock, 10 * SECOND))
+    run(10 * SECOND - STEP, first, second)
+    rename = second.files.put_in_force
+
+    def too_late() -> str:
+        first.look()
+        return rename()
+
+    second.files.put_in_force = too_late
+    clock.advance(2 * STEP)
+    second.look()
+    assert first.begun
+    assert second.begun
+    assert [["scheduled"]] * 2 == [first.codes, second.codes]
+
+
 def test_a_program_that_starts_while_the_others_switch(clock, disk):
     """It has read the old version, and at its first look another is in force: it starts again."""
     late = Program(disk)
