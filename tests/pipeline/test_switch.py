@@ -7,8 +7,10 @@ import time
 
 import pytest
 
-from tests.pipeline.probe_process import until
+from tests.pipeline.probe_process import START_LIMIT_S, Probe, Program, configure, recording, rows, until
 from tests.pipeline.switch_site import PACKETS, PROBES, Site, now, zombies
+
+INTERFACE = '<interface name="lan" capture="replay" pace="own"><file path="waiting.pcap"/></interface>'
 
 
 @pytest.fixture
@@ -43,13 +45,7 @@ def test_all_switch_at_the_same_moment_and_again(site):
         assert ["configuration switch", "configuration switch", "asked to"] == [e["text"].split(": ")[-1] for e in stopped]
         assert start <= float(stopped[0]["time"]) < start + 2
         assert 2 == len(site.events("configuration_scheduled", probe)) == len(site.events("configuration_switched", probe))
-    assert {"first", "second", "third"} == {r["flow_class"] for r in site_rows(site, "flow_definition")}
-
-
-def site_rows(site: Site, kind: str) -> list[dict[str, str]]:
-    from tests.pipeline.probe_process import rows
-
-    return rows(site.directory, kind)
+    assert {"first", "second", "third"} == {r["flow_class"] for r in rows(site.directory, "flow_definition")}
 
 
 def test_what_is_refused_changes_nothing(site):
@@ -105,12 +101,10 @@ def test_a_directory_that_cannot_be_written(tmp_path):
     made = ["unshare", "--mount", "--propagation", "private", "sh", "-c", 'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0"']
     if os.geteuid() != 0 or subprocess.run([*made, str(tmp_path)], capture_output=True, check=False).returncode:
         pytest.skip("needs root, and a kernel that lets it have mounts of its own")
-    from tests.pipeline.probe_process import START_LIMIT_S, Probe, configure, recording
-
     recording(tmp_path / "waiting.pcap", PACKETS, 3)
     conf = tmp_path / "conf"
     conf.mkdir()
-    configuration = configure(conf, '<interface name="lan" capture="replay" pace="own"><file path="../waiting.pcap"/></interface>')
+    configuration = configure(conf, INTERFACE.replace("waiting", "../waiting"))
     read_only = ["unshare", "--mount", "--propagation", "private", "sh", "-c",
                  'mount --bind conf conf && mount -o remount,ro,bind conf && exec "$@"', "sh"]
     with Probe(tmp_path, configuration, "-c", "conf/tmon.xml", command=lambda argv: [*read_only, *argv]) as probe:
@@ -123,3 +117,23 @@ def test_a_directory_that_cannot_be_written(tmp_path):
         probe.process.terminate()
         probe.wait()
         assert 1 == probe.messages.count("is refused")
+
+
+def test_without_a_collector_it_starts_anew_all_the_same(tmp_path):
+    """When its patience is over: what could not be delivered is told."""
+    recording(tmp_path / "waiting.pcap", PACKETS, 3)
+    configure(tmp_path, INTERFACE)
+    (tmp_path / "impatient.py").write_text(
+        "import sys\n"
+        "from tmon_probe import processes\n"
+        "from tmon_probe.__main__ import main\n"
+        "processes.SWITCH_PATIENCE_S = 1.0\n"
+        "sys.exit(main(['-l']))\n")
+    with Program("impatient", tmp_path) as probe:
+        until(lambda: "probe probe: started" in probe.messages, "it has started", START_LIMIT_S)
+        (tmp_path / "tmon-new.xml").write_bytes((tmp_path / "tmon.xml").read_bytes())
+        until(lambda: "started with configuration" in probe.messages, "it has switched", START_LIMIT_S)
+        assert "PDUs not acknowledged" in probe.messages
+        assert probe.process.poll() is None
+        probe.process.terminate()
+        assert 1 == probe.wait()
