@@ -36,7 +36,7 @@ class _OneLine(logging.Formatter):
 
 
 class _Journal(logging.Handler):
-    """Messages to systemd's journal, a datagram each."""
+    """Messages to systemd's journal, a datagram each; to standard error if it does not take one now: nobody waits for it."""
 
     def __init__(self, program: str) -> None:
         super().__init__()
@@ -48,9 +48,9 @@ class _Journal(logging.Handler):
         text = self.format(record).replace("\n", " | ")
         try:
             self._socket.sendto(f"PRIORITY={priority}\nSYSLOG_IDENTIFIER={self._program}\nTRAFMON_MODULE={record.name}\n"
-                                f"MESSAGE={text}\n".encode(), str(JOURNAL))
+                                f"MESSAGE={text}\n".encode(), socket.MSG_DONTWAIT, str(JOURNAL))
         except OSError:
-            self.handleError(record)
+            sys.stderr.write(f"{self._program} {record.levelname} {record.name}: {text}\n")
 
     def close(self) -> None:
         self._socket.close()

@@ -83,3 +83,19 @@ def test_a_plug_in_that_is_named_no_more_is_as_before():
     logs.set_up(Diagnostics(), "tmon_probe")
     assert not logging.getLogger("somebody.elses").isEnabledFor(logging.DEBUG)
     assert [] == logging.getLogger("somebody.elses").handlers
+
+
+@pytest.mark.parametrize("trouble", ["gone", "full"])
+def test_a_journal_that_takes_nothing(monkeypatch, tmp_path, capsys, trouble):
+    """Nobody waits for it; the message goes to standard error."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as journal:
+        journal.bind(str(tmp_path / "journal"))
+        monkeypatch.setattr(logs, "JOURNAL", tmp_path / "journal")
+        logs.set_up(Diagnostics(destination="journal"), "tmon_probe")
+        if trouble == "gone":
+            (tmp_path / "journal").unlink()
+        for n in range(10_000):
+            logging.getLogger("tmon_probe.x").error("message %d", n)
+            if told := capsys.readouterr().err:
+                break
+    assert f"tmon_probe ERROR tmon_probe.x: message {n}\n" == told
