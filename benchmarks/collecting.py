@@ -18,7 +18,8 @@ from tmon_common.clock import SystemClock
 from tmon_common.config.model import Publication as Parameters
 from tmon_common.observations import IP_COUNTERS, Rows
 from tmon_common.pdu.header import new_run
-from tmon_common.pdu.keys import new_key, write_keys
+from tmon_common.pdu.key_file import write_keys
+from tmon_common.pdu.keys import new_key
 from tmon_probe.publish import Publication
 
 ROOT = Path(__file__).resolve().parent.parent
