@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from tmon_collector.gathering import Gathering
@@ -40,12 +40,13 @@ class Decoding:
     installed."""
 
     def __init__(self, probes: Iterable[str], sink: Sink, kinds: Mapping[int, Kind] | None = None,
-                 seal: Seal | None = None) -> None:
+                 seal: Seal | None = None, observers: Mapping[str, Sequence[Callable]] | None = None) -> None:
         self.statistics = CollectorStatistics()
         self.probes = Probes(probes)
         self._sink = sink
         self._kinds = catalogue().kinds_by_number() if kinds is None else kinds
         self._seal = seal or CrcSeal()
+        self._observers = observers or {}
         self._gatherings: dict[int, Gathering] = {}
         self._pending: dict[int, list[tuple[Run, int, Address]]] = {}  # by kind: PDUs gathered, not yet written
         self._pending_ids: set[tuple[int, int, int]] = set()
@@ -136,6 +137,9 @@ class Decoding:
         if self._sink.append(gathering.kind, gathering.lines()):
             self.statistics.pdus += len(pdus)
             self.statistics.rows += gathering.rows
+            for observer in self._observers.get(gathering.kind.name, ()):
+                for (run, _, _), (words, strings) in zip(pdus, gathering.blocks(), strict=True):
+                    observer(gathering.kind.name, words, run.probe, run.run, strings)
             for run, pdu, address in pdus:
                 run.written.add(pdu)
                 self.probes.remember(run)

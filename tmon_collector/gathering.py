@@ -37,6 +37,7 @@ class Gathering:
         """Forgets all rows."""
         self.rows = 0
         self._blocks: list[tuple[int, int, int, int]] = []
+        self._tables: list[list[str]] = []
         self._texts: list[bytes] = []
         self._sources: dict[bytes, int] = {}
         self._text_octets = 0
@@ -60,9 +61,14 @@ class Gathering:
             field = csv_field(string)
             self._texts.append(field)
             self._text_octets += len(field)
+        self._tables.append(strings)
         end_row = self.rows + header.rows
         self._blocks.append((self.rows, end_row, number, table))
         self.rows = end_row
+
+    def blocks(self) -> list[tuple[np.ndarray, list[str]]]:
+        """Rows and strings of each PDU, in the order they were added; valid until `clear`."""
+        return [(self._words[first:last], table) for (first, last, _, _), table in zip(self._blocks, self._tables, strict=True)]
 
     def lines(self) -> memoryview:
         """All rows as CSV lines; valid until the next call of a method."""

@@ -31,9 +31,9 @@ ALL = ""
 
 
 class ThresholdEngine:
-    """All thresholds of a configuration; started_wall_ns: now."""
+    """All thresholds of a configuration, for what probes send to one collector; started_wall_ns: now."""
 
-    def __init__(self, configuration: Configuration, started_wall_ns: int) -> None:
+    def __init__(self, configuration: Configuration, collector: str, started_wall_ns: int) -> None:
         self.statistics = ThresholdStatistics()
         parameters = configuration.thresholds
         classes = {c.name: c for c in configuration.classes}
@@ -42,10 +42,10 @@ class ThresholdEngine:
         self._grace_ns, self._max_series = parameters.grace_ns, parameters.max_series
         self.flows = FlowMap([(classes[c], f) for c, f in watched], [f for t in parameters.members for f in _fields(t)],
                              [i.name for p in configuration.probes for i in p.interfaces], parameters.max_flows)
+        probes = {p: b for p in configuration.probes for b in p.publications if b.collector == collector}
         self._progress = {p.name: Progress(
             live=any(i.device for i in p.interfaces), grace_ns=self._grace_ns, started_wall_ns=started_wall_ns,
-            silence_ns=max(self._grace_ns, *(2 * b.heartbeat_ns for b in p.publications), 0),
-        ) for p in configuration.probes}
+            silence_ns=max(self._grace_ns, 2 * publication.heartbeat_ns)) for p, publication in probes.items()}
         self._readings: dict[str, Reading] = {}
         for kind in dict.fromkeys(METRICS[t.metric].kind.name for t in parameters.members):
             metrics = [METRICS[t.metric] for t in parameters.members if METRICS[t.metric].kind.name == kind]
@@ -56,9 +56,9 @@ class ThresholdEngine:
             kind = METRICS[t.metric].kind.name
             columns = self.flows.columns(_fields(t))
             self._by_kind[kind].append((t, watched.index((t.flow_class, flows[t.name])), columns))
-            observing = [p.name for p in configuration.probes if t.flow_class in p.classes]
+            observing = [p.name for p in probes if t.flow_class in p.classes]
             measure = Measure(self._readings[kind], METRICS[t.metric], t.service)
-            for scope in observing if "probe" in t.per else [ALL]:
+            for scope in observing if "probe" in t.per or not observing else [ALL]:
                 progress = self._progress[scope] if scope else Together([self._progress[p] for p in observing])
                 self._watches[t.name, scope] = Watch(t, measure, progress, len(columns), self._max_series, self._grace_ns,
                                                      self.statistics)

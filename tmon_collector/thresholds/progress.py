@@ -1,7 +1,7 @@
 """How far the time of each probe has come, seen from here.
 
-A probe that captures lives in our time. One that replays recordings lives in theirs: as late as the newest row says, and from there on at
-the pace of our clock.
+A probe that captures lives in our time. One that replays recordings lives in theirs: as late as the newest row says, and from there
+on at the pace of our clock.
 """
 
 from __future__ import annotations
@@ -57,10 +57,9 @@ class Progress:
 
     def reached_ns(self, now_ns: int, now_wall_ns: int) -> int | None:
         """What its packets' time is now."""
-        at = None if self._newest_ns is None else self._newest_ns + now_ns - self._newest_at_ns
         if self.live:
-            return now_wall_ns if self._newest_ns is None else max(now_wall_ns, self._newest_ns)
-        return at
+            return now_wall_ns
+        return None if self._newest_ns is None else self._newest_ns + now_ns - self._newest_at_ns
 
     def mark(self, now_ns: int, now_wall_ns: int) -> None:
         """Takes note of how far it has come."""
