@@ -1,7 +1,7 @@
 """Which class a flow belongs to, and what identifies it: for as many flows as there is room.
 
-Flow numbers of a run count up, so they lie in pages of 4096; when the room is full the page that was asked for least recently goes. A
-long-lived flow keeps its page.
+Flow numbers of a run count up, so they lie in pages of 4096; when the room is full the page that was asked for least recently goes.
+A long-lived flow keeps its page.
 """
 
 from __future__ import annotations

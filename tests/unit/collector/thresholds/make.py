@@ -33,8 +33,8 @@ CLASSES = tuple(FlowClass(name, Filter(), (HOSTS,), (Analysis("ip_counters"), An
 WORST_WAIT_S = 200
 
 
-def configuration(*thresholds: Threshold, classes: Sequence[FlowClass] = CLASSES, probes: Sequence[str] = ("p1",), live: bool = True,
-                  heartbeat_s: int = 10, **parameters) -> Configuration:
+def configuration(*thresholds: Threshold, classes: Sequence[FlowClass] = CLASSES, probes: Sequence[str] = ("p1",),
+                  live: bool = True, heartbeat_s: int = 10, **parameters) -> Configuration:
     """One collector, `c`, to which all probes publish; they have an interface `lan`."""
     interface = Interface("lan", device="eth0") if live else Interface("lan", files=(Path("x.pcap"),))
     publication = Publication("c", "127.0.0.1", 1, heartbeat_ns=heartbeat_s * SECOND)
