@@ -71,6 +71,7 @@ def measure_parts(capture: Path, out: Path, configuration: Configuration = analy
     spool.mkdir(parents=True)
     written.write_text(configuration([capture], spool, database, _free_port()), encoding="utf-8")
     log = out / "messages"
+    run([sys.executable, "-m", "trafmon", "keygen", "-c", written], log)
     ready, ready_end = os.pipe()
     began = time.perf_counter()
     with (out / "collector").open("wb") as messages:

@@ -15,6 +15,7 @@ from pathlib import Path
 from tmon_collector.csv_text import csv_field
 from tmon_collector.decode import Decoding
 from tmon_collector.gathering import Gathering, warm_up
+from tmon_collector.key_store import KeyStore
 from tmon_collector.receive import MAX_RECEIVED, Receiver
 from tmon_collector.spool import Spool
 from tmon_collector.thresholds.online import Thresholds
@@ -48,8 +49,10 @@ class Collector:
         self.receiver = Receiver(parameters.address, parameters.port, parameters.receive_buffer_octets)
         try:
             self.spool = Spool(parameters, clock)
+            self.keys = KeyStore(configuration, parameters.name, clock.monotonic_ns())
             self.thresholds = Thresholds(configuration, parameters.spool, self._publish, clock, parameters.name)
-            self.decoding = Decoding((p.name for p in configuration.probes), self.spool, observers=self.thresholds.observers())
+            self.decoding = Decoding((p.name for p in configuration.probes), self.keys.sessions, self.spool,
+                                     observers=self.thresholds.observers())
             self.thresholds.heard_ns = self.decoding.probes.heard_ns
         except BaseException:
             self.receiver.close()
@@ -104,10 +107,11 @@ class Collector:
         """One wake-up. Returns how many datagrams there were."""
         received = self.receiver.received()
         if received:
-            self.receiver.send(self.decoding.handle(received, self._clock.monotonic_ns()))
+            self.receiver.send(self.decoding.handle(received, self._clock.monotonic_ns(), self._clock.wall_ns()))
         if len(received) < MAX_RECEIVED:
             self.spool.rotate()
         self.thresholds.tick(self._clock.wall_ns())
+        self.keys.look(self._clock.monotonic_ns())
         if self._clock.monotonic_ns() >= self._tell_after_ns:
             self._tell()
         return len(received)

@@ -7,23 +7,21 @@ from typing import Any, Protocol
 
 from tmon_collector.gathering import Gathering
 from tmon_collector.probes import MAX_AHEAD, Probes, Run
+from tmon_collector.sessions import Sessions
 from tmon_collector.statistics import CollectorStatistics
 from tmon_common.analyses.catalogue import catalogue
 from tmon_common.observations import Kind
-from tmon_common.pdu.ack import pack_acks
-from tmon_common.pdu.error import PduError
-from tmon_common.pdu.header import (
-    ACK,
-    HEARTBEAT,
-    OBSERVATIONS,
+from tmon_common.pdu.ack import pack_acks, pack_heard
+from tmon_common.pdu.contents import (
     OBSERVATIONS_OCTETS,
-    REFUSAL,
+    Heartbeat,
     Observations,
-    parse_common,
     parse_heartbeat,
     parse_observations,
 )
-from tmon_common.pdu.seal import CrcSeal, Seal
+from tmon_common.pdu.error import PduError
+from tmon_common.pdu.header import ACK, HEARD, HEARTBEAT, REFUSAL, run_ms
+from tmon_common.pdu.packing import unpacked
 
 Address = Any  # of a socket: (host, port, ...)
 
@@ -36,62 +34,68 @@ class Sink(Protocol):
 
 
 class Decoding:
-    """The engine of the collector. probes: names of the declared ones; kinds: what it understands, by number; None: all that are
-    installed."""
+    """The engine of the collector. probes: names of the declared ones; sessions: their seals.
 
-    def __init__(self, probes: Iterable[str], sink: Sink, kinds: Mapping[int, Kind] | None = None,
-                 seal: Seal | None = None, observers: Mapping[str, Sequence[Callable]] | None = None) -> None:
+    kinds   what it understands, by number; None: all that are installed
+    hear    called with (probe, heartbeat, wall clock when it was received) for each heartbeat
+    observers   by name of a kind: each called with (kind, words, probe, run in ms, strings) for each PDU once its rows are written
+    """
+
+    def __init__(self, probes: Iterable[str], sessions: Sessions, sink: Sink, kinds: Mapping[int, Kind] | None = None,
+                 hear: Callable[[str, Heartbeat, int], None] = lambda *_: None,
+                 observers: Mapping[str, Sequence[Callable]] | None = None) -> None:
         self.statistics = CollectorStatistics()
         self.probes = Probes(probes)
         self._sink = sink
         self._kinds = catalogue().kinds_by_number() if kinds is None else kinds
-        self._seal = seal or CrcSeal()
+        self._sessions, self._hear = sessions, hear
         self._observers = observers or {}
         self._gatherings: dict[int, Gathering] = {}
         self._pending: dict[int, list[tuple[Run, int, Address]]] = {}  # by kind: PDUs gathered, not yet written
         self._pending_ids: set[tuple[int, int, int]] = set()
         self._answers: dict[tuple[int, int, int, Address], list[int]] = {}  # ids by type, probe, run, destination
+        self._heard: list[tuple[int, int, Address]] = []  # heartbeats to be answered: probe, run, destination
 
-    def handle(self, datagrams: Iterable[tuple[bytes, Address]], now_ns: int) -> list[tuple[bytes, Address]]:
-        """Takes what one wake-up received (datagram, from where); returns the answers to send, after writing. now_ns: monotonic."""
+    def handle(self, datagrams: Iterable[tuple[bytes, Address]], now_ns: int, wall_ns: int) -> list[tuple[bytes, Address]]:
+        """Takes what one wake-up received (datagram, from where); returns the answers to send, after writing.
+
+        now_ns: monotonic; wall_ns: since 1970-01-01 UTC.
+        """
         for datagram, address in datagrams:
             self.statistics.datagrams += 1
             self.statistics.octets += len(datagram)
             try:
-                self._take(datagram, address, now_ns)
+                self._take(datagram, address, now_ns, wall_ns)
             except PduError as error:
                 self.statistics.rejected[error.reason] += 1
         for number in self._pending:
             self._write(number)
         self.probes.forget_candidates()
-        return self._pack_answers()
+        return self._pack_answers(wall_ns)
 
-    def _take(self, datagram: bytes, address: Address, now_ns: int) -> None:
-        common = parse_common(datagram, self._seal.octets)
-        if self.probes.name_of(common.probe) is None:
-            raise PduError("unknown_probe")
-        self._seal.check(datagram)
-        if common.type == OBSERVATIONS:
-            self.probes.heard(common.probe, now_ns)
-            self._take_observations(datagram, self.probes.run_of(common.probe, common.run), address)
-        elif common.type == HEARTBEAT:
-            self.probes.heard(common.probe, now_ns)
-            self._take_heartbeat(datagram, self.probes.known(common.probe, common.run))
+    def _take(self, datagram: bytes, address: Address, now_ns: int, wall_ns: int) -> None:
+        pdu_type, probe, run, content = self._sessions.open(datagram)
+        if pdu_type != HEARTBEAT:
+            header = parse_observations(content)
+            self.probes.heard(probe, now_ns)
+            self._take_observations(header, pdu_type, content, self.probes.run_of(probe, run), address)
         else:
-            raise PduError("type")
+            heartbeat = parse_heartbeat(content)
+            self.probes.heard(probe, now_ns)
+            self._take_heartbeat(heartbeat, self.probes.known(probe, run))
+            self._hear(self.probes.name_of(probe), heartbeat, wall_ns)
+            self._heard.append((probe, run, address))
 
-    def _take_heartbeat(self, datagram: bytes, run: Run | None) -> None:
+    def _take_heartbeat(self, heartbeat: Heartbeat, run: Run | None) -> None:
         """Makes no run, and no id count as written."""
         if run is not None:
-            low, behind = parse_heartbeat(datagram)
-            next_pdu = run.written.identify(low)
+            next_pdu = run.written.identify(heartbeat.next_pdu)
             if next_pdu > run.written.highest + 1 + MAX_AHEAD:
                 raise PduError("implausible", f"next id {next_pdu} after {run.written.highest}")
-            run.written.may_forget_below(next_pdu - behind)
+            run.written.may_forget_below(next_pdu - heartbeat.behind)
         self.statistics.heartbeats += 1
 
-    def _take_observations(self, datagram: bytes, run: Run, address: Address) -> None:
-        header = parse_observations(datagram)
+    def _take_observations(self, header: Observations, pdu_type: int, content: bytes, run: Run, address: Address) -> None:
         pdu = run.written.identify(header.pdu)
         run.written.may_forget_below(pdu - header.behind)
         key = (run.number, run.run, pdu)
@@ -108,7 +112,8 @@ class Decoding:
         try:
             if gathering is None:
                 raise PduError("kind")
-            gathering.add(datagram, OBSERVATIONS_OCTETS, len(datagram) - self._seal.octets, header, run.source)
+            payload = unpacked(pdu_type, content[OBSERVATIONS_OCTETS:])
+            gathering.add(payload, 0, len(payload), header, run.source)
         except PduError:
             self.statistics.refused[f"kind {header.kind} of {run.probe}"] += 1
             self._answer(REFUSAL, run, pdu, address)
@@ -139,7 +144,7 @@ class Decoding:
             self.statistics.rows += gathering.rows
             for observer in self._observers.get(gathering.kind.name, ()):
                 for (run, _, _), (words, strings) in zip(pdus, gathering.blocks(), strict=True):
-                    observer(gathering.kind.name, words, run.probe, run.run, strings)
+                    observer(gathering.kind.name, words, run.probe, run_ms(run.run), strings)
             for run, pdu, address in pdus:
                 run.written.add(pdu)
                 self.probes.remember(run)
@@ -153,12 +158,13 @@ class Decoding:
     def _answer(self, pdu_type: int, run: Run, pdu: int, address: Address) -> None:
         self._answers.setdefault((pdu_type, run.number, run.run, address), []).append(pdu)
 
-    def _pack_answers(self) -> list[tuple[bytes, Address]]:
-        packed = []
-        for (pdu_type, probe, run, address), pdus in self._answers.items():
-            for datagram in pack_acks(pdu_type, probe, run, pdus, self._seal):
-                packed.append((datagram, address))
-                self.statistics.acks_sent += 1
-                self.statistics.octets_sent += len(datagram)
+    def _pack_answers(self, wall_ns: int) -> list[tuple[bytes, Address]]:
+        close = self._sessions.close
+        packed = [(close(probe, run, pdu_type, content), address)
+                  for (pdu_type, probe, run, address), pdus in self._answers.items() for content in pack_acks(pdus)]
+        packed += [(close(probe, run, HEARD, pack_heard(wall_ns)), address) for probe, run, address in self._heard]
+        self.statistics.acks_sent += len(packed)
+        self.statistics.octets_sent += sum(len(datagram) for datagram, _ in packed)
         self._answers.clear()
+        self._heard.clear()
         return packed

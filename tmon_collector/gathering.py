@@ -9,7 +9,8 @@ from tmon_collector.csv_text import csv_field
 from tmon_common.observations import Column, Kind, Type
 from tmon_common.pdu import codec
 from tmon_common.pdu.codec import Decoder
-from tmon_common.pdu.header import MAX_PDU_OCTETS, MAX_ROWS, Observations
+from tmon_common.pdu.contents import MAX_ROWS, Observations
+from tmon_common.pdu.header import MAX_PDU_OCTETS
 
 CAPACITY = 8 * MAX_ROWS
 
@@ -46,12 +47,12 @@ class Gathering:
         """Whether the rows of this PDU still fit."""
         return self.rows + header.rows <= CAPACITY and self._text_octets < 64 * MAX_PDU_OCTETS
 
-    def add(self, datagram: bytes, at: int, end: int, header: Observations, source: bytes) -> None:
-        """Decodes datagram[at:end] behind the rows that are there. source: text that begins their lines, comma included.
+    def add(self, content: bytes, at: int, end: int, header: Observations, source: bytes) -> None:
+        """Decodes content[at:end] behind the rows that are there. source: text that begins their lines, comma included.
 
         PduError when it is unsound; nothing is added then. There must be room.
         """
-        strings = self._decoder.decode_into(datagram, at, end, header, self._words, self.rows)
+        strings = self._decoder.decode_into(content, at, end, header, self._words, self.rows)
         number = self._sources.get(source)
         if number is None:
             number = self._sources[source] = len(self._texts)

@@ -7,7 +7,8 @@ from collections import OrderedDict
 from collections.abc import Iterable
 
 from tmon_collector.csv_text import csv_field
-from tmon_common.pdu.header import expand, probe_number
+from tmon_common.pdu.contents import expand
+from tmon_common.pdu.header import probe_number, run_ms
 
 MAX_RUNS = 8  # runs of one probe that are remembered
 MAX_RANGES = 4096  # ranges of written ids, with holes between them, remembered of one run
@@ -73,7 +74,7 @@ class WrittenPdus:
 
 
 class Run:
-    """One run of a probe. source: how lines of the CSV files begin."""
+    """One run of a probe. run: as in PDUs; source: how lines of the CSV files begin."""
 
     def __init__(self, probe: str, number: int, run: int, source: bytes) -> None:
         self.probe = probe
@@ -118,7 +119,7 @@ class Probes:
         found = self.known(number, run) or self._candidates.get((number, run))
         if found is None:
             name = self._names[number]
-            found = self._candidates[number, run] = Run(name, number, run, csv_field(name) + f",{run},".encode())
+            found = self._candidates[number, run] = Run(name, number, run, csv_field(name) + f",{run_ms(run)},".encode())
         return found
 
     def remember(self, run: Run) -> None:

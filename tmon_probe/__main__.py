@@ -36,6 +36,7 @@ def _run(options: argparse.Namespace) -> int:
         return USAGE_ERROR
 
     from tmon_common.analyses.catalogue import PluginError
+    from tmon_common.pdu.keys import KeyFileError
     from tmon_probe.child.guard import AnalysisError
     from tmon_probe.father.capture.batch import CaptureError  # from here on numba is needed: half a second to load
     from tmon_probe.processes import ProbeProcesses
@@ -43,7 +44,7 @@ def _run(options: argparse.Namespace) -> int:
 
     try:
         return ProbeProcesses(configuration, probe).run()
-    except (AnalysisError, CaptureError, PluginError, RingMemoryError) as error:
+    except (AnalysisError, CaptureError, KeyFileError, PluginError, RingMemoryError) as error:
         print(f"tmon_probe: {error}", file=sys.stderr)
     except FileExistsError:
         print(f"tmon_probe: probe {probe.name} of {configuration.path} runs already on this host", file=sys.stderr)

@@ -16,6 +16,8 @@ from tmon_common.clock import SystemClock
 from tmon_common.config.model import Configuration, Probe
 from tmon_common.events import event
 from tmon_common.observations import Rows
+from tmon_common.pdu.header import new_run, run_ms
+from tmon_common.pdu.keys import read_keys
 from tmon_probe import health
 from tmon_probe.child import merge
 from tmon_probe.child.analysers.load import factories_of
@@ -53,13 +55,15 @@ class ProbeProcesses:
         self._others: list[FatherProcess] = []
         self._reporter: Reporter | None = None
         self._watchman: Watchman | None = None
-        self.run_ms = self._clock.wall_ns() // 1_000_000
+        self._run = new_run(self._clock.wall_ns())
 
     def run(self) -> int:
         """Until the sources are finished or a signal asks to stop. Returns the exit status.
 
-        CaptureError if an interface cannot be opened; FileExistsError if a probe of this name and configuration runs already.
+        CaptureError if an interface cannot be opened; KeyFileError without its key; FileExistsError if a probe of this name and
+        configuration runs already.
         """
+        self._keys = None if self._probe.seal == "crc" else read_keys(self._probe.key)
         with ExitStack() as opened:
             signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
             self._offloading = opened.enter_context(Offloading(self._probe))
@@ -72,7 +76,7 @@ class ProbeProcesses:
             compiled.warm_up()
             merge.warm_up()
             signal.pthread_sigmask(signal.SIG_BLOCK, (*STOP_SIGNALS, signal.SIGCHLD))  # from here on there is more to clean up
-            self._statistics = health.create(self._configuration, self._probe.name, self.run_ms, ground.interfaces_of_fathers,
+            self._statistics = health.create(self._configuration, self._probe.name, run_ms(self._run), ground.interfaces_of_fathers,
                                              tuple(compiled.counters()))
             del compiled
             opened.callback(self._statistics.close)
@@ -103,7 +107,7 @@ class ProbeProcesses:
         """Fork the others; the first father, to be run here."""
         fathers = Fathers(self._probe, ground, self._lanes, self._statistics, self._pipe, self._clock)
         lossless = not any(s.live for s in ground.all_sources)
-        options = {"run_ms": self.run_ms, "parent": os.getpid(), "signals": STOP_SIGNALS, "lossless": lossless,
+        options = {"run": self._run, "keys": self._keys, "parent": os.getpid(), "signals": STOP_SIGNALS, "lossless": lossless,
                    "patient": lossless and not any(s.paced for s in ground.all_sources), "orphaned": self._offloading.restore,
                    "forked": ground.keep_sources}
         child = multiprocessing.get_context("fork").Process(

@@ -18,6 +18,7 @@ from pathlib import Path
 from tmon_common.config.default import analyse_configuration_xml
 from tmon_common.config.read import read
 from tmon_common.config.replay import with_replay
+from tmon_common.pdu.keys import KeyFileError, new_key, write_keys
 
 NOT_DELIVERED, INTERRUPTED = 1, 130
 READY_LIMIT_S = 180.0  # the first start of all compiles kernels
@@ -54,9 +55,13 @@ class Pipeline:
             self.spool.mkdir(parents=True, exist_ok=True)
             self._clear(out, config)
             self.configuration.write_text(text, encoding="utf-8")
+            self._read = read(self.configuration)
+            for declared_probe in self._read.probes:
+                write_keys(declared_probe.key, (new_key(""),))
+        except KeyFileError as error:
+            raise PipelineError(str(error)) from None
         except OSError as error:
             raise PipelineError(f"{error.filename}: cannot be written: {error.strerror}; choose another place with --out") from None
-        self._read = read(self.configuration)
         self._interrupted = 0
 
     def run(self, show=None) -> int:

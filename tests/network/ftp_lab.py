@@ -55,7 +55,7 @@ CONFIGURATION = f"""<?xml version="1.0" encoding="UTF-8"?>
     <collector name="collector" address="127.0.0.1" port="{PORT}"><spool directory="spool" rotate="1h"/></collector>
   </collectors>
   <probes>
-    <probe name="probe">
+    <probe name="probe" seal="crc">
       <interface name="link" device="west" capture="afpacket"/>
       <publish collector="collector" max_build="200ms" initial_timeout="300ms"/>
     </probe>

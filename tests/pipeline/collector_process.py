@@ -12,9 +12,9 @@ import time
 from pathlib import Path
 from typing import Self
 
-from tests.unit.collector.make import SEAL
+from tests.keys import probe_session
 from tmon_common.pdu.ack import parse_acks
-from tmon_common.pdu.header import ACK, parse_common
+from tmon_common.pdu.header import ACK
 
 ROOT = Path(__file__).parents[2]
 START_LIMIT_S = 60  # kernels may have to be compiled
@@ -33,7 +33,7 @@ CONFIGURATION = """<?xml version="1.0" encoding="UTF-8"?>
     <collector name="collector" address="127.0.0.1"><spool directory="{spool}" rotate="1h"/></collector>
   </collectors>
   <probes>
-    <probe name="probe"><interface name="lan" device="lo"/><publish collector="collector"/></probe>
+    <probe name="probe" seal="crc"><interface name="lan" device="lo"/><publish collector="collector"/></probe>
   </probes>
 </trafmon>
 """
@@ -105,9 +105,9 @@ class Hand:
         if not select.select([self.socket], [], [], wait_s)[0]:
             return False
         answer = self.socket.recv(2000)
-        SEAL.check(answer)
-        assert parse_common(answer, SEAL.octets).type == ACK
-        self.acked.update(parse_acks(answer, SEAL))
+        pdu_type, content = probe_session(keys=None).open(answer)
+        if pdu_type == ACK:
+            self.acked.update(parse_acks(content))
         return True
 
     def wait_for(self, *pdus: int) -> None:

@@ -39,7 +39,7 @@ CONFIGURATION = """<?xml version="1.0" encoding="UTF-8"?>
     <collector name="collector" address="127.0.0.1" port="{port}"><spool directory="spool" rotate="1h"/></collector>
   </collectors>
   <probes>
-    <probe name="probe" {attributes}>
+    <probe name="probe" seal="crc" {attributes}>
       {interfaces}
       <publish collector="collector" max_build="200ms" initial_timeout="300ms"/>
     </probe>

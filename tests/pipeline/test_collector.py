@@ -10,12 +10,14 @@ import time
 
 import pytest
 
+from tests.keys import RUN
 from tests.pipeline.collector_process import CONFIGURATION, LIMIT_S, ROOT, CollectorProcess, Hand
-from tests.unit.collector.make import SEAL, pdu_of
+from tests.unit.collector.make import closed, pdu_of
 from tmon_collector.csv_text import csv_header
 from tmon_common.config.model import Publication as Parameters
 from tmon_common.observations import FLOW_DEFINITION, IP_COUNTERS
-from tmon_common.pdu.header import pack_heartbeat, probe_number
+from tmon_common.pdu.contents import NO_LAG, Heartbeat, pack_heartbeat
+from tmon_common.pdu.header import HEARTBEAT
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -24,7 +26,7 @@ def test_pdus_become_complete_files(tmp_path, number):
     with CollectorProcess(tmp_path) as collector, Hand(collector.port) as hand:
         hand.send(pdu_of(0, [1, 2]), pdu_of(1, [3], behind=1), pdu_of(0, [1, 2]))
         hand.send(b"", b"noise", pdu_of(2, [9])[:-1], pdu_of(2, [9], probe="stranger"), pdu_of(2, [9]) + b"x", bytes(20000))
-        hand.send(SEAL.close(pack_heartbeat(probe_number("probe"), 1_700_000_000_000, 2, 0)))
+        hand.send(closed(HEARTBEAT, pack_heartbeat(Heartbeat(2, 0, 0, NO_LAG))))
         hand.send(pdu_of(7, [4], behind=7), pdu_of(8, [100], FLOW_DEFINITION, strings=["all"], behind=8))
         hand.wait_for(0, 1, 7, 8)
         assert len(collector.files("*.part")) == 2
@@ -167,7 +169,7 @@ def test_publication_delivers_everything_once(tmp_path, loss):
         timeout_ns = 20_000_000 if loss else 10**12
         parameters = Parameters("collector", "127.0.0.1", collector.port, max_pdu_octets=300, min_gap_ns=0, window=64,
                                 initial_timeout_ns=timeout_ns, final_timeout_ns=10**13, timeout_increment_ns=0, heartbeat_ns=0)
-        publication = Publication([parameters], "probe", 1_700_000_000_000)
+        publication = Publication([parameters], "probe", RUN, None)
         publication._members = [(p, LossySender(s.address, s.port)) for p, s in publication._members]
         for first in range(0, 5000, 500):
             publication.add(counters(first, 500), time.monotonic_ns())
@@ -177,7 +179,7 @@ def test_publication_delivers_everything_once(tmp_path, loss):
 
         while not publication.idle:
             assert time.monotonic() < limit
-            publication.poll(time.monotonic_ns())
+            publication.poll(time.monotonic_ns(), time.time_ns())
             timer = publication.next_timer(time.monotonic_ns())
             wait_s = 0.1 if timer is None else min(0.1, max(0, timer - time.monotonic_ns()) / 1e9)
             select.select(publication.filenos(), [], [], wait_s)

@@ -29,13 +29,14 @@ EVENTS = [
 def test_an_event_arrives_in_the_database(tmp_path, max_pdu):
     """Every column as it was told, though text and details are full of commas and quotes, and longer than a PDU should be."""
     with CollectorProcess(tmp_path) as collector:
-        publication = Publication([Parameters("collector", "127.0.0.1", collector.port, max_pdu_octets=max_pdu)], "probe", 5)
+        parameters = Parameters("collector", "127.0.0.1", collector.port, max_pdu_octets=max_pdu)
+        publication = Publication([parameters], "probe", 5 << 16, None)
         rows = EventRows("host1", lambda rows: publication.add(rows, time.monotonic_ns()))
         rows.publish(EVENTS, "father")
         publication.flush(time.monotonic_ns())
         limit = time.monotonic() + LIMIT_S
         while not publication.idle:
-            publication.poll(time.monotonic_ns())
+            publication.poll(time.monotonic_ns(), time.time_ns())
             assert time.monotonic() < limit
         publication.close()
         assert collector.stop() == 0, collector.messages

@@ -139,7 +139,8 @@ def test_a_loader_without_it_leaves_its_files(site, measured, tmp_path):
 def test_a_collector_without_it_takes_the_rest(site, tmp_path):
     """It refuses rows of that kind; definitions arrive all the same, and the probe says what was refused, and to whom."""
     with CollectorProcess(tmp_path) as collector:
-        text = CONFIGURATION.read_text().replace('address="127.0.0.1"', f'address="127.0.0.1" port="{collector.port}"')
+        text = CONFIGURATION.read_text().replace('<probe name="probe">', '<probe name="probe" seal="crc">')
+        text = text.replace('address="127.0.0.1"', f'address="127.0.0.1" port="{collector.port}"')
         recorded = f'<interface name="lan" capture="replay"><file path="{CAPTURE}"/></interface>'
         (tmp_path / "probe.xml").write_text(text.replace('<interface name="lan" device="eth0"/>', recorded))
         probe = run(site, "tmon_probe", "-c", tmp_path / "probe.xml")

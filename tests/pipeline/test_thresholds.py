@@ -43,6 +43,8 @@ def events(tmp_path_factory) -> list[dict[str, str]]:
     text = SAMPLE.read_text().replace("../../tests/captures", str(OWN_CAPTURES)).replace("../../thresholds-out/", "")
     (directory / "spool").mkdir()
     (directory / "tmon.xml").write_text(text.replace('port="9777"', f'port="{free_port()}"'))
+    with Program("trafmon", directory, "keygen", "-l") as keygen:
+        assert keygen.wait() == 0, keygen.messages
 
     def told() -> list[dict[str, str]]:
         found = []

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from tests.unit.pdu import twin
 from tmon_common.observations import ABSENT, KINDS, Column, Kind, Type
 from tmon_common.pdu.codec import Decoder, Encoder, string_mask
+from tmon_common.pdu.contents import MAX_ROWS, MAX_STRINGS, Observations
 from tmon_common.pdu.error import PduError
-from tmon_common.pdu.header import MAX_ROWS, MAX_STRINGS, Observations
 
 EXTREMES = [0, 1, -1, 63, 64, -64, -65, 2**31, -(2**31), 2**63 - 1, -(2**63) + 1, ABSENT]
 WORDS = st.one_of(st.sampled_from(EXTREMES), st.integers(-3, 3), st.integers(0, 100_000), st.integers(-(2**63), 2**63 - 1))

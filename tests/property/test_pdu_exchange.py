@@ -4,11 +4,13 @@ import heapq
 import itertools
 import random
 
+import google_crc32c
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.keys import collector_sessions, probe_session
 from tests.unit.collector.make import pdu_of
-from tests.unit.publish.playbook import DEFAULT, MS, RUN, SECOND, counters, definitions
+from tests.unit.publish.playbook import DEFAULT, MS, SECOND, counters, definitions
 from tmon_collector.decode import Decoding
 from tmon_common.observations import FLOW_DEFINITION, IP_SIZES
 from tmon_probe.publish import Publisher
@@ -49,12 +51,12 @@ def exchange(publisher, decoding, feed, loss, duplication, delay_ns, seed, until
         while network and network[0][0] <= now:
             _, _, to, datagram = heapq.heappop(network)
             if to == "probe":
-                publisher.receive(datagram, now)
+                publisher.receive(datagram, now, now)
             else:
                 arrived.append((datagram, "probe"))
-        for answer, to in decoding.handle(arrived, now) if arrived else ():
+        for answer, to in decoding.handle(arrived, now, now) if arrived else ():
             carry(to, answer)
-        while datagrams := publisher.datagrams_to_send(now):
+        while datagrams := publisher.datagrams_to_send(now, now):
             for datagram in datagrams:
                 sent.append(now)
                 carry("collector", datagram)
@@ -73,9 +75,9 @@ def test_everything_arrives_exactly_once(loss, duplication, delay_ns, gap_ns, fu
     """Loss, duplication, reordering, delay beyond the timeout, a disk full now and then: each row is written once."""
     parameters = DEFAULT.__class__(**{**DEFAULT.__dict__, "min_gap_ns": gap_ns, "window": 100, "max_retries": 3,
                                       "final_timeout_ns": 10**6 * SECOND})
-    publisher = Publisher(parameters, "probe", RUN)
+    publisher = Publisher(parameters, probe_session())
     spool = Lines(full, seed)
-    decoding = Decoding(["probe"], spool)
+    decoding = Decoding(["probe"], collector_sessions(), spool)
     feed = [(i * SECOND // 3, counters(50 * i, 50)) for i in range(10)]
     feed += [(i * SECOND // 2, definitions(5 * i, 5)) for i in range(6)]
     sent = exchange(publisher, decoding, feed, loss, duplication, delay_ns, seed, 10**5 * SECOND)
@@ -94,17 +96,15 @@ SOUND = [pdu_of(0, [1, 2, 3]), pdu_of(1, [4], FLOW_DEFINITION, strings=["all"]),
        st.binary(max_size=4), st.booleans())
 def test_mutated_datagrams(datagram, changes, cut, tail, sealed):
     """Changed, cut, prolonged, sealed anew or not: no crash; without a seal that fits, no row and no answer."""
-    from tests.unit.collector.make import SEAL
-
     octets = bytearray(datagram)
     for at, value in changes:
         octets[at % len(octets)] = value
     mutated = bytes(octets[:cut]) + tail
     if sealed:
-        mutated = SEAL.close(mutated)
+        mutated += google_crc32c.value(mutated).to_bytes(4, "big")
     spool = Lines()
-    decoding = Decoding(["probe"], spool)
-    answers = decoding.handle([(mutated, "probe")], 0)
+    decoding = Decoding(["probe"], collector_sessions(keys=None), spool)
+    answers = decoding.handle([(mutated, "probe")], 0, 0)
     if not sealed and mutated != datagram:
         assert not spool.flows
         assert not answers

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from tmon_common.analyses.declaration import AnalysisDeclaration, Option
 from tmon_common.observations import SOURCE_COLUMNS, Column, Kind, Merge, Type
-from tmon_common.pdu.header import MAX_WORDS
+from tmon_common.pdu.contents import MAX_WORDS
 
 FIRST_PLUGIN_KIND, LAST_KIND = 0x8000, 0xFFFF
 HISTOGRAM_UNITS = ("", "octets", "ns")

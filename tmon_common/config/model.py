@@ -215,7 +215,11 @@ class Publication:
 
 @dataclass(frozen=True)
 class Probe:
-    """cpus of father and child: empty child_cpus means every CPU but the father's."""
+    """cpus of father and child: empty child_cpus means every CPU but the father's.
+
+    seal    "aead": everything between it and its collectors is encrypted and proved by the keys in the file `key`; "crc": damage is
+            detected, nothing else
+    """
 
     name: str
     interfaces: tuple[Interface, ...]
@@ -227,6 +231,8 @@ class Probe:
     ring_slots: int = 1 << 16
     ring_octets: int = 16 << 20  # of packets that travel whole or in part: fragments, application payload
     max_flows: int = 1 << 20
+    seal: str = "aead"
+    key: Path = Path()
 
 
 @dataclass(frozen=True)

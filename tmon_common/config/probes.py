@@ -28,6 +28,8 @@ MAX_CLASSES = 64
 """Classes of one probe: bits of the mask that the sieve gives."""
 LEAST_MAX_PDU = 200
 """Octets: shorter PDUs would hold little but their header."""
+KEY_DIRECTORY = "keys"
+"""Beside the configuration; has the key files of probes that name none."""
 MILLISECOND = SECOND // 1000
 HOUR, DAY = 3600 * SECOND, 86_400 * SECOND
 
@@ -45,6 +47,8 @@ def _probe(node: Node, classes: dict[str, None], collectors: dict[str, Collector
     return Probe(
         name=name,
         host=host,
+        seal=node.text("seal") or "aead",
+        key=node.path("key") if node.given("key") else node.resolve(f"{KEY_DIRECTORY}/{name}.key"),
         interfaces=read_interfaces(node, files_are_here=not host or is_this_machine(host)),
         publications=tuple(_publication(p, collectors) for p in publications),
         classes=_classes(node, classes),

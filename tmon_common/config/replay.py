@@ -48,7 +48,8 @@ def with_replay(
     root.attrib.pop("startAt", None)
     _make_destinations_absolute(root, configuration.path.absolute().parent)
     kept = _only_probe(root.find("probes"), wanted.name)
-    kept.attrib.pop("host", None)
+    for attribute in ("host", "seal", "key"):  # analyse makes a key of its own, beside its configuration
+        kept.attrib.pop(attribute, None)
     for old in kept.findall("interface") + kept.findall("publish"):
         kept.remove(old)
     replays = replay_elements(captures, names, pace, *zip(*ways, strict=True))

@@ -1,5 +1,6 @@
 """Observation kinds, each declared once. `KINDS` is the catalogue; order is that of the documents."""
 
+from tmon_common.observations.clocks import PROBE_CLOCK
 from tmon_common.observations.column import Column, Merge, Type
 from tmon_common.observations.counters import ICMP_COUNTERS, IP_COUNTERS, TCP_COUNTERS, UDP_COUNTERS
 from tmon_common.observations.definitions import FLOW_DEFINITION, HISTOGRAM_DEFINITION
@@ -18,6 +19,7 @@ KINDS: dict[str, Kind] = {
         FLOW_DEFINITION,
         HISTOGRAM_DEFINITION,
         EVENT,
+        PROBE_CLOCK,
         IP_COUNTERS,
         IP_SIZES,
         ICMP_COUNTERS,
@@ -49,6 +51,7 @@ __all__ = [
     "KINDS",
     "KINDS_BY_NUMBER",
     "MAX_SLICES",
+    "PROBE_CLOCK",
     "ROUND_TRIP",
     "ROUND_TRIP_BUCKET",
     "ROUND_TRIP_HISTOGRAM",

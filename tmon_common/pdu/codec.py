@@ -8,8 +8,10 @@ import numpy as np
 
 from tmon_common.observations import ABSENT, Column, Kind, Type
 from tmon_common.pdu import columns
+from tmon_common.pdu.contents import MAX_ROWS, MAX_STRINGS, MAX_WORDS, Observations
 from tmon_common.pdu.error import PduError
-from tmon_common.pdu.header import MAX_PDU_OCTETS, MAX_ROWS, MAX_STRINGS, MAX_WORDS, Observations
+
+MAX_PAYLOAD_OCTETS = 1 << 15  # before compression
 
 _FAULTS = {
     columns.CUT: "ends before its last number",
@@ -44,7 +46,7 @@ class Encoder:
             msg = f"{kind.name} has {kind.words} words a row, PDUs hold at most {MAX_WORDS}"
             raise ValueError(msg)
         self.mask = string_mask(kind)
-        self._out = np.empty(MAX_PDU_OCTETS, np.uint8)
+        self._out = np.empty(MAX_PAYLOAD_OCTETS, np.uint8)
         self.offer([])
 
     @property
@@ -67,7 +69,7 @@ class Encoder:
         """
         rows, octets, strings = columns.encode(
             words, start, self.mask, self._string_octets, self._blob, self._blob_start, self._local,
-            min(max_octets, MAX_PDU_OCTETS), MAX_ROWS, MAX_STRINGS, self._out,
+            min(max_octets, MAX_PAYLOAD_OCTETS), MAX_ROWS, MAX_STRINGS, self._out,
         )
         if rows < 0:
             msg = "a string column points outside the string table"
@@ -84,8 +86,8 @@ class Decoder:
         self._starts = np.zeros(MAX_STRINGS, np.int64)
         self._octets = np.zeros(MAX_STRINGS, np.int64)
 
-    def decode_into(self, datagram: bytes, at: int, end: int, header: Observations, out: np.ndarray, row: int) -> list[str]:
-        """Reads the payload datagram[at:end] into out[row:row + header.rows] (int64, kind.words wide).
+    def decode_into(self, content: bytes, at: int, end: int, header: Observations, out: np.ndarray, row: int) -> list[str]:
+        """Reads the payload content[at:end] into out[row:row + header.rows] (int64, kind.words wide).
 
         Columns that this version does not know are passed over, those that the sender did not know become ABSENT.
         Returns the string table. PduError("payload") when anything is amiss; the rows in `out` then hold anything.
@@ -99,14 +101,14 @@ class Decoder:
         if row + rows > len(out):
             msg = f"{rows} rows do not fit behind row {row} of {len(out)}"
             raise ValueError(msg)
-        data = np.frombuffer(datagram, np.uint8)
+        data = np.frombuffer(content, np.uint8)
         fault = columns.decode(data, at, end, rows, header.words, header.strings, self.mask, self._starts, self._octets, out, row)
         if fault < 0:
             raise PduError("payload", _FAULTS[fault])
         if not header.strings:
             return []
         try:
-            return [datagram[s:s + n].decode() for s, n in
+            return [content[s:s + n].decode() for s, n in
                     zip(self._starts[:header.strings].tolist(), self._octets[:header.strings].tolist(), strict=True)]
         except UnicodeDecodeError as error:
             raise PduError("payload", "a string is not UTF-8") from error

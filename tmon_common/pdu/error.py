@@ -16,8 +16,12 @@ REASONS = (
     "oversized",  # more than MAX_PDU_OCTETS
     "foreign",  # other magic: not for us
     "version",  # of a version that is not spoken here
-    "type",  # of an unknown type
-    "corrupt",  # the seal does not match
+    "type",  # of an unknown type, or one that the other side alone sends
+    "unknown_probe",  # of a probe that is not declared
+    "unsealed",  # closed by a CRC alone, though the probe has a key; or sealed, though its configuration says seal="crc"
+    "no_key",  # sealed by a key that is not in the probe's key file here
+    "corrupt",  # the seal does not match: damaged, or forged
+    "replayed",  # genuine, but seen before
     "implausible",  # a heartbeat that tells of more PDUs given up than any probe would
     "payload",  # sealed well, but the payload breaks the rules of the codec
 )

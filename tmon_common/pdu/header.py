@@ -1,7 +1,11 @@
-"""Headers of PDUs: who speaks (probe, run), what follows (type), and for observations which rows. Big-endian."""
+"""What every datagram begins with, in clear: who speaks (probe, run) and what follows (type). Big-endian.
+
+The contents that follow are in contents.py and ack.py; what closes a datagram, in seal.py.
+"""
 
 from __future__ import annotations
 
+import secrets
 import struct
 from typing import NamedTuple
 
@@ -9,26 +13,21 @@ from tmon_common.pdu.error import PduError
 from tmon_common.pdu.seal import crc32c
 
 MAGIC = 0x746D  # "tm"
-VERSION = 1
+VERSION = 2
 
 OBSERVATIONS = 1  # probe -> collector: rows of one kind
-HEARTBEAT = 2  # probe -> collector: nothing to say, still alive
+HEARTBEAT = 2  # probe -> collector: still alive, and what time it is here
 ACK = 3  # collector -> probe: these PDUs are written
 REFUSAL = 4  # collector -> probe: these PDUs cannot be understood here
+HEARD = 5  # collector -> probe: answer to a heartbeat
+COMPRESSED = 6  # probe -> collector: as OBSERVATIONS, the payload compressed
+QUESTIONS, ANSWERS = (OBSERVATIONS, HEARTBEAT, COMPRESSED), (ACK, REFUSAL, HEARD)
 
 MAX_PDU_OCTETS = 9216  # a jumbo frame; larger datagrams are refused; also the limit of max_pdu in the configuration
-MAX_ROWS = 1024  # rows of one PDU
-MAX_WORDS = 255  # int64 words of one row
-MAX_STRINGS = 255  # strings of one PDU
+MAX_COUNTER = (1 << 40) - 1  # at a million datagrams a second, twelve days; at a thousand, 34 years
 
-_COMMON = struct.Struct("!HBBIQ")  # magic, version, type, probe, run
-_HEARTBEAT = struct.Struct("!HBBIQII")  # ... next id, how far behind it the oldest held PDU is
-_OBSERVATIONS = struct.Struct("!HBBIQIIHHBB")  # ... id, behind, kind, rows, words, strings
-COMMON_OCTETS = _COMMON.size
-HEARTBEAT_OCTETS = _HEARTBEAT.size
-OBSERVATIONS_OCTETS = _OBSERVATIONS.size
-_LEAST_OCTETS = {OBSERVATIONS: OBSERVATIONS_OCTETS, HEARTBEAT: HEARTBEAT_OCTETS, ACK: COMMON_OCTETS + 4,
-                 REFUSAL: COMMON_OCTETS + 4}
+_HEADER = struct.Struct("!HBBIQBI")  # magic, version and type, key, probe, run, counter in two parts
+HEADER_OCTETS = _HEADER.size
 
 
 def probe_number(name: str) -> int:
@@ -36,82 +35,52 @@ def probe_number(name: str) -> int:
     return crc32c(name.encode())
 
 
-def expand(low: int, reference: int) -> int:
-    """The number nearest to `reference` whose last 32 bits are `low`: ids are 64-bit numbers of which 32 bits travel."""
-    difference = (low - reference) & 0xFFFFFFFF
-    if difference >= 0x80000000:
-        difference -= 0x100000000
-    return max(reference + difference, low)
+def new_run(wall_ns: int) -> int:
+    """Number of a run that starts now: ms since 1970-01-01 UTC in the upper 48 bits, 16 random ones below them.
+
+    Keys are made from it and must never serve twice; a machine whose clock starts at the same moment at every boot sees to
+    that no better than chance does.
+    """
+    return max(wall_ns // 1_000_000, 0) % (1 << 48) << 16 | secrets.randbits(16)
 
 
-class Common(NamedTuple):
-    """First 16 octets of every PDU. probe: `probe_number`; run: start of the probe, ms since 1970-01-01 UTC."""
-
-    type: int
-    probe: int
-    run: int
+def run_ms(run: int) -> int:
+    """Start of a run, ms since 1970-01-01 UTC: how results name it."""
+    return run >> 16
 
 
-class Observations(NamedTuple):
-    """What an observations PDU says after the common part.
+class Header(NamedTuple):
+    """key: which one of the probe's keys seals the rest (keys.Key.id), 0 for none (CRC-32C).
 
-    pdu         last 32 bits of its id; the first of a run is 0
-    behind      id minus id of the oldest PDU that the probe still holds: nothing older will ever be sent again
-    kind        Kind.number
-    rows, words size of the matrix in the payload
-    strings     entries of the string table before it
+    run         of the probe; in ANSWERS the instance of the collector, a random number of its start
+    counter     of the sender: no two of its datagrams have the same
     """
 
-    pdu: int
-    behind: int
-    kind: int
-    rows: int
-    words: int
-    strings: int
+    type: int
+    key: int
+    probe: int
+    run: int
+    counter: int
 
 
-def parse_common(datagram: bytes, seal_octets: int) -> Common:
-    """Common part of a datagram. PduError when too short for its type, too long, foreign, or of unknown version or type."""
-    size = len(datagram)
-    if size < COMMON_OCTETS + seal_octets:
+def pack_header(header: Header) -> bytes:
+    """HEADER_OCTETS octets."""
+    pdu_type, key, probe, run, counter = header
+    return _HEADER.pack(MAGIC, VERSION << 4 | pdu_type, key, probe, run, counter >> 32, counter & 0xFFFFFFFF)
+
+
+def parse_header(datagram: bytes) -> Header:
+    """Header of a datagram. PduError when it is too short or too long, foreign, or of unknown version or type."""
+    if len(datagram) < HEADER_OCTETS:
         raise PduError("short")
-    if size > MAX_PDU_OCTETS:
+    if len(datagram) > MAX_PDU_OCTETS:
         raise PduError("oversized")
-    magic, version, pdu_type, probe, run = _COMMON.unpack_from(datagram)
+    magic, kind, key, probe, run, high, low = _HEADER.unpack_from(datagram)
     if magic != MAGIC:
         raise PduError("foreign")
-    if version != VERSION:
-        raise PduError("version", str(version))
-    least = _LEAST_OCTETS.get(pdu_type)
-    if least is None:
+    if kind >> 4 != VERSION:
+        raise PduError("version", str(kind >> 4))
+    pdu_type = kind & 15
+    if not OBSERVATIONS <= pdu_type <= COMPRESSED:
         raise PduError("type", str(pdu_type))
-    if size < least + seal_octets:
-        raise PduError("short")
-    return Common(pdu_type, probe, run)
-
-
-def parse_observations(datagram: bytes) -> Observations:
-    """Rest of the header; `parse_common` must have accepted the datagram as OBSERVATIONS."""
-    return Observations._make(_OBSERVATIONS.unpack_from(datagram)[5:])
-
-
-def parse_heartbeat(datagram: bytes) -> tuple[int, int]:
-    """(last 32 bits of the next id, behind) of a heartbeat that `parse_common` has accepted."""
-    return _HEARTBEAT.unpack_from(datagram)[5:]
-
-
-def pack_observations(probe: int, run: int, header: Observations) -> bytes:
-    """Header of an observations PDU, OBSERVATIONS_OCTETS long."""
-    pdu, behind, kind, rows, words, strings = header
-    return _OBSERVATIONS.pack(MAGIC, VERSION, OBSERVATIONS, probe, run, pdu & 0xFFFFFFFF, min(behind, 0xFFFFFFFF), kind, rows,
-                              words, strings)
-
-
-def pack_heartbeat(probe: int, run: int, next_pdu: int, behind: int) -> bytes:
-    """Heartbeat without seal."""
-    return _HEARTBEAT.pack(MAGIC, VERSION, HEARTBEAT, probe, run, next_pdu & 0xFFFFFFFF, min(behind, 0xFFFFFFFF))
-
-
-def pack_common(pdu_type: int, probe: int, run: int) -> bytes:
-    """First 16 octets of a PDU."""
-    return _COMMON.pack(MAGIC, VERSION, pdu_type, probe, run)
+    return Header(pdu_type, key, probe, run, high << 32 | low)

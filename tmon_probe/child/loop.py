@@ -13,6 +13,7 @@ from tmon_common.config.model import Probe
 from tmon_common.events import event
 from tmon_common.increase import Increase
 from tmon_common.observations import Rows
+from tmon_common.pdu.key_watch import KeyWatch
 from tmon_probe import health
 from tmon_probe.child.chain import Chain
 from tmon_probe.child.events import EventRows
@@ -55,6 +56,7 @@ class Child:
         self._next_statistics_ns = 0
         self._acknowledged, self._acknowledged_ns = -1, clock.monotonic_ns()
         self._silence, self._silence_told = Silence(self._acknowledged_ns), Increase(clock)
+        self._key_watch = None if probe.seal == "crc" else KeyWatch(probe.key, self._acknowledged_ns)
         self._given_up, self._refused = Increase(clock), [Increase(clock) for _ in publication.publishers]
         self._alerts: dict[str, Increase] = {}
         self._father = father or os.getppid()
@@ -115,11 +117,13 @@ class Child:
 
     def _poll(self) -> None:
         now_ns = self._clock.monotonic_ns()
-        self._publication.poll(now_ns)
+        self._publication.poll(now_ns, self._clock.wall_ns())
         self._hear()
         if now_ns >= self._next_statistics_ns:
             self._next_statistics_ns = now_ns + STATISTICS_EVERY_NS
             self._update_statistics()
+            if self._key_watch and (keys := self._key_watch.changed(now_ns)):
+                self._publication.set_keys(keys)
 
     def _deliver(self) -> bool:
         """Send what is left, until it is acknowledged or out of patience."""

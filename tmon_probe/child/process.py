@@ -12,6 +12,7 @@ from typing import NoReturn
 
 from tmon_common.clock import Clock
 from tmon_common.config.model import SECOND, Probe
+from tmon_common.pdu.keys import Keys
 from tmon_probe import health
 from tmon_probe.child.chain import Chain
 from tmon_probe.child.guard import AnalysisError
@@ -31,7 +32,7 @@ HURRY_NS = 5 * SECOND
 
 
 def run_child(probe: Probe, father_cpus: tuple[int, ...], lanes: Lanes, make_chain: Callable[..., Chain],
-              statistics: health.Part, pipe: EventPipe, clock: Clock, *, run_ms: int, parent: int,
+              statistics: health.Part, pipe: EventPipe, clock: Clock, *, run: int, keys: Keys | None, parent: int,
               signals: tuple[signal.Signals, ...], lossless: bool, patient: bool, orphaned: Callable[[], None],
               forked: Callable[[], None]) -> NoReturn:
     """To be called in the forked process. It stops when the lanes end, not by signals: those meant for all reach the parent.
@@ -44,7 +45,7 @@ def run_child(probe: Probe, father_cpus: tuple[int, ...], lanes: Lanes, make_cha
     signal.pthread_sigmask(signal.SIG_UNBLOCK, (*signals, signal.SIGCHLD))
     pin_child(probe.child_cpus, father_cpus)
     forked()
-    publication = Publication(probe.publications, probe.name, run_ms, lossless=lossless)
+    publication = Publication(probe.publications, probe.name, run, keys, lossless=lossless)
     pipe.keep_reader()
     intake = open_intake(lanes, clock, patient=patient)
     child = Child(intake, make_chain, publication, statistics, pipe, clock, probe=probe, lossless=lossless, hurry_ns=HURRY_NS,

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from tmon_common.config.model import Publication as Parameters
 from tmon_common.observations import Rows
 from tmon_common.pdu import codec
+from tmon_common.pdu.keys import Keys
+from tmon_common.pdu.session import ProbeSession
 from tmon_probe.publish.publisher import Publisher
 from tmon_probe.publish.sender import Sender
 
@@ -14,14 +16,18 @@ BLOCKED_WAIT_NS = 1_000_000  # until a socket without room is tried again
 
 
 class Publication:
-    """Publishers and sockets of the probe called `probe`, started at `run` (ms since 1970-01-01 UTC), one each per collector.
+    """Publishers and sockets of a run (header.new_run) of the probe called `probe`, one each per collector.
 
-    lossless: see Publisher. Every `now_ns` is of one monotonic clock. Nothing here blocks, but for a host name to be resolved.
+    keys: of the probe, None to go without. lossless: see Publisher. Every `now_ns` is of one monotonic clock, `wall_ns` ns since
+    1970-01-01 UTC. Nothing here blocks, but for a host name to be resolved.
     """
 
-    def __init__(self, parameters: Sequence[Parameters], probe: str, run: int, *, lossless: bool = False) -> None:
+    def __init__(self, parameters: Sequence[Parameters], probe: str, run: int, keys: Keys | None, *,
+                 lossless: bool = False) -> None:
         codec.warm_up()
-        self._members = [(Publisher(p, probe, run, lossless=lossless), Sender(p.address, p.port)) for p in parameters]
+        self._sessions = [ProbeSession(probe, run, p.collector, keys) for p in parameters]
+        self._members = [(Publisher(p, session, lossless=lossless), Sender(p.address, p.port))
+                         for p, session in zip(parameters, self._sessions, strict=True)]
 
     @property
     def publishers(self) -> list[Publisher]:
@@ -33,13 +39,18 @@ class Publication:
         for publisher, _ in self._members:
             publisher.add(rows, now_ns)
 
-    def poll(self, now_ns: int) -> None:
+    def set_keys(self, keys: Keys) -> None:
+        """The key file has changed."""
+        for session in self._sessions:
+            session.set_keys(keys)
+
+    def poll(self, now_ns: int, wall_ns: int) -> None:
         """Takes answers and sends what is due, as much as the sockets take."""
         for publisher, sender in self._members:
             for datagram in sender.received():
-                publisher.receive(datagram, now_ns)
+                publisher.receive(datagram, now_ns, wall_ns)
             while not sender.blocked:
-                datagrams = publisher.datagrams_to_send(now_ns)
+                datagrams = publisher.datagrams_to_send(now_ns, wall_ns)
                 if not datagrams:
                     break
                 sender.send(datagrams, now_ns)

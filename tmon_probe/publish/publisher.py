@@ -15,22 +15,20 @@ from heapq import heappop, heappush
 
 from tmon_common.config.model import Publication as Parameters
 from tmon_common.observations import Rows
-from tmon_common.pdu.ack import parse_acks
-from tmon_common.pdu.codec import Payload
-from tmon_common.pdu.error import PduError
-from tmon_common.pdu.header import (
-    ACK,
-    MAX_PDU_OCTETS,
+from tmon_common.pdu.ack import parse_acks, parse_heard
+from tmon_common.pdu.contents import (
+    NO_LAG,
     OBSERVATIONS_OCTETS,
-    REFUSAL,
+    Heartbeat,
     Observations,
     expand,
     pack_heartbeat,
     pack_observations,
-    parse_common,
-    probe_number,
 )
-from tmon_common.pdu.seal import CrcSeal, Seal
+from tmon_common.pdu.error import PduError
+from tmon_common.pdu.header import ACK, HEARD, HEARTBEAT, MAX_PDU_OCTETS
+from tmon_common.pdu.packing import Packed
+from tmon_common.pdu.session import ProbeSession
 from tmon_probe.publish.construction import Construction
 from tmon_probe.publish.held import HELD_OCTETS, Held
 from tmon_probe.publish.statistics import PublicationStatistics
@@ -40,25 +38,23 @@ MAX_BURST = 64  # datagrams handed out at once when no gap is asked for
 
 
 class Publisher:
-    """parameters: how to send; probe: its name; run: its start, ms since 1970-01-01 UTC. ValueError for a `max_pdu` that the
-    protocol does not allow.
+    """parameters: how to send; session: of the probe's run towards that collector. ValueError for a `max_pdu` that the protocol
+    does not allow.
 
     lossless    the queue gives up nothing for want of room but what the collector refuses: the caller holds back while
                 `accepts()` is False (replay at full speed). Otherwise the least precious goes first: refused PDUs, unsent ones,
                 those in flight, each oldest first; permanent kinds only, newest first, when nothing else is left.
     """
 
-    def __init__(self, parameters: Parameters, probe: str, run: int, *, lossless: bool = False, seal: Seal | None = None) -> None:
+    def __init__(self, parameters: Parameters, session: ProbeSession, *, lossless: bool = False) -> None:
         self.parameters = parameters
         self.statistics = PublicationStatistics()
-        self._probe = probe_number(probe)
-        self._run = run
+        self._session = session
         self._lossless = lossless
-        self._seal = seal or CrcSeal()
         if parameters.max_pdu_octets > MAX_PDU_OCTETS:
             msg = f"max_pdu of {parameters.max_pdu_octets} octets, PDUs have at most {MAX_PDU_OCTETS}"
             raise ValueError(msg)
-        self._max_payload = parameters.max_pdu_octets - OBSERVATIONS_OCTETS - self._seal.octets
+        self._max_payload = parameters.max_pdu_octets - OBSERVATIONS_OCTETS - session.octets
         self._max_timeout_ns = _timeout_after(parameters, parameters.max_retries)
         self._window = Window(parameters.window)
         self._constructions: dict[int, Construction] = {}
@@ -78,12 +74,13 @@ class Publisher:
         self._timers: list[tuple[int, int]] = []  # (when, id)
         self._next_slot_ns: int | None = None  # None: nothing was ever sent
         self._heartbeat_due_ns: int | None = None
+        self._lag_ns = NO_LAG
 
     def add(self, rows: Rows, now_ns: int) -> None:
         """Takes rows (copied), into PDUs under construction and, where these become full, into the queue."""
         construction = self._constructions.get(rows.kind.number)
         if construction is None:
-            construction = Construction(rows.kind, self._max_payload, self._seal.octets)
+            construction = Construction(rows.kind, self._max_payload, self._session.octets)
             self._constructions[rows.kind.number] = construction
             self._kind_names[rows.kind.number] = rows.kind.name
         self.statistics.rows += len(rows)
@@ -123,39 +120,40 @@ class Publisher:
         """Their kinds."""
         return sorted({self._kind_names[h.kind] for h in self._refused})
 
-    def datagrams_to_send(self, now_ns: int) -> list[bytes]:
-        """What goes out now: at most one datagram with a minimum gap, at most MAX_BURST without. Call again while not empty."""
+    def datagrams_to_send(self, now_ns: int, wall_ns: int) -> list[bytes]:
+        """What goes out now: at most one datagram with a minimum gap, at most MAX_BURST without. Call again while not empty.
+
+        wall_ns: ns since 1970-01-01 UTC; heartbeats carry it.
+        """
         self._advance(now_ns)
         datagrams: list[bytes] = []
         gap_ns = self.parameters.min_gap_ns
         if gap_ns and self._next_slot_ns is not None and now_ns < self._next_slot_ns:
             return datagrams
         limit = 1 if gap_ns else MAX_BURST
+        if self._heartbeat_due_ns is not None and now_ns >= self._heartbeat_due_ns:
+            datagrams.append(self._heartbeat(wall_ns))
+        if self.parameters.heartbeat_ns and (datagrams or self._heartbeat_due_ns is None):
+            self._heartbeat_due_ns = now_ns + self.parameters.heartbeat_ns
         while len(datagrams) < limit:
             held = self._take_next()
             if held is None:
                 break
             datagrams.append(self._send(held, now_ns))
-        if not datagrams and self._heartbeat_due_ns is not None and now_ns >= self._heartbeat_due_ns:
-            datagrams.append(self._seal.close(
-                pack_heartbeat(self._probe, self._run, self._next_pdu, self._next_pdu - self._oldest_held())))
-            self.statistics.heartbeats += 1
         if datagrams:
             self._next_slot_ns = now_ns + gap_ns
-            self._heartbeat_due_ns = now_ns + self.parameters.heartbeat_ns if self.parameters.heartbeat_ns else None
             self.statistics.octets_sent += sum(map(len, datagrams))
-        elif self._heartbeat_due_ns is None and self.parameters.heartbeat_ns:
-            self._heartbeat_due_ns = now_ns + self.parameters.heartbeat_ns
         return datagrams
 
-    def receive(self, datagram: bytes, now_ns: int) -> None:
+    def receive(self, datagram: bytes, now_ns: int, wall_ns: int) -> None:
         """Takes an answer of the collector. What is not a sound answer to this probe and run is counted, nothing else."""
         try:
-            common = parse_common(datagram, self._seal.octets)
-            if common.type not in (ACK, REFUSAL) or (common.probe, common.run) != (self._probe, self._run):
-                raise PduError("type")
-            self._seal.check(datagram)
-            pdus = parse_acks(datagram, self._seal)
+            pdu_type, content = self._session.open(datagram)
+            if pdu_type == HEARD:
+                lag_ns = wall_ns - parse_heard(content)
+                self._lag_ns = lag_ns if self._lag_ns == NO_LAG else min(self._lag_ns, lag_ns)
+                return
+            pdus = parse_acks(content)
         except PduError:
             self.statistics.bad_acks += 1
             return
@@ -163,7 +161,7 @@ class Publisher:
             held = self._held.get(expand(low, self._next_pdu))
             if held is None or not held.sendings:
                 self.statistics.stray_acks += 1
-            elif common.type == ACK:
+            elif pdu_type == ACK:
                 self.statistics.acked += 1
                 self._window.acknowledged()
                 self._release(held)
@@ -190,12 +188,12 @@ class Publisher:
 
     # ---- the way of a PDU
 
-    def _enqueue(self, construction: Construction, payloads: Iterable[Payload], now_ns: int) -> None:
+    def _enqueue(self, construction: Construction, payloads: Iterable[Packed], now_ns: int) -> None:
         """Makes PDUs of payloads, then sees to it that the queue keeps within its bound."""
         kind = construction.kind
         for payload in payloads:
-            held = Held(self._next_pdu, kind.number, payload.rows, kind.words, payload.strings, payload.octets, kind.permanent,
-                        now_ns, self.parameters.initial_timeout_ns)
+            held = Held(self._next_pdu, payload.type, kind.number, payload.rows, kind.words, payload.strings, payload.octets,
+                        kind.permanent, now_ns, self.parameters.initial_timeout_ns)
             self._next_pdu += 1
             self._held[held.pdu] = held
             self._held_octets += len(held.payload) + HELD_OCTETS
@@ -266,7 +264,13 @@ class Publisher:
         heappush(self._timers, (held.due_ns, held.pdu))
         self.statistics.pdus_sent += 1
         header = Observations(held.pdu, held.pdu - self._oldest_held(), held.kind, held.rows, held.words, held.strings)
-        return self._seal.close(pack_observations(self._probe, self._run, header) + held.payload)
+        return self._session.close(held.type, pack_observations(header) + held.payload)
+
+    def _heartbeat(self, wall_ns: int) -> bytes:
+        self.statistics.heartbeats += 1
+        heartbeat = Heartbeat(self._next_pdu, self._next_pdu - self._oldest_held(), wall_ns, self._lag_ns)
+        self._lag_ns = NO_LAG
+        return self._session.close(HEARTBEAT, pack_heartbeat(heartbeat))
 
     def _set_aside(self, held: Held, now_ns: int) -> None:
         """What the collector refuses waits, outside the window, for the day it is understood."""

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from tests.keys import RUN, probe_session
 from tmon_collector.gathering import Gathering
 from tmon_common.observations import IP_COUNTERS, Kind
 from tmon_common.pdu.codec import Encoder
-from tmon_common.pdu.header import Observations, pack_observations, probe_number
-from tmon_common.pdu.seal import CrcSeal
-
-SEAL = CrcSeal()
-RUN = 1_700_000_000_000
+from tmon_common.pdu.contents import Observations, pack_observations
+from tmon_common.pdu.header import OBSERVATIONS
 
 
 def payload_of(kind: Kind, words, strings=()):
@@ -37,7 +35,7 @@ def gathered(kind: Kind, words, strings) -> bytes:
 
 def pdu_of(pdu: int, flows, kind: Kind = IP_COUNTERS, probe: str = "probe", run: int = RUN, behind: int = 0, strings=(),
            number: int | None = None) -> bytes:
-    """A sealed observations PDU; the first column of its rows is `flows`, the others are 1 (strings: the first)."""
+    """An observations PDU under a CRC; the first column of its rows is `flows`, the others are 1 (strings: the first)."""
     words = np.ones((len(flows), kind.words), np.int64)
     words[:, 0] = flows
     for column in kind.expanded:
@@ -45,4 +43,9 @@ def pdu_of(pdu: int, flows, kind: Kind = IP_COUNTERS, probe: str = "probe", run:
             words[:, kind.word_of(column.name)] = 0
     payload = payload_of(kind, words, strings)
     header = Observations(pdu, behind, number or kind.number, payload.rows, kind.words, payload.strings)
-    return SEAL.close(pack_observations(probe_number(probe), run, header) + payload.octets)
+    return closed(OBSERVATIONS, pack_observations(header) + payload.octets, probe, run)
+
+
+def closed(pdu_type: int, content: bytes, probe: str = "probe", run: int = RUN) -> bytes:
+    """A PDU of a probe that goes by CRC alone."""
+    return probe_session(probe, run, keys=None).close(pdu_type, content)

@@ -3,15 +3,19 @@
 import numpy as np
 import pytest
 
-from tests.unit.collector.make import RUN, SEAL, pdu_of
+from tests.keys import RUN, collector_sessions, probe_session
+from tests.unit.collector.make import closed, pdu_of
 from tmon_collector.decode import Decoding
 from tmon_collector.gathering import CAPACITY
 from tmon_collector.probes import MAX_AHEAD, MAX_RANGES, MAX_RUNS
 from tmon_common.observations import FLOW_DEFINITION, IP_COUNTERS, UDP_COUNTERS
-from tmon_common.pdu.ack import parse_acks
-from tmon_common.pdu.header import ACK, REFUSAL, pack_heartbeat, parse_common, probe_number
+from tmon_common.pdu.ack import parse_acks, parse_heard
+from tmon_common.pdu.contents import NO_LAG, Heartbeat, pack_heartbeat
+from tmon_common.pdu.error import PduError
+from tmon_common.pdu.header import ACK, HEADER_OCTETS, HEARD, HEARTBEAT, OBSERVATIONS, REFUSAL, run_ms
 
 HERE = ("127.0.0.1", 4000)
+WALL_NS = 1_700_000_123_000_000_000
 
 
 class Paper:
@@ -38,27 +42,41 @@ def paper():
 
 @pytest.fixture
 def decoding(paper):
-    return Decoding(["probe", "other"], paper)
+    return Decoding(["probe", "other"], collector_sessions("probe", "other", keys=None), paper)
 
 
 def answers(decoding, *datagrams, address=HERE):
-    """(type, ids) of the answers to datagrams received together."""
-    return [(parse_common(a, SEAL.octets).type, list(parse_acks(a, SEAL)))
-            for a, _ in decoding.handle([(d, address) for d in datagrams], 0)]
+    """(type, ids) of the answers to datagrams received together; for heartbeats the time that is told."""
+    found = []
+    for answer, _ in decoding.handle([(d, address) for d in datagrams], 0, WALL_NS):
+        pdu_type, content = opened(answer)
+        found.append((pdu_type, parse_heard(content) if pdu_type == HEARD else list(parse_acks(content))))
+    return found
+
+
+def opened(answer):
+    """By the session that asked: another one cannot open it."""
+    for probe in ("probe", "other"):
+        for run in (RUN, RUN + (1 << 16), *range(MAX_RUNS + 1)):
+            try:
+                return probe_session(probe, run, keys=None).open(answer)
+            except PduError:
+                continue
+    raise AssertionError("nobody can open the answer")
 
 
 def test_written_then_acknowledged(decoding, paper):
     """Several PDUs, one ack."""
     assert answers(decoding, pdu_of(0, [1, 2]), pdu_of(1, [3])) == [(ACK, [0, 1])]
     assert paper.flows() == [1, 2, 3]
-    assert paper.written["ip_counters"].startswith(f"probe,{RUN},1,0.000000001,".encode())
+    assert paper.written["ip_counters"].startswith(f"probe,{run_ms(RUN)},1,0.000000001,".encode())
     assert (decoding.statistics.pdus, decoding.statistics.rows) == (2, 3)
 
 
 def test_acks_are_smaller_than_what_they_answer(decoding):
     """Never more octets out than in: no amplification."""
     for datagram in (pdu_of(0, [1]), pdu_of(0, [1]), pdu_of(1, [1], number=0x7777)):
-        assert sum(len(a) for a, _ in decoding.handle([(datagram, HERE)], 0)) < len(datagram)
+        assert sum(len(a) for a, _ in decoding.handle([(datagram, HERE)], 0, WALL_NS)) < len(datagram)
 
 
 def test_duplicates_are_acknowledged_again_and_not_written(decoding, paper):
@@ -72,7 +90,7 @@ def test_duplicates_are_acknowledged_again_and_not_written(decoding, paper):
 
 def test_runs_and_probes_do_not_mix(decoding, paper):
     """The same id of another run or probe is another PDU."""
-    datagrams = [pdu_of(0, [1]), pdu_of(0, [2], run=RUN + 1), pdu_of(0, [3], probe="other")]
+    datagrams = [pdu_of(0, [1]), pdu_of(0, [2], run=RUN + (1 << 16)), pdu_of(0, [3], probe="other")]
     assert answers(decoding, *datagrams) == [(ACK, [0])] * 3
     assert paper.flows() == [1, 2, 3]
 
@@ -97,10 +115,10 @@ def test_unknown_kinds_are_refused(decoding, paper):
 
 def test_unsound_payloads_are_refused(decoding, paper):
     sound = pdu_of(0, [1, 2])
-    assert answers(decoding, SEAL.close(sound[:-5])) == [(REFUSAL, [0])]
-    lying = bytearray(sound[:-4])
-    lying[26:28] = b"\xff\xff"  # rows
-    assert answers(decoding, SEAL.close(bytes(lying))) == [(REFUSAL, [0])]
+    assert answers(decoding, closed(OBSERVATIONS, sound[HEADER_OCTETS:-5])) == [(REFUSAL, [0])]
+    lying = bytearray(sound[HEADER_OCTETS:-4])
+    lying[10:12] = b"\xff\xff"  # rows
+    assert answers(decoding, closed(OBSERVATIONS, bytes(lying))) == [(REFUSAL, [0])]
     assert answers(decoding, sound) == [(ACK, [0])]
     assert paper.flows() == [1, 2]
 
@@ -111,8 +129,11 @@ def test_unsound_payloads_are_refused(decoding, paper):
     ("oversized", pdu_of(0, [1]) + bytes(9300)),
     ("unknown_probe", pdu_of(0, [1], probe="stranger")),
     ("corrupt", pdu_of(0, [1])[:-1] + b"?"),
-    ("version", b"tm\x02" + pdu_of(0, [1])[3:]),
-    ("type", SEAL.close(b"tm\x01\x03" + pdu_of(0, [1])[4:30])),
+    ("version", b"tm\x12" + pdu_of(0, [1])[3:]),
+    ("type", closed(ACK, bytes(40))),
+    ("short", closed(OBSERVATIONS, bytes(13))),
+    ("short", closed(HEARTBEAT, bytes(23))),
+    ("unsealed", probe_session().close(OBSERVATIONS, bytes(40))),
 ])
 def test_what_is_no_pdu_of_a_declared_probe(decoding, paper, reason, datagram):
     """A counter changes, and nothing else."""
@@ -123,14 +144,17 @@ def test_what_is_no_pdu_of_a_declared_probe(decoding, paper, reason, datagram):
 
 
 def heartbeat(next_pdu, behind=0, run=RUN):
-    return SEAL.close(pack_heartbeat(probe_number("probe"), run, next_pdu, behind))
+    return closed(HEARTBEAT, pack_heartbeat(Heartbeat(next_pdu, behind, 5, NO_LAG)), run=run)
 
 
-def test_heartbeats_are_not_answered(decoding):
-    """They show that the probe lives."""
-    assert answers(decoding, heartbeat(10, 2)) == []
+def test_heartbeats_are_heard(decoding):
+    """They show that the probe lives, and are answered with the time."""
+    told = []
+    decoding._hear = lambda *heard: told.append(heard)
+    assert answers(decoding, heartbeat(10, 2)) == [(HEARD, WALL_NS)]
     assert decoding.probes.heard_ns == {"probe": 0}
     assert decoding.statistics.heartbeats == 1
+    assert told == [("probe", Heartbeat(10, 2, 5, NO_LAG), WALL_NS)]
 
 
 @pytest.mark.parametrize("next_pdu", [1, 3, 100, MAX_AHEAD, 2**31, 2**32 - 1])
@@ -139,7 +163,8 @@ def test_a_heartbeat_makes_no_id_count_as_written(decoding, paper, next_pdu, hea
     """Whatever ids it names, forged or not: what comes afterwards is written, and only what was written is a duplicate."""
     if heard_before:
         answers(decoding, pdu_of(0, [0]))
-    assert answers(decoding, heartbeat(next_pdu)) == []
+    implausible = heard_before and next_pdu > MAX_AHEAD
+    assert answers(decoding, heartbeat(next_pdu)) == ([] if implausible else [(HEARD, WALL_NS)])
     assert answers(decoding, pdu_of(0, [0]), pdu_of(1, [1]), pdu_of(2, [2])) == [(ACK, [0, 1, 2])]
     assert paper.flows() == [0, 1, 2]
     assert decoding.statistics.duplicates == heard_before
@@ -223,18 +248,18 @@ def test_strings_of_several_pdus(decoding, paper):
     assert answers(decoding, pdu_of(0, [1], FLOW_DEFINITION, strings=["all"]),
                    pdu_of(1, [2], FLOW_DEFINITION, strings=["a,b"])) == [(ACK, [0, 1])]
     first, second = paper.written["flow_definition"].decode().splitlines()
-    assert first.startswith(f"probe,{RUN},1,all,all,")
-    assert second.startswith(f'probe,{RUN},2,"a,b","a,b",')
+    assert first.startswith(f"probe,{run_ms(RUN)},1,all,all,")
+    assert second.startswith(f'probe,{run_ms(RUN)},2,"a,b","a,b",')
 
 
 def test_answers_go_where_the_pdus_came_from(decoding):
     there = ("127.0.0.1", 5000)
-    sent = decoding.handle([(pdu_of(0, [1]), HERE), (pdu_of(1, [1]), there)], 0)
+    sent = decoding.handle([(pdu_of(0, [1]), HERE), (pdu_of(1, [1]), there)], 0, WALL_NS)
     assert [HERE, there] == [address for _, address in sent]
 
 
 def test_counters_of_kinds_not_in_use():
     """Only kinds that arrive cost memory."""
-    decoding = Decoding(["probe"], Paper())
+    decoding = Decoding(["probe"], collector_sessions(keys=None), Paper())
     answers(decoding, pdu_of(0, [1]))
     assert [IP_COUNTERS.number] == list(decoding._gatherings)

@@ -91,7 +91,7 @@ def test_candidates_leave_no_trace():
 
 
 def test_source_begins_the_lines():
-    assert Probes(["a, b"]).run_of(probe_number("a, b"), 5).source == b'"a, b",5,'
+    assert Probes(["a, b"]).run_of(probe_number("a, b"), 5 << 16 | 77).source == b'"a, b",5,'
 
 
 def test_names_of_one_number_are_refused(monkeypatch):

@@ -60,7 +60,8 @@ def test_everything(tmp_path):
     rest = FlowClass("rest", Filter(), (GranularFlow("hosts", frozenset({"src_addr", "dst_addr"})),), ())
     central = Collector("central", "0.0.0.0", 9000, tmp_path / "spool", "collector.example.org")
     probe = Probe(
-        "p1", (Interface("lan", "eth0"),), (Publication("central", "collector.example.org", 9000),), classes=("web", "rest")
+        "p1", (Interface("lan", "eth0"),), (Publication("central", "collector.example.org", 9000),), classes=("web", "rest"),
+        key=tmp_path / "keys" / "p1.key"
     )
     expected = Configuration(
         path,
@@ -84,7 +85,7 @@ def test_other_values(tmp_path):
             '<probe name="p1">',
             (
                 '<probe name="p1" host="localhost" classes="rest web" father_cpu="2" child_cpus="3 0-1" ring_slots="4k" '
-                'ring_octets="2M" max_flows="2k">'
+                'ring_octets="2M" max_flows="2k" seal="crc" key="my.key">'
             ),
         ),
         (
@@ -133,6 +134,8 @@ def test_other_values(tmp_path):
             4096,
             2 << 20,
             2048,
+            "crc",
+            tmp_path / "my.key",
         )
         == configuration.probes[0]
     )

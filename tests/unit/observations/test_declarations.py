@@ -35,6 +35,7 @@ FROZEN = {
                         "bidirectional", "vlan", "dscp", "first_seen"),
     "histogram_definition": ("histogram", "slice", "unit", "lower", "upper"),
     "event": ("time", "component", "host", "severity", "code", "subject", "text", "details"),
+    "probe_clock": ("time", "collector", "offset_low", "offset_high", "round_trip", "heartbeats", "steps"),
     "ip_counters": ("flow", "start", "end", "packets", "octets", "fragments"),
     "icmp_counters": ("flow", "start", "end", "messages", "echo_requests", "echo_replies", "destination_unreachable",
                       "packet_too_big", "time_exceeded", "parameter_problem", "redirect", "source_quench", "neighbor_discovery",
@@ -46,7 +47,7 @@ FROZEN = {
 }
 """First columns of each kind as they once were sent: more may follow, these stay."""
 
-NUMBERS = {"flow_definition": 1, "histogram_definition": 2, "event": 3, "ip_counters": 16, "icmp_counters": 17,
+NUMBERS = {"flow_definition": 1, "histogram_definition": 2, "event": 3, "probe_clock": 4, "ip_counters": 16, "icmp_counters": 17,
            "udp_counters": 18, "tcp_counters": 19, "ip_sizes": 20, "tcp_connection": 24, "round_trip": 25,
            "round_trip_histogram": 26,
            "round_trip_bucket": 27, "ftp_transfer": 28, "ftp_counters": 29, "dns_transaction": 30}

@@ -7,24 +7,27 @@ import numpy as np
 
 from tests.unit.pdu import twin
 from tmon_collector.probes import MAX_AHEAD, MAX_RANGES, MAX_RUNS
+from tmon_collector.sessions import Sessions
 from tmon_common.observations import HISTOGRAM_DEFINITION, IP_COUNTERS
-from tmon_common.pdu.ack import pack_acks
-from tmon_common.pdu.codec import Encoder
+from tmon_common.pdu.ack import MAX_IDS, pack_acks
+from tmon_common.pdu.codec import MAX_PAYLOAD_OCTETS, Encoder
 from tmon_common.pdu.columns import MODES
-from tmon_common.pdu.header import (
-    ACK,
-    MAX_PDU_OCTETS,
-    MAX_ROWS,
-    Observations,
-    pack_heartbeat,
-    pack_observations,
-    probe_number,
-)
-from tmon_common.pdu.seal import CrcSeal
+from tmon_common.pdu.contents import MAX_ROWS, Heartbeat, Observations, pack_heartbeat, pack_observations
+from tmon_common.pdu.header import ACK, HEARTBEAT, MAX_PDU_OCTETS, OBSERVATIONS, probe_number
+from tmon_common.pdu.key_watch import LOOK_EVERY_NS
+from tmon_common.pdu.keys import Key
+from tmon_common.pdu.replay import WIDTH
+from tmon_common.pdu.session import ProbeSession
 
 TEXT = (Path(__file__).parents[3] / "docs" / "protocol.md").read_text()
-SEAL = CrcSeal()
-PROBE, RUN = probe_number("paris"), 1_700_000_000_123
+PROBE, RUN = probe_number("paris"), 1_700_000_000_123 << 16 | 7
+KEY = Key(bytes(range(32)))
+
+
+def closed(counter: int, pdu_type: int, content: bytes, keys=None) -> bytes:
+    session = ProbeSession("paris", RUN, "rome", keys)
+    session._counter = counter
+    return session.close(pdu_type, content)
 
 
 def example(name: str) -> bytes:
@@ -40,16 +43,21 @@ def test_observations():
             [10, start, end, 300, 150, 450_000, 9000, 2, 0]]
     payload = Encoder(IP_COUNTERS).encode(np.array(rows, np.int64), 0, 1000)
     header = Observations(pdu=5, behind=2, kind=IP_COUNTERS.number, rows=3, words=9, strings=0)
-    assert SEAL.close(pack_observations(PROBE, RUN, header) + payload.octets) == example("observations")
+    content = pack_observations(header) + payload.octets
+    assert closed(4, OBSERVATIONS, content) == example("observations")
+    assert closed(4, OBSERVATIONS, content, (KEY,)) == example("sealed")
     assert payload.octets == twin.encode_all(rows, [])[0]
 
 
 def test_heartbeat():
-    assert SEAL.close(pack_heartbeat(PROBE, RUN, 6, 0)) == example("heartbeat")
+    assert closed(5, HEARTBEAT, pack_heartbeat(Heartbeat(6, 0, 1_700_000_000_987_654_421, 5_000_000))) == example("heartbeat")
 
 
 def test_ack():
-    assert pack_acks(ACK, PROBE, RUN, [5], SEAL) == [example("ack")]
+    sessions = Sessions("rome", {"paris": None})
+    sessions.open(closed(4, OBSERVATIONS, b""))
+    sessions._instance, sessions._counter = 0x0011223344556677, 1
+    assert sessions.close(PROBE, RUN, ACK, pack_acks([5])[0]) == example("ack")
 
 
 def test_strings():
@@ -67,7 +75,11 @@ def test_limits_and_modes():
     assert f"At {MAX_RANGES:,} ranges" in TEXT
     assert MAX_RUNS == 8
     assert "The last eight runs" in TEXT
-    assert MODES == 10
+    assert MODES == 12
+    assert f"at most {MAX_PAYLOAD_OCTETS:,} octets, nothing behind" in TEXT
+    assert f"at most {MAX_IDS} |" in TEXT
+    assert f"{WIDTH:,} or more below" in TEXT
+    assert f"noticed within {LOOK_EVERY_NS // 10**9} s" in TEXT
     for number, name in enumerate(twin.PREFERENCE):
         words = name.lower().split("_")
         assert f"| {number} | {(' ' if words[0] == 'all' else ', ').join(words)} |" in TEXT

@@ -6,25 +6,27 @@ from dataclasses import replace
 
 import numpy as np
 
+from tests.keys import RUN, collector_sessions, probe_session
 from tmon_common.config.model import Publication
 from tmon_common.observations import FLOW_DEFINITION, IP_COUNTERS, Rows
-from tmon_common.pdu.ack import pack_acks
+from tmon_common.pdu.ack import pack_acks, pack_heard
 from tmon_common.pdu.codec import Decoder
-from tmon_common.pdu.header import ACK, HEARTBEAT, OBSERVATIONS_OCTETS, parse_common, parse_observations, probe_number
-from tmon_common.pdu.seal import CrcSeal
+from tmon_common.pdu.contents import OBSERVATIONS_OCTETS, parse_observations
+from tmon_common.pdu.header import ACK, HEARD, HEARTBEAT, probe_number
+from tmon_common.pdu.packing import unpacked
 from tmon_probe.publish import Publisher
 
 MS = 1_000_000
 SECOND = 1000 * MS
-RUN = 1_700_000_000_000
-SEAL = CrcSeal()
-DEFAULT = Publication("collector", "127.0.0.1", 9, max_pdu_octets=300, max_build_ns=2 * SECOND, min_gap_ns=10 * MS, window=4,
+WALL_NS = 1_700_000_000_000_000_000
+PROBE = probe_number("probe")
+DEFAULT = Publication("collector", "127.0.0.1", 9, max_pdu_octets=317, max_build_ns=2 * SECOND, min_gap_ns=10 * MS, window=4,
                       initial_timeout_ns=SECOND, timeout_increment_ns=SECOND, timeout_multiplier=1.0, max_retries=3,
                       final_timeout_ns=100 * SECOND, heartbeat_ns=0, queue_octets=1 << 20)
 
 
 def counters(first: int, n: int) -> Rows:
-    """n rows of ip_counters of flows first, first + 1, ..., incompressible enough that some 12 fill a PDU of 300 octets."""
+    """n rows of ip_counters of flows first, first + 1, ..., incompressible enough that some 12 fill a PDU of 317 octets."""
     words = np.zeros((n, IP_COUNTERS.words), np.int64)
     words[:, 0] = np.arange(first, first + n)
     words[:, 1:] = np.random.default_rng(first).integers(0, 2**20, (n, IP_COUNTERS.words - 1))
@@ -43,9 +45,13 @@ class Playbook:
 
     def __init__(self, lossless: bool = False, **changes) -> None:
         self.now = 0
-        self.publisher = Publisher(replace(DEFAULT, **changes), "probe", RUN, lossless=lossless)
+        self.publisher = Publisher(replace(DEFAULT, **changes), probe_session(), lossless=lossless)
+        self.sessions = collector_sessions()
         self.sent: list[tuple[int, int | None]] = []
         self.datagrams: dict[int, bytes] = {}
+        self.contents: dict[int, bytes] = {}
+        self.types: dict[int, int] = {}
+        self.heartbeats: list[bytes] = []
         self.flows: set[int] = set()  # what the collector has acknowledged
 
     def add(self, rows: Rows) -> None:
@@ -54,7 +60,7 @@ class Playbook:
     def step(self) -> list[int | None]:
         """Sends what is due now; returns the ids."""
         ids = []
-        while datagrams := self.publisher.datagrams_to_send(self.now):
+        while datagrams := self.publisher.datagrams_to_send(self.now, WALL_NS + self.now):
             ids.extend(self._note(datagram) for datagram in datagrams)
         return ids
 
@@ -70,11 +76,18 @@ class Playbook:
 
     def answer(self, *ids: int, pdu_type: int = ACK) -> None:
         """The collector's answer arrives."""
-        for datagram in pack_acks(pdu_type, probe_number("probe"), RUN, list(ids), SEAL):
-            self.publisher.receive(datagram, self.now)
+        for content in pack_acks(ids):
+            self.receive(self.sessions.close(PROBE, RUN, pdu_type, content))
         if pdu_type == ACK:
             for pdu in ids:
                 self.flows.update(self.flows_of(pdu) if pdu in self.datagrams else ())
+
+    def hear(self, sent_ns: int) -> None:
+        """The collector's answer to a heartbeat arrives; it was sent when its clock showed sent_ns."""
+        self.receive(self.sessions.close(PROBE, RUN, HEARD, pack_heard(sent_ns)))
+
+    def receive(self, datagram: bytes) -> None:
+        self.publisher.receive(datagram, self.now, WALL_NS + self.now)
 
     def run_answering(self, until: int, lost=lambda _: False) -> None:
         """As `run`, and each PDU sent is acknowledged at once, but those for which lost(number of the sending) holds."""
@@ -92,18 +105,21 @@ class Playbook:
 
     def flows_of(self, pdu: int) -> list[int]:
         """Column `flow` of the rows in a PDU that was sent."""
-        datagram = self.datagrams[pdu]
-        header = parse_observations(datagram)
+        content = self.contents[pdu]
+        header = parse_observations(content)
+        payload = unpacked(self.types[pdu], content[OBSERVATIONS_OCTETS:])
         kind = {k.number: k for k in (IP_COUNTERS, FLOW_DEFINITION)}[header.kind]
         out = np.zeros((header.rows, kind.words), np.int64)
-        Decoder(kind).decode_into(datagram, OBSERVATIONS_OCTETS, len(datagram) - SEAL.octets, header, out, 0)
+        Decoder(kind).decode_into(payload, 0, len(payload), header, out, 0)
         return out[:, 0].tolist()
 
     def _note(self, datagram: bytes) -> int | None:
-        SEAL.check(datagram)
+        opened = self.sessions.open(datagram)
         pdu = None
-        if parse_common(datagram, SEAL.octets).type != HEARTBEAT:
-            pdu = parse_observations(datagram).pdu
-            self.datagrams[pdu] = datagram
+        if opened.type == HEARTBEAT:
+            self.heartbeats.append(opened.content)
+        else:
+            pdu = parse_observations(opened.content).pdu
+            self.datagrams[pdu], self.contents[pdu], self.types[pdu] = datagram, opened.content, opened.type
         self.sent.append((self.now, pdu))
         return pdu

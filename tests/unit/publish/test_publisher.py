@@ -4,10 +4,12 @@ import itertools
 
 import pytest
 
-from tests.unit.publish.playbook import MS, SECOND, Playbook, counters, definitions
+from tests.keys import RUN, probe_session
+from tests.unit.publish.playbook import MS, PROBE, SECOND, WALL_NS, Playbook, counters, definitions
 from tmon_common.pdu.ack import pack_acks
-from tmon_common.pdu.header import ACK, MAX_PDU_OCTETS, REFUSAL, parse_observations, probe_number
-from tmon_common.pdu.seal import CrcSeal
+from tmon_common.pdu.contents import NO_LAG, parse_heartbeat, parse_observations
+from tmon_common.pdu.header import ACK, HEARD, MAX_PDU_OCTETS, REFUSAL
+from tmon_probe.publish import Publisher
 
 
 def test_a_pdu_is_closed_when_full():
@@ -15,7 +17,7 @@ def test_a_pdu_is_closed_when_full():
     play = Playbook()
     play.add(counters(0, 20))
     assert play.step() == [0]
-    assert len(play.datagrams[0]) <= 300
+    assert len(play.datagrams[0]) <= 317
     sent = len(play.flows_of(0))
     assert list(range(sent)) == play.flows_of(0)
     assert play.publisher.waiting == 1
@@ -229,13 +231,26 @@ def test_refused_pdus_are_delivered_when_the_collector_has_learned():
     assert play.flows == {0}
 
 
-def test_heartbeat_when_nothing_was_sent_for_a_while():
+def test_heartbeats_come_in_their_own_time():
     play = Playbook(heartbeat_ns=30 * SECOND)
     assert play.run(10 * SECOND) == []
     play.add(counters(0, 1))
     play.publisher.flush(play.now)
     play.run_answering(100 * SECOND)
-    assert play.sent == [(10 * SECOND, 0), (40 * SECOND, None), (70 * SECOND, None), (100 * SECOND, None)]
+    assert play.sent == [(10 * SECOND, 0), (30 * SECOND, None), (60 * SECOND, None), (90 * SECOND, None)]
+
+
+def test_a_heartbeat_tells_the_smallest_lag():
+    """Of the answers since the last one: from the collector's clock when it answered to the probe's when the answer was here."""
+    play = Playbook(heartbeat_ns=10 * SECOND)
+    beats = []
+    for lags in ([], [7, 3, 5], [], [-2]):
+        play.run(play.now + 10 * SECOND)
+        beats.append(parse_heartbeat(play.heartbeats[-1]))
+        for lag_ns in lags:
+            play.hear(WALL_NS + play.now - lag_ns)
+    assert [b.lag_ns for b in beats] == [NO_LAG, NO_LAG, 3, NO_LAG]
+    assert [b.sent_ns - WALL_NS for b in beats] == [10 * SECOND, 20 * SECOND, 30 * SECOND, 40 * SECOND]
 
 
 def test_the_oldest_held_id_is_told():
@@ -248,17 +263,17 @@ def test_the_oldest_held_id_is_told():
     play.add(counters(60, 20))
     ids = play.step()
     assert ids
-    assert ids[0] - 2 == parse_observations(play.datagrams[ids[0]]).behind
+    assert ids[0] - 2 == parse_observations(play.contents[ids[0]]).behind
 
 
 def test_a_row_too_long_for_the_configured_size_is_sent_alone():
     """Better a longer PDU than a lost observation."""
-    play = Playbook(max_pdu_octets=60, min_gap_ns=0)
+    play = Playbook(max_pdu_octets=80, min_gap_ns=0)
     play.add(counters(2**40, 2))
     play.publisher.flush(0)
     assert play.step() == [0, 1]
-    assert all(len(d) <= 60 or len(play.flows_of(i)) == 1 for i, d in play.datagrams.items())
-    play.add(type(rows := definitions(0, 1))(rows.kind, rows.values, ["x" * 10_000]))
+    assert all(len(d) <= 80 or len(play.flows_of(i)) == 1 for i, d in play.datagrams.items())
+    play.add(type(rows := definitions(0, 1))(rows.kind, rows.values, ["".join(map(chr, range(300, 20_000)))]))
     play.publisher.flush(0)
     assert play.publisher.statistics.unfit == {"flow_definition": 1}
 
@@ -279,19 +294,24 @@ def test_answers_that_make_no_sense():
     play.add(counters(0, 1))
     play.publisher.flush(0)
     play.step()
-    seal = CrcSeal()
-    good = pack_acks(ACK, probe_number("probe"), 1_700_000_000_000, [0], seal)[0]
+    good = play.sessions.close(PROBE, RUN, ACK, pack_acks([0])[0])
+    other = Playbook()
+    other.publisher = Publisher(other.publisher.parameters, probe_session(run=1))
+    other.add(counters(0, 1))
+    other.publisher.flush(0)
+    other.step()
     for bad in (b"", b"noise", good[:-1], good[:-1] + b"\0", play.datagrams[0],
-                pack_acks(ACK, probe_number("other"), 1_700_000_000_000, [0], seal)[0],
-                pack_acks(ACK, probe_number("probe"), 1, [0], seal)[0],
-                seal.close(good[:-4] + b"x")):
-        play.publisher.receive(bad, 0)
+                other.sessions.close(PROBE, 1, ACK, pack_acks([0])[0]), play.sessions.close(PROBE, RUN, ACK, b"12345"),
+                play.sessions.close(PROBE, RUN, HEARD, b"1234567")):
+        play.receive(bad)
     assert play.publisher.statistics.bad_acks == 8
     play.answer(5, 2**32 - 1)
     assert play.publisher.statistics.stray_acks == 2
     assert play.publisher.waiting == 1
-    play.publisher.receive(good, 0)
+    play.receive(good)
     assert play.publisher.waiting == 0
+    play.receive(good)
+    assert play.publisher.statistics.bad_acks == 9
 
 
 def test_ids_beyond_32_bits():

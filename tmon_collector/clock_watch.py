@@ -1,0 +1,94 @@
+"""Every probe's clock: rows of the kind `probe_clock` now and then, events when a clock is wrong. An engine: times passed in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+
+from tmon_collector.clocks import ProbeClock
+from tmon_common.events import Event, event
+from tmon_common.observations import ABSENT, PROBE_CLOCK, Rows
+from tmon_common.pdu.contents import Heartbeat
+
+ROWS_EVERY_NS = 60_000_000_000
+KEPT_NS = 3_600_000_000_000
+"""A run silent for so long is forgotten; what its clock was worth does not matter any more."""
+
+
+class ClockRow(NamedTuple):
+    """A row and whose it is: probe, and run in ms."""
+
+    probe: str
+    run_ms: int
+    rows: Rows
+
+
+class _Run:
+    def __init__(self, tolerance_ns: int) -> None:
+        self.clock = ProbeClock(tolerance_ns)
+        self.heard_ns = 0
+        self.told_sound = True
+        self.steps_told = 0
+        self.fresh = False
+
+
+class ClockWatch:
+    """collector: its name; tolerance_ns: how wrong a clock may be before one-way figures mean nothing."""
+
+    def __init__(self, collector: str, tolerance_ns: int, now_ns: int) -> None:
+        self._collector, self._tolerance_ns = collector, tolerance_ns
+        self._runs: dict[tuple[str, int], _Run] = {}
+        self._next_ns = now_ns + ROWS_EVERY_NS
+
+    def heard(self, probe: str, run_ms: int, heartbeat: Heartbeat, wall_ns: int, now_ns: int) -> list[Event]:
+        """A genuine heartbeat came. wall_ns: the collector's clock, ns since 1970-01-01 UTC; now_ns: monotonic."""
+        run = self._runs.get((probe, run_ms))
+        if run is None:
+            run = self._runs[probe, run_ms] = _Run(self._tolerance_ns)
+        run.heard_ns, run.fresh = now_ns, True
+        events = []
+        step = run.clock.heard(heartbeat, wall_ns, now_ns)
+        if step and abs(step.by_ns) > self._tolerance_ns:
+            events.append(event("clock_stepped", wall_ns, probe, by_us=_us(step.by_ns)))
+        if run.clock.sound != run.told_sound:
+            run.told_sound = run.clock.sound
+            known = run.clock.bounds()
+            low = known.high if known.low is None else known.low
+            events.append(event("clock_sound" if run.told_sound else "clock_unsound", wall_ns, probe, offset_low_us=_us(low),
+                                offset_high_us=_us(known.high)))
+        return events
+
+    def rows(self, wall_ns: int, now_ns: int) -> Iterable[ClockRow]:
+        """A row for every probe heard since the last ones, at most once in ROWS_EVERY_NS."""
+        if now_ns < self._next_ns:
+            return
+        self._next_ns = now_ns + ROWS_EVERY_NS
+        for (probe, run_ms), run in list(self._runs.items()):
+            if now_ns - run.heard_ns > KEPT_NS:
+                del self._runs[probe, run_ms]
+            elif run.fresh:
+                run.fresh = False
+                yield ClockRow(probe, run_ms, self._row(run, wall_ns))
+
+    def next_rows_ns(self) -> int:
+        """Monotonic time at which `rows` has something to say."""
+        return self._next_ns
+
+    def _row(self, run: _Run, wall_ns: int) -> Rows:
+        known = run.clock.bounds()
+        row = np.zeros(1, PROBE_CLOCK.dtype)
+        row["time"], row["collector"] = wall_ns, 0
+        row["offset_low"] = row["round_trip"] = ABSENT
+        row["offset_high"] = known.high
+        if known.low is not None:
+            row["offset_low"], row["round_trip"] = known.low, known.high - known.low
+        row["heartbeats"], row["steps"] = known.heartbeats, run.clock.steps - run.steps_told
+        run.steps_told = run.clock.steps
+        return Rows(PROBE_CLOCK, row, [self._collector])
+
+
+def _us(ns: int) -> int:
+    """Nearest microsecond."""
+    return (ns + 500) // 1000
