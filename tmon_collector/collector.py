@@ -26,7 +26,8 @@ from tmon_common.events import Event
 from tmon_common.events.rows import rows_of
 from tmon_common.observations import EVENT
 from tmon_common.pdu.codec import Encoder
-from tmon_common.pdu.header import MAX_PDU_OCTETS, Observations
+from tmon_common.pdu.contents import Observations
+from tmon_common.pdu.header import MAX_PDU_OCTETS
 
 logger = logging.getLogger(__name__)
 
