@@ -170,11 +170,15 @@ class ThresholdEngine:
     def _add(self, kind: str, probe: str, source: int, rows: np.ndarray, now_ns: int) -> np.ndarray:
         """Gives rows to the thresholds; returns those whose flow is not defined."""
         what, keys = self.flows.find(source, rows[:, 0])
+        of_class: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         for threshold, watched, columns in self._by_kind[kind]:
             watch = self._watches.get((threshold.name, probe if "probe" in threshold.per else ALL))
-            at = np.flatnonzero(what == watched)
-            if watch is not None and len(at):
-                watch.add(rows[at], keys[at][:, columns], now_ns)
+            if watched not in of_class:
+                at = what == watched
+                of_class[watched] = (rows, keys) if at.all() else (rows[at], keys[at])
+            its_rows, its_keys = of_class[watched]
+            if watch is not None and len(its_rows):
+                watch.add(its_rows, its_keys[:, columns], now_ns)
         return rows[what == UNKNOWN]
 
     def _changes(self, now_ns: int, now_wall_ns: int) -> Iterator[Event]:

@@ -64,7 +64,7 @@ class FlowMap:
             names = {i: self.interfaces.index(s) for i, s in enumerate(strings) if s in self.interfaces}
             keys[:, at] = _translated(keys[:, at], names, OTHER)
         flows = words[:, _FLOW]
-        for page in np.unique(flows // PAGE).tolist():
+        for page in _different(flows // PAGE):
             chosen = flows // PAGE == page
             place = self._place(source, page)
             self._what[place, flows[chosen] % PAGE] = what[chosen]
@@ -76,7 +76,7 @@ class FlowMap:
         what = np.full(len(flows), UNKNOWN, np.int16)
         keys = np.zeros((len(flows), len(self._words)), np.int64)
         pages = flows // PAGE
-        for page in np.unique(pages).tolist():
+        for page in _different(pages):
             place = self._pages.get((source, page))
             if place is None:
                 continue
@@ -141,6 +141,16 @@ def _has_fields(words: np.ndarray, granular: GranularFlow) -> np.ndarray:
         elif field not in _PORTS:
             fits &= filled
     return fits
+
+
+def _different(pages: np.ndarray) -> list[int]:
+    """The values that occur. Most often they are few, and near each other."""
+    if not len(pages):
+        return []
+    low, high = int(pages.min()), int(pages.max())
+    if high - low < PAGE:
+        return (np.flatnonzero(np.bincount(pages - low)) + low).tolist()
+    return np.unique(pages).tolist()
 
 
 def _translated(column: np.ndarray, names: dict[int, int], otherwise: int) -> np.ndarray:

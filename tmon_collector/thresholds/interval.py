@@ -33,9 +33,13 @@ class Interval:
             self._sums = np.concatenate([self._sums, np.zeros((more, 2))])
 
     def add_sums(self, series: np.ndarray, counted: np.ndarray, out_of: np.ndarray) -> None:
+        """counted, out_of: int64, one a row, like series."""
         self.rows[series] = True
-        np.add.at(self._sums[:, 0], series, counted)
-        np.add.at(self._sums[:, 1], series, out_of)
+        if len(self.rows) == 1:
+            self._sums[0] += float(counted.sum(dtype=np.float64)), float(out_of.sum(dtype=np.float64))
+        else:
+            self._sums[:, 0] += np.bincount(series, counted, len(self.rows))
+            self._sums[:, 1] += np.bincount(series, out_of, len(self.rows))
 
     def add_buckets(self, series: np.ndarray, buckets: np.ndarray, counts: np.ndarray) -> int:
         """Returns how many of them had to be refused, for want of room."""

@@ -66,11 +66,12 @@ class Watch:
             rows, keys = rows[chosen], keys[chosen]
         times = rows[:, self._measure.time]
         starts = times - times % self.threshold.interval_ns
-        for start in np.unique(starts).tolist():
-            at = np.flatnonzero(starts == start)
+        single = len(starts) and starts.min() == starts.max()  # most often: no need to sort
+        for start in starts[:1].tolist() if single else np.unique(starts).tolist():
+            at = slice(0, len(starts)) if single else np.flatnonzero(starts == start)
             interval = self._interval(start)
             if interval is None:
-                self._statistics.rows_late += len(at)
+                self._statistics.rows_late += len(starts[at])
                 continue
             interval.last_ns = now_ns
             self._add(interval, rows[at], keys[at])
