@@ -3,14 +3,14 @@
 import csv
 import json
 import statistics
-from collections import defaultdict
+from collections import Counter, defaultdict
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import OWN_CAPTURES
-from tests.oracles.demo_link import SIDES, exchanges
+from tests.oracles.demo_link import SIDES, exchanges, operations
 from tests.pipeline.probe_process import Program, free_port, start_collector, until
 
 SAMPLE = Path(__file__).parents[2] / "etc" / "xml" / "thresholds.xml"
@@ -57,7 +57,8 @@ def events(tmp_path_factory) -> list[dict[str, str]]:
         for side in SIDES:
             with Program("tmon_probe", directory, "-l", side, name=side) as probe:
                 assert probe.wait(180) == 0, probe.messages
-        until(lambda: any(r["code"] == "threshold_back" and r["subject"] == "ping_slow" for r in told()), "the return is told", 60)
+        expected = Counter({("ping_slow", "threshold_back"): 1, ("ftp_logins", "threshold_crossed"): 2})
+        until(lambda: expected <= Counter((r["subject"], r["code"]) for r in told()), "what is expected is told", 60)
         collector.process.terminate()
         assert collector.wait() == 0, collector.messages
     return told()
@@ -73,6 +74,14 @@ def test_a_step_of_the_delay_is_told(events):
         for (_, _, median), (_, details) in zip(expected, found, strict=True):
             assert float(details["value"]) == pytest.approx(median, rel=0.021)
     assert ["threshold_crossed", "threshold_back"] == [code for code, *_ in crossings("west")]
+
+
+def test_a_refused_login_is_told(events):
+    """In the interval in which the client noted it."""
+    [refused] = [o for o in operations("ftp_login") if o["result"] != "ok"]
+    start = refused["end_ns"] // SECOND // INTERVAL_S * INTERVAL_S  # the client ends with the refusal
+    found = [json.loads(r["details"]) for r in events if (r["subject"], r["code"]) == ("ftp_logins", "threshold_crossed")]
+    assert {("class ftp, probe west", start), ("class ftp, probe east", start)} == {(d["series"], d["start"]) for d in found}
 
 
 def test_rows_are_complete(events):

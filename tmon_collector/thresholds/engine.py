@@ -14,7 +14,7 @@ from tmon_collector.thresholds.progress import Progress, Together
 from tmon_collector.thresholds.reading import Measure, Reading
 from tmon_collector.thresholds.statistics import ThresholdStatistics
 from tmon_collector.thresholds.telling import event_of
-from tmon_collector.thresholds.watch import Watch
+from tmon_collector.thresholds.watch import Change, Watch
 from tmon_common.config.fields import FLOW_FIELDS
 from tmon_common.config.model import Configuration, Threshold
 from tmon_common.events import Event
@@ -62,6 +62,7 @@ class ThresholdEngine:
                 progress = self._progress[scope] if scope else Together([self._progress[p] for p in observing])
                 self._watches[t.name, scope] = Watch(t, measure, progress, len(columns), self._max_series, self._grace_ns,
                                                      self.statistics)
+        self._ended: list[tuple[str, Watch, Change]] = []  # not told yet
         self._sources: dict[tuple[str, int], int] = {}
         self._numbered = 0
         self._new: dict[tuple[str, str, int], list[np.ndarray]] = {}  # by kind, probe and source: rows not looked at yet
@@ -74,9 +75,9 @@ class ThresholdEngine:
         """Names of the kinds whose rows are wanted, flow_definition apart."""
         return tuple(self._readings)
 
-    def define(self, words: np.ndarray, probe: str, run_ms: int, strings: Sequence[str]) -> np.ndarray:
+    def define(self, words: np.ndarray, probe: str, run_ms: int, strings: Sequence[str], now_ns: int) -> np.ndarray:
         """Takes rows of flow_definition. Returns which of them (bool) a restart will need."""
-        source = self._source(probe, run_ms)
+        source = self._source(probe, run_ms, now_ns)
         self._defined.add(source)
         watched = self.flows.define(source, words, strings)
         self.statistics.flows_forgotten = self.flows.forgotten
@@ -91,7 +92,7 @@ class ThresholdEngine:
         """Takes rows of another kind: copies what is needed of them."""
         if probe not in self._progress:
             return
-        key = (kind, probe, self._source(probe, run_ms))
+        key = (kind, probe, self._source(probe, run_ms, now_ns))
         self._new.setdefault(key, []).append(self._readings[kind].take(words, strings))
         self.statistics.rows += len(words)
         rows = self._new_rows[key] = self._new_rows.get(key, 0) + len(words)
@@ -128,17 +129,28 @@ class ThresholdEngine:
                 key = partial(key_of, fields=_fields(watch.threshold), interfaces=self.flows.interfaces)
                 watch.restore([[key(texts), *rest] for texts, *rest in series])
 
-    def _source(self, probe: str, run_ms: int) -> int:
+    def _source(self, probe: str, run_ms: int, now_ns: int) -> int:
         source = self._sources.get((probe, run_ms))
         if source is None:
             source = self._sources[probe, run_ms] = self._numbered
             self._numbered += 1
             if probe in self._progress:
-                self._progress[probe].run_began(run_ms * 1_000_000)
+                self._begin_run(probe, run_ms, now_ns)
             runs = sorted(r for p, r in self._sources if p == probe)
             if len(runs) > KEPT_RUNS:
                 self.flows.forget(self._sources.pop((probe, runs[0])))
         return source
+
+    def _begin_run(self, probe: str, run_ms: int, now_ns: int) -> None:
+        """Another recording may be of another time: what has come of the one before is compared at once."""
+        progress = self._progress[probe]
+        if not progress.live:
+            for key in [k for k in self._new if k[1] == probe]:
+                self._look_at(key, now_ns)
+            for (_, scope), watch in self._watches.items():
+                if scope in (probe, ALL):
+                    self._ended += [(scope, watch, change) for change in watch.end()]
+        progress.run_began(run_ms * 1_000_000)
 
     def _look_at(self, key: tuple[str, str, int], now_ns: int) -> None:
         kind, probe, source = key
@@ -182,14 +194,16 @@ class ThresholdEngine:
         return rows[what == UNKNOWN]
 
     def _changes(self, now_ns: int, now_wall_ns: int) -> Iterator[Event]:
+        ended, self._ended = self._ended, []
         for (_, probe), watch in self._watches.items():
-            for change in watch.tick(now_ns, now_wall_ns):
-                if change.crossed:
-                    self.statistics.crossings += 1
-                else:
-                    self.statistics.returns += 1
-                key = texts_of(change.key, _fields(watch.threshold), self.flows.interfaces)
-                yield event_of(watch.threshold, probe, key, change, now_wall_ns)
+            ended += [(probe, watch, change) for change in watch.tick(now_ns, now_wall_ns)]
+        for probe, watch, change in ended:
+            if change.crossed:
+                self.statistics.crossings += 1
+            else:
+                self.statistics.returns += 1
+            key = texts_of(change.key, _fields(watch.threshold), self.flows.interfaces)
+            yield event_of(watch.threshold, probe, key, change, now_wall_ns)
 
 
 def signature(t: Threshold) -> str:

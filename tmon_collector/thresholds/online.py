@@ -89,7 +89,7 @@ class Thresholds:
         self.engine.take(kind, words, probe, run_ms, strings, self._clock.monotonic_ns())
 
     def _define(self, _kind: str, words: np.ndarray, probe: str, run_ms: int, strings: Sequence[str]) -> None:
-        watched = self.engine.define(words, probe, run_ms, strings)
+        watched = self.engine.define(words, probe, run_ms, strings, self._clock.monotonic_ns())
         if self._flow_file and watched.any():
             try:
                 self._flow_file.append(Definitions(probe, run_ms, words[watched], strings))
@@ -102,7 +102,7 @@ class Thresholds:
         try:
             self._flow_file = FlowFile(self._flows_path)
             for found in self._flow_file.read():
-                self.engine.define(found.words, found.probe, found.run_ms, found.strings)
+                self.engine.define(found.words, found.probe, found.run_ms, found.strings, self._clock.monotonic_ns())
         except OSError as error:
             self._tell_failure(self._flows_path, error)
         else:

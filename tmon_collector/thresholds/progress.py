@@ -41,9 +41,10 @@ class Progress:
         self.heard(now_ns, now_ns)
 
     def run_began(self, wall_ns: int) -> None:
-        """A run that was not known: its probe has observed since then, or if it replays, since its first row."""
+        """A run that was not known: its probe has observed since then. One that replays begins a time anew."""
         if not self.live:
-            self.whole_from_ns = None
+            self.whole_from_ns = self._newest_ns = None
+            self._marks.clear()
         elif self.whole_from_ns is not None:
             self.whole_from_ns = max(self.whole_from_ns, wall_ns)
 
@@ -76,6 +77,25 @@ class Progress:
         return self._marks[bisect_left(self._marks, (end_ns,))][1]
 
 
+    def is_whole(self, start_ns: int, end_ns: int, now_ns: int) -> bool | None:
+        """Whether all of an interval that was passed was observed, and told; None: that is not known yet.
+
+        A probe that captures must have been heard after its end; of a recording there must be rows of a later interval.
+        """
+        passed_ns = self.passed_ns(end_ns)
+        if passed_ns is None:
+            return None
+        if not self.live:
+            observed = self._newest_ns is not None and self._newest_ns >= end_ns
+        elif self.heard_ns is None or self.heard_ns < passed_ns:
+            if now_ns < passed_ns + self.silence_ns:
+                return None
+            observed = False
+        else:
+            observed = True
+        return observed and self.whole_from_ns is not None and start_ns >= self.whole_from_ns
+
+
 class Together:
     """Several probes: as far as the one that is behind most. Those that were never heard do not count."""
 
@@ -91,16 +111,8 @@ class Together:
         return all(m.live for m in self._members)
 
     @property
-    def silence_ns(self) -> int:
-        return max(m.silence_ns for m in self._members)
-
-    @property
     def heard_ns(self) -> int | None:
         return min((m.heard_ns for m in self._heard), default=None)
-
-    @property
-    def whole_from_ns(self) -> int | None:
-        return max((m.whole_from_ns for m in self._heard if m.whole_from_ns is not None), default=None)
 
     def reached_ns(self, now_ns: int, now_wall_ns: int) -> int | None:
         reached = [m.reached_ns(now_ns, now_wall_ns) for m in self._heard]
@@ -109,3 +121,8 @@ class Together:
     def passed_ns(self, end_ns: int) -> int | None:
         passed = [m.passed_ns(end_ns) for m in self._heard]
         return None if None in passed else max(passed, default=None)
+
+    def is_whole(self, start_ns: int, end_ns: int, now_ns: int) -> bool | None:
+        """False as soon as one of them did not observe it all."""
+        whole = [m.is_whole(start_ns, end_ns, now_ns) for m in self._heard]
+        return False if False in whole else None if None in whole else True

@@ -90,6 +90,12 @@ class Watch:
             yield from self._compare(start, whole)
             self._compared, self._next_ns = True, start + self.threshold.interval_ns
 
+    def end(self) -> list[Change]:
+        """No more rows come: compares what there is, whole or not, and begins anew with whatever comes next."""
+        changes = [c for start in sorted(self._intervals) for c in self._compare(start, whole=not self._form.from_nothing)]
+        self._next_ns, self._compared = None, False
+        return changes
+
     def state(self) -> list[list[Any]]:
         """[key, crossed, since, usual] of each series that has something to be remembered."""
         kept = []
@@ -156,10 +162,7 @@ class Watch:
             return None
         if not self._form.from_nothing:
             return True
-        heard_ns, whole_from_ns = self._progress.heard_ns, self._progress.whole_from_ns
-        if heard_ns is None or heard_ns < passed_ns:  # the probe may have ended before the interval did
-            return None if now_ns < passed_ns + self._grace_ns + self._progress.silence_ns else False
-        return whole_from_ns is not None and start_ns >= whole_from_ns
+        return self._progress.is_whole(start_ns, start_ns + self.threshold.interval_ns, now_ns)
 
     def _skip_a_gap(self, reached_ns: int) -> None:
         step = self.threshold.interval_ns

@@ -96,7 +96,7 @@ class Simulation:
 
     def define(self, *flows: tuple[int, str, int], probe: str = "p1", run: int = RUN) -> None:
         words, strings = definitions(flows)
-        self.engine.define(words, probe, run, strings)
+        self.engine.define(words, probe, run, strings, self.now_ns)
 
     def take(self, kind: str, *rows: dict, probe: str = "p1", run: int = RUN) -> None:
         words, strings = rows_of(kind, rows)

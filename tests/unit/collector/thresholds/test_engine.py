@@ -1,5 +1,7 @@
 """The engine of thresholds on simulated time: when it compares, what it takes, what it tells."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.unit.collector.thresholds.make import CLASSES, HOSTS, RUN, SECOND, T0, Simulation, configuration, threshold, told
@@ -190,7 +192,39 @@ def test_recordings_have_a_time_of_their_own():
     assert [] == simulation.until(86_400 + 10)
     # the first interval of a recording is not whole
     assert [("crossed", 2)] == told(simulation.until(86_400 + 30))
-    assert [("back", 4)] == told(simulation.until(86_400 + 90))
+    # nor the last one, as far as anybody can tell
+    assert [] == simulation.until(86_400 + 1000)
+    assert 3 == simulation.engine.statistics.intervals_compared
+
+
+def test_another_recording_may_be_of_another_time():
+    """What the first one left is compared when the next one begins, as far as it is known; then its own time counts."""
+    ratio = threshold("fragment_ratio", 0.5, 0.1)
+    simulation = Simulation(configuration(threshold(), replace(ratio, name="r"), live=False), start_s=86_400)
+    for run, shift in ((RUN, 100), (RUN + 1, 0), (RUN + 2, 0)):
+        simulation.define((1, "web", 1), run=run)
+        for interval, packets in enumerate((LOW, HIGH, LOW, HIGH)):
+            simulation.packets(interval + shift, packets, run=run)
+        start = T0 + (3 + shift) * 60 * SECOND
+        simulation.take("ip_counters", {"flow": 1, "start": start, "end": start + 60 * SECOND, "fragments": HIGH}, run=run)
+        simulation.until(simulation.now_s + 30)
+    assert [("crossed", n) if up else ("back", n + 1) for n in (101, 1, 1) for up in (True, False)] == [
+        t for t, e in zip(told(simulation.events), simulation.events, strict=True) if e.subject == "t"]
+    # the interval with fragments is the last of its recording: compared when the next one begins, and over in that
+    assert [("crossed", 103), ("back", 0), ("crossed", 3), ("back", 0)] == [
+        t for t, e in zip(told(simulation.events), simulation.events, strict=True) if e.subject == "r"]
+
+
+def test_a_recording_may_be_over_when_it_is_compared():
+    """Its probe, that ran for a second, is gone by then; rows of later intervals are proof enough."""
+    simulation = Simulation(configuration(threshold(), live=False), start_s=86_400)
+    simulation.define((1, "web", 1))
+    for interval, packets in enumerate((LOW, HIGH, LOW, LOW)):
+        simulation.packets(interval, packets)
+    simulation.until(86_401)
+    simulation.silent.add("p1")
+    simulation.until(87_000)
+    assert [("crossed", 1), ("back", 2)] == told(simulation.events)
 
 
 # Flows
