@@ -63,6 +63,7 @@ class ThresholdEngine:
                 self._watches[t.name, scope] = Watch(t, measure, progress, len(columns), self._max_series, self._grace_ns,
                                                      self.statistics)
         self._ended: list[tuple[str, Watch, Change]] = []  # not told yet
+        self._clocks_ns: tuple[int, int] | None = None  # monotonic and wall, at the last tick
         self._sources: dict[tuple[str, int], int] = {}
         self._numbered = 0
         self._new: dict[tuple[str, str, int], list[np.ndarray]] = {}  # by kind, probe and source: rows not looked at yet
@@ -101,6 +102,7 @@ class ThresholdEngine:
 
     def tick(self, now_ns: int, now_wall_ns: int, heard_ns: Mapping[str, int]) -> list[Event]:
         """What is due. now_ns, heard_ns (when each probe was last heard, by name) on the monotonic clock."""
+        self._look_at_the_clock(now_ns, now_wall_ns)
         for probe, progress in self._progress.items():
             if probe in heard_ns:
                 progress.heard(heard_ns[probe], now_ns, now_wall_ns)
@@ -128,6 +130,17 @@ class ThresholdEngine:
             if signed == signature(watch.threshold):
                 key = partial(key_of, fields=_fields(watch.threshold), interfaces=self.flows.interfaces)
                 watch.restore([[key(texts), *rest] for texts, *rest in series])
+
+    def _look_at_the_clock(self, now_ns: int, now_wall_ns: int) -> None:
+        """When the wall clock was set, or the machine slept, live probes begin anew."""
+        before, self._clocks_ns = self._clocks_ns, (now_ns, now_wall_ns)
+        if before is None or abs((now_wall_ns - before[1]) - (now_ns - before[0])) <= self._grace_ns:
+            return
+        for progress in self._progress.values():
+            progress.clock_was_set(now_wall_ns)
+        for (_, scope), watch in self._watches.items():
+            if watch.live:
+                self._ended += [(scope, watch, change) for change in watch.end()]
 
     def _source(self, probe: str, run_ms: int, now_ns: int) -> int:
         source = self._sources.get((probe, run_ms))

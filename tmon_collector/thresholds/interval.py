@@ -13,11 +13,11 @@ _MERGE_AT = 1 << 16
 
 
 class Interval:
-    """One interval of a threshold. last_ns: when its last row came; rows: bool, by series, whether any did."""
+    """One interval of a threshold. last_ns: when its last row came; received: how many; rows: bool, by series, whether any did."""
 
     def __init__(self, form: Form) -> None:
         self._form = form
-        self.last_ns = 0
+        self.last_ns = self.received = 0
         self.rows = np.zeros(0, bool)
         self._sums = np.zeros((0, 2))
         self._keys = np.zeros(0, np.int64)  # series * BUCKETS + bucket, ascending

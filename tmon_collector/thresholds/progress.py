@@ -48,6 +48,12 @@ class Progress:
         elif self.whole_from_ns is not None:
             self.whole_from_ns = max(self.whole_from_ns, wall_ns)
 
+    def clock_was_set(self, now_wall_ns: int) -> None:
+        """Ours, by more than the grace, or it stood still: what was observed before cannot be told from what comes."""
+        if self.live:
+            self.whole_from_ns = now_wall_ns
+            self._marks.clear()
+
     def heard(self, heard_ns: int, now_ns: int, now_wall_ns: int | None = None) -> None:
         """After a silence, what it observed meanwhile may still be on its way: those intervals do not count as whole."""
         if self.heard_ns is not None and heard_ns - self.heard_ns > self.silence_ns and now_wall_ns is not None:

@@ -59,12 +59,17 @@ class Watch:
         self._compared = False
         self._grow()
 
+    @property
+    def live(self) -> bool:
+        """Of probes that capture."""
+        return self._progress.live
+
     def add(self, rows: np.ndarray, keys: np.ndarray, now_ns: int) -> None:
         """Rows of the class, as a Reading took them; keys: int64 (n, key words)."""
         chosen = self._measure.chosen(rows)
         if chosen is not None:
             rows, keys = rows[chosen], keys[chosen]
-        times = rows[:, self._measure.time]
+        times = np.maximum(rows[:, self._measure.time], 0)
         starts = times - times % self.threshold.interval_ns
         single = len(starts) and starts.min() == starts.max()  # most often: no need to sort
         for start in starts[:1].tolist() if single else np.unique(starts).tolist():
@@ -74,6 +79,7 @@ class Watch:
                 self._statistics.rows_late += len(starts[at])
                 continue
             interval.last_ns = now_ns
+            interval.received += len(starts[at])
             self._add(interval, rows[at], keys[at])
 
     def tick(self, now_ns: int, now_wall_ns: int) -> Iterator[Change]:
@@ -81,8 +87,8 @@ class Watch:
         reached = self._progress.reached_ns(now_ns, now_wall_ns)
         if reached is None or (self._next_ns is None and not self._begin(reached)):
             return
-        self._skip_a_gap(reached)
         while True:
+            self._skip_a_gap(reached)
             start = self._next_ns
             whole = self._is_whole(start, now_ns)
             if whole is None:
@@ -133,7 +139,10 @@ class Watch:
                     return None
                 self._next_ns = start_ns
             if len(self._intervals) >= MAX_OPEN:
-                return None
+                latest = max(self._intervals)  # of a clock that is ahead: it must not keep out what is near
+                if start_ns > latest:
+                    return None
+                self._statistics.rows_late += self._intervals.pop(latest).received
             interval = self._intervals[start_ns] = Interval(self._form)
         return interval
 

@@ -84,6 +84,7 @@ class Simulation:
     def __init__(self, made: Configuration, start_s: float = 0) -> None:
         self.probes = [p.name for p in made.probes]
         self.made, self.now_s = made, start_s
+        self.wall_s = 0.0  # by how much the wall clock was set ahead
         self.events: list[Event] = []
         self.silent: set[str] = set()
         self._heard: dict[str, int] = {}
@@ -113,7 +114,7 @@ class Simulation:
         while self.now_s < second:
             self.now_s += 1
             self._heard.update({p: self.now_ns for p in self.probes if p not in self.silent})
-            self.events += self.engine.tick(self.now_ns, T0 + int(self.now_s * SECOND), self._heard)
+            self.events += self.engine.tick(self.now_ns, T0 + int((self.now_s + self.wall_s) * SECOND), self._heard)
         return self.events[before:]
 
     def restarted(self) -> Simulation:

@@ -107,11 +107,35 @@ def test_intervals_out_of_order(simulation):
 
 
 def test_too_many_open_intervals(simulation):
-    """Rows of a clock that is far ahead do not fill memory."""
-    for interval in range(watch.MAX_OPEN + 5):
+    """Rows of a clock that is far ahead neither fill memory nor keep out those of the present."""
+    for interval in range(100, 100 + watch.MAX_OPEN + 5):
         simulation.packets(interval, LOW)
-    simulation.until(2)
-    assert 5 == simulation.engine.statistics.rows_late
+    assert [("crossed", 1)] == play(simulation, LOW, HIGH)
+    assert 6 == simulation.engine.statistics.rows_late  # five beyond the maximum, and one that made way
+
+
+@pytest.mark.parametrize("by_s", [7200, -7200])
+def test_the_wall_clock_is_set(by_s):
+    """Ahead: the hours between are not taken for hours without traffic. Back: it goes on at once, not hours later."""
+    simulation = Simulation(configuration(threshold(limit=1, back=2, above=False)))
+    simulation.define((1, "web", 1))
+    play(simulation, HIGH, HIGH)
+    simulation.wall_s = by_s
+    assert [] == simulation.until(178)
+    for interval in range(3, 6):
+        simulation.until((interval + 1) * 60 + 6)
+        simulation.packets(interval + by_s // 60, HIGH)
+    assert [] == simulation.events
+    simulation.until(540)
+    assert [("crossed", 6 + by_s // 60)] == told(simulation.events)
+
+
+@pytest.mark.parametrize("time", [-(1 << 63), -1, (1 << 63) - 1])
+def test_impossible_times(simulation, time):
+    """Whatever a row says, nothing fails, and the others go on."""
+    simulation.take("ip_counters", {"flow": 1, "start": time, "end": 0, "packets": -(1 << 63), "packets_rev": (1 << 63) - 1})
+    simulation.take("ip_counters", {"flow": time, "start": T0, "end": 0})
+    assert [("crossed", 1)] == play(simulation, LOW, HIGH)
 
 
 def test_a_longer_interval_than_that_of_the_rows():
