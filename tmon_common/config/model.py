@@ -211,6 +211,8 @@ class Publication:
     final_timeout_ns: int = 3600 * SECOND
     heartbeat_ns: int = 30 * SECOND
     queue_octets: int = 64 << 20
+    break_border_ns: int = 60 * SECOND
+    max_rate: int = 0  # bit/s, IP and UDP headers included; 0: no cap
 
 
 @dataclass(frozen=True)
