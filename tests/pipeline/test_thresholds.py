@@ -36,32 +36,70 @@ def crossings(side: str) -> list[tuple[str, int, float]]:
     return found
 
 
-@pytest.fixture(scope="module")
-def events(tmp_path_factory) -> list[dict[str, str]]:
-    """Rows of the event files, those that thresholds told."""
-    directory = tmp_path_factory.mktemp("thresholds")
+def configure(directory: Path, *changes: tuple[str, str]) -> None:
+    """The sample in that directory, with keys."""
     text = SAMPLE.read_text().replace("../../tests/captures", str(OWN_CAPTURES)).replace("../../thresholds-out/", "")
+    for old, new in (*changes, ('port="9777"', f'port="{free_port()}"')):
+        assert old in text
+        text = text.replace(old, new)
     (directory / "spool").mkdir()
-    (directory / "tmon.xml").write_text(text.replace('port="9777"', f'port="{free_port()}"'))
+    (directory / "tmon.xml").write_text(text)
     with Program("trafmon", directory, "keygen", "-l") as keygen:
         assert keygen.wait() == 0, keygen.messages
 
-    def told() -> list[dict[str, str]]:
-        found = []
-        for path in directory.glob("spool/event.demo.*"):
-            with path.open(newline="") as file:
-                found += [r for r in csv.DictReader(file) if r["probe"] == "demo" and r["code"].startswith("threshold_")]
-        return found
 
+def told(directory: Path) -> list[dict[str, str]]:
+    """Rows of the event files, those that thresholds told."""
+    found = []
+    for path in directory.glob("spool/event.demo.*"):
+        with path.open(newline="") as file:
+            found += [r for r in csv.DictReader(file) if r["probe"] == "demo" and r["code"].startswith("threshold_")]
+    return found
+
+
+def replay(directory: Path, side: str) -> None:
+    with Program("tmon_probe", directory, "-l", side, name=side) as probe:
+        assert probe.wait(180) == 0, probe.messages
+
+
+def until_told(directory: Path, *expected: tuple[str, str]) -> None:
+    """Until these (subject, code) are told, each as often as it is given."""
+    until(lambda: Counter(expected) <= Counter((r["subject"], r["code"]) for r in told(directory)), f"{expected} are told", 60)
+
+
+@pytest.fixture(scope="module")
+def events(tmp_path_factory) -> list[dict[str, str]]:
+    """All that thresholds told of both recordings."""
+    directory = tmp_path_factory.mktemp("thresholds")
+    configure(directory)
     with start_collector(directory) as collector:
         for side in SIDES:
-            with Program("tmon_probe", directory, "-l", side, name=side) as probe:
-                assert probe.wait(180) == 0, probe.messages
-        expected = Counter({("ping_slow", "threshold_back"): 1, ("ftp_logins", "threshold_crossed"): 2})
-        until(lambda: expected <= Counter((r["subject"], r["code"]) for r in told()), "what is expected is told", 60)
+            replay(directory, side)
+        until_told(directory, ("ping_slow", "threshold_back"), *[("ftp_logins", "threshold_crossed")] * 2)
         collector.process.terminate()
         assert collector.wait() == 0, collector.messages
-    return told()
+    return told(directory)
+
+
+def test_kill_9_between_crossing_and_return(tmp_path):
+    """What is crossed is not told again by the next collector, which tells the return: here of a limit that the first recording
+    crosses for good, and that the second collector is given a value to come back to."""
+    kept = ("ping_slow", "threshold_crossed")
+    configure(tmp_path, ('back="42ms"', 'back="1ms"'))
+    with start_collector(tmp_path) as collector:
+        replay(tmp_path, "west")
+        until_told(tmp_path, kept, ("ftp_logins", "threshold_back"))
+        collector.process.kill()
+        collector.wait()
+    with start_collector(tmp_path, name="again") as collector:
+        replay(tmp_path, "west")
+        until_told(tmp_path, *[("ftp_logins", "threshold_back")] * 2)
+    assert [kept] == [(r["subject"], r["code"]) for r in told(tmp_path) if r["subject"] == "ping_slow"]
+    path = tmp_path / "tmon.xml"
+    path.write_text(path.read_text().replace('back="1ms"', 'back="42ms"'))
+    with start_collector(tmp_path, name="last"):
+        replay(tmp_path, "west")
+        until_told(tmp_path, kept, ("ping_slow", "threshold_back"))
 
 
 def test_a_step_of_the_delay_is_told(events):
