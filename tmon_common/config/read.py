@@ -50,7 +50,7 @@ def read_document(document: Document, known_analyses: Mapping[str, AnalysisDecla
         classes=classes,
         histograms=histograms,
         diagnostics=read_diagnostics(root.child("diagnostics")),
-        thresholds=read_thresholds(root.child("thresholds"), classes),
+        thresholds=read_thresholds(root.child("thresholds"), classes, probes),
         store=read_store(root.child("store")) or Store(database=root.resolve(str(Store().database))),
         start_at_ns=root.value("startAt", parse_moment),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tmon_common.config.classes import parse_interval
 from tmon_common.config.fields import FLOW_FIELDS
-from tmon_common.config.model import SECOND, Baseline, FlowClass, GranularFlow, Threshold, Thresholds
+from tmon_common.config.model import SECOND, Baseline, FlowClass, GranularFlow, Probe, Threshold, Thresholds
 from tmon_common.config.node import Node, check_unique
 from tmon_common.config.quantities import (
     format_duration,
@@ -21,6 +21,8 @@ from tmon_common.config.structure import nearest
 from tmon_common.metrics import METRICS, Form, Metric, Unit
 
 HOUR, DAY = 3600 * SECOND, 86_400 * SECOND
+CLOSING_NS = SECOND
+"""Probes close the rows of an interval so long after its end."""
 MAX_SERIES = 10_240
 MAX_OVER = 1440
 MAX_HISTORY_VALUES = 1 << 22
@@ -35,20 +37,31 @@ _PARSERS = {
 }
 
 
-def read_thresholds(node: Node | None, classes: tuple[FlowClass, ...]) -> Thresholds:
+def read_thresholds(node: Node | None, classes: tuple[FlowClass, ...], probes: tuple[Probe, ...]) -> Thresholds:
     if node is None:
         return Thresholds()
     nodes = node.children("threshold")
     check_unique(nodes, "the configuration")
     by_name = {c.name: c for c in reversed(classes)}
     max_series = node.value("max_series", parse_count, 1, MAX_SERIES)
+    grace_ns = node.value("grace", parse_duration, SECOND, HOUR)
+    _check_grace(node, grace_ns, probes)
     members = [_threshold(n, by_name, max_series) for n in nodes]
     return Thresholds(
         members=tuple(t for t in members if t is not None),
-        grace_ns=node.value("grace", parse_duration, SECOND, HOUR),
+        grace_ns=grace_ns,
         max_series=max_series,
         max_flows=node.value("max_flows", parse_count, 4 << 10, 16 << 20),
     )
+
+
+def _check_grace(node: Node, grace_ns: int, probes: tuple[Probe, ...]) -> None:
+    """Rows that are still in a PDU under construction must not be given up."""
+    slowest = max(((b.max_build_ns, p.name) for p in probes for b in p.publications), default=(0, ""))
+    if grace_ns < slowest[0] + CLOSING_NS:
+        node.problem(f'grace="{node.text("grace")}": probe "{slowest[1]}" sends rows up to {format_duration(slowest[0])} (max_build) '
+                     f"and {format_duration(CLOSING_NS)} after their interval; expected at least "
+                     f"{format_duration(slowest[0] + CLOSING_NS)}, and time for a retry", "grace")
 
 
 def _threshold(node: Node, classes: dict[str, FlowClass], max_series: int) -> Threshold | None:

@@ -147,6 +147,13 @@ def test_a_baseline_that_keeps_too_much(tmp_path):
     assert "keeps too much; expected at most 409 intervals" in problem.message
 
 
+def test_a_grace_that_is_too_short(tmp_path):
+    """Rows that wait five seconds for their PDU to fill up, by default, would always be late."""
+    [problem] = problems_of(write(tmp_path, document(f'{RATE} above="1bit/s"', attributes='grace="5s"')))
+    assert 'probe "p1" sends rows up to 5s (max_build) and 1s after their interval; expected at least 6s' in problem.message
+    of(tmp_path, f'{RATE} above="1bit/s"', attributes='grace="6s"')
+
+
 def test_no_threshold_at_all(tmp_path):
     """The element is for something."""
     [problem] = problems_of(write(tmp_path, document()))
