@@ -59,8 +59,8 @@ def _check_grace(node: Node, grace_ns: int, probes: tuple[Probe, ...]) -> None:
     """Rows that are still in a PDU under construction must not be given up."""
     slowest = max(((b.max_build_ns, p.name) for p in probes for b in p.publications), default=(0, ""))
     if grace_ns < slowest[0] + CLOSING_NS:
-        node.problem(f'grace="{node.text("grace")}": probe "{slowest[1]}" sends rows up to {format_duration(slowest[0])} (max_build) '
-                     f"and {format_duration(CLOSING_NS)} after their interval; expected at least "
+        node.problem(f'grace="{node.text("grace")}": probe "{slowest[1]}" sends rows up to {format_duration(slowest[0])} '
+                     f"(max_build) and {format_duration(CLOSING_NS)} after their interval; expected at least "
                      f"{format_duration(slowest[0] + CLOSING_NS)}, and time for a retry", "grace")
 
 
