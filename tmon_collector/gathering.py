@@ -42,6 +42,7 @@ class Gathering:
             self._out = np.empty(0, np.uint8)
         self.rows = 0
         self._blocks: list[tuple[int, int, int, int]] = []
+        self._tables: list[list[str]] = []
         self._texts: list[bytes] = []
         self._sources: dict[bytes, int] = {}
         self._text_octets = 0
@@ -67,6 +68,7 @@ class Gathering:
             self._texts.append(source)
         table = len(self._texts)
         self._texts += fields
+        self._tables.append(strings)
         end_row = self.rows + header.rows
         self._blocks.append((self.rows, end_row, number, table))
         self.rows = end_row
@@ -78,6 +80,10 @@ class Gathering:
         octets = np.array([len(f) for f in fields], np.int64)
         indexes = self._words[self.rows : self.rows + rows, self._strings]
         return int(octets[indexes[indexes >= 0]].sum()) + int(octets.sum())
+
+    def blocks(self) -> list[tuple[np.ndarray, list[str]]]:
+        """Rows and strings of each PDU, in the order they were added; valid until `clear`."""
+        return [(self._words[first:last], table) for (first, last, _, _), table in zip(self._blocks, self._tables, strict=True)]
 
     def lines(self) -> memoryview:
         """All rows as CSV lines; valid until the next call of a method."""
