@@ -5,7 +5,7 @@ from __future__ import annotations
 from tmon_common.config.model import Configuration
 from tmon_common.config.problems import ConfigurationError, Problem
 from tmon_common.config.select import select_probe
-from tmon_common.pdu.keys import KeyFileError, read_keys
+from tmon_common.pdu.key_file import KeyFileError, read_keys
 from tmon_probe.lanes import plan_lanes
 
 

@@ -45,6 +45,7 @@ def test_all_switch_at_the_same_moment_and_again(site):
         assert ["configuration switch", "configuration switch", "asked to"] == [e["text"].split(": ")[-1] for e in stopped]
         assert start <= float(stopped[0]["time"]) < start + 2
         assert 2 == len(site.events("configuration_scheduled", probe)) == len(site.events("configuration_switched", probe))
+    assert [1, 1] == [len(site.events(f"configuration_{what}", "collector")) // 2 for what in ("scheduled", "switched")]
     assert {"first", "second", "third"} == {r["flow_class"] for r in rows(site.directory, "flow_definition")}
 
 
