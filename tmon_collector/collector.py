@@ -7,23 +7,23 @@ import os
 import selectors
 import signal
 import socket
-from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from tmon_collector.decode import Decoding
 from tmon_collector.gathering import warm_up
 from tmon_collector.key_store import KeyStore
 from tmon_collector.receive import MAX_RECEIVED, Receiver
 from tmon_collector.spool import Spool
+from tmon_collector.telling import Telling
 from tmon_common.clock import Clock
 from tmon_common.config.model import Collector as Parameters
 from tmon_common.config.model import Configuration
 
 logger = logging.getLogger(__name__)
 
-TELL_NS = 60_000_000_000  # datagrams that changed nothing are told at most once in this time
 LAST_ROUNDS = 64  # wake-ups spent on what has already arrived when told to stop
 
 
@@ -42,12 +42,13 @@ class Collector:
         try:
             self.spool = Spool(parameters, clock)
             self.keys = KeyStore(configuration, parameters.name, clock.monotonic_ns())
-            self.decoding = Decoding((p.name for p in configuration.probes), self.keys.sessions, self.spool)
+            self.decoding = Decoding((p.name for p in configuration.probes), self.keys.sessions, self.spool, hear=self._hear)
+            self.decoding.restore(self.spool.take_remembered())
+            self.spool.compact(self.decoding.state())
+            self.telling = Telling(configuration, parameters, self.spool, self.decoding, clock)
         except BaseException:
             self.receiver.close()
             raise
-        self._told: Counter[str] = Counter()
-        self._tell_after_ns = clock.monotonic_ns() + TELL_NS
         self._stop = False
 
     def run(self, on_ready: Callable[[], None] = lambda: None) -> None:
@@ -67,6 +68,7 @@ class Collector:
                 warm_up()
                 logger.info("collector %s listening on %s port %d, spool %s", self._parameters.name, self.receiver.address,
                             self.receiver.port, self._parameters.spool)
+                self.telling.started(self.receiver.port)
                 on_ready()
                 while not self._stop:
                     selector.select(self._wait_s())
@@ -84,9 +86,9 @@ class Collector:
 
     def close(self) -> None:
         """Completes the files and lets go of socket and spool."""
+        self.telling.stopped()
         self.spool.close()
         self.receiver.close()
-        self._tell()
         counted = self.decoding.statistics
         logger.info("stopped; %d rows of %d PDUs written, %d duplicates, %d files completed", counted.rows, counted.pdus,
                     counted.duplicates, self.spool.completed)
@@ -99,26 +101,20 @@ class Collector:
         if len(received) < MAX_RECEIVED:
             self.spool.rotate()
         self.keys.look(self._clock.monotonic_ns())
-        if self._clock.monotonic_ns() >= self._tell_after_ns:
-            self._tell()
+        if self.spool.journal_long:
+            self.spool.compact(self.decoding.state())
+        self.telling.look()
         return len(received)
+
+    def _hear(self, *heartbeat: Any) -> None:
+        self.telling.heard(*heartbeat)
 
     def _wait_s(self) -> float | None:
         """How long to wait for datagrams: until a file is due. The wall clock may step, so never more than a minute."""
         due_ns = self.spool.next_rotation()
         waits_ns = [60_000_000_000] if due_ns is None else [60_000_000_000, due_ns - self._clock.wall_ns()]
+        waits_ns.append(self.telling.wait_ns())
         return max(0, min(waits_ns)) / 1e9
-
-    def _tell(self) -> None:
-        """One line on what changed nothing since the last time."""
-        self._tell_after_ns = self._clock.monotonic_ns() + TELL_NS
-        counted = self.decoding.statistics
-        now = Counter({f"{reason}": n for reason, n in counted.rejected.items()})
-        now.update({f"{what}: not understood": n for what, n in counted.refused.items()})
-        new = now - self._told
-        if new:
-            self._told = now
-            logger.warning("datagrams that changed nothing: %s", ", ".join(f"{n} {what}" for what, n in new.most_common(20)))
 
     def _ask_to_stop(self, *_: object) -> None:
         self._stop = True

@@ -10,9 +10,11 @@ from tmon_common.observations import Column, Kind, Type
 from tmon_common.pdu import codec
 from tmon_common.pdu.codec import Decoder
 from tmon_common.pdu.contents import MAX_ROWS, Observations
-from tmon_common.pdu.header import MAX_PDU_OCTETS
+from tmon_common.pdu.error import PduError
 
 CAPACITY = 8 * MAX_ROWS
+MAX_TEXT_OCTETS = 4 << 20
+"""Of the strings of one PDU, each counted as often as rows refer to it: no small PDU becomes hundreds of megabytes."""
 
 _FORMS = {Type.INTEGER: text.INTEGER, Type.ADDRESS: text.ADDRESS, Type.STRING: text.STRING,
           **{t: text.SECONDS for t in Type if t.fractional}}
@@ -38,13 +40,14 @@ class Gathering:
         """Forgets all rows."""
         self.rows = 0
         self._blocks: list[tuple[int, int, int, int]] = []
+        self._tables: list[list[str]] = []
         self._texts: list[bytes] = []
         self._sources: dict[bytes, int] = {}
         self._text_octets = 0
 
     def has_room(self, header: Observations) -> bool:
         """Whether the rows of this PDU still fit."""
-        return self.rows + header.rows <= CAPACITY and self._text_octets < 64 * MAX_PDU_OCTETS
+        return self.rows + header.rows <= CAPACITY and self._text_octets < MAX_TEXT_OCTETS
 
     def add(self, content: bytes, at: int, end: int, header: Observations, source: bytes) -> None:
         """Decodes content[at:end] behind the rows that are there. source: text that begins their lines, comma included.
@@ -52,17 +55,35 @@ class Gathering:
         PduError when it is unsound; nothing is added then. There must be room.
         """
         strings = self._decoder.decode_into(content, at, end, header, self._words, self.rows)
+        self._add(header.rows, strings, source, MAX_TEXT_OCTETS)
+
+    def add_rows(self, words: np.ndarray, strings: list[str], source: bytes) -> None:
+        """The same for rows made here: int64 (n, kind.words). There must be room."""
+        self._words[self.rows : self.rows + len(words)] = words
+        self._add(len(words), strings, source)
+
+    def blocks(self) -> list[tuple[np.ndarray, list[str]]]:
+        """Rows and strings of each PDU, in the order they were added; valid until `clear`."""
+        return [(self._words[first:last], table) for (first, last, _, _), table in zip(self._blocks, self._tables, strict=True)]
+
+    def _add(self, rows: int, strings: list[str], source: bytes, max_text_octets: int | None = None) -> None:
+        """Takes the rows behind those that are there. PduError, and nothing is taken, where their text would be too long."""
+        end_row = self.rows + rows
+        fields = [csv_field(string) for string in strings]
+        text_octets = rows * len(source)
+        if fields and len(self._strings):
+            indexes = self._words[self.rows : end_row, self._strings]
+            text_octets += int(np.array([len(f) for f in fields], np.int64)[indexes[indexes >= 0]].sum())
+        if max_text_octets is not None and text_octets > max_text_octets:
+            raise PduError("payload", f"{text_octets} octets of text")
         number = self._sources.get(source)
         if number is None:
             number = self._sources[source] = len(self._texts)
             self._texts.append(source)
-        table = len(self._texts)
-        for string in strings:
-            field = csv_field(string)
-            self._texts.append(field)
-            self._text_octets += len(field)
-        end_row = self.rows + header.rows
-        self._blocks.append((self.rows, end_row, number, table))
+        self._blocks.append((self.rows, end_row, number, len(self._texts)))
+        self._texts += fields
+        self._tables.append(strings)
+        self._text_octets += text_octets
         self.rows = end_row
 
     def lines(self) -> memoryview:
@@ -71,10 +92,7 @@ class Gathering:
         starts = np.cumsum(octets) - octets
         blob = np.frombuffer(b"".join(self._texts), np.uint8)
         blocks = np.array(self._blocks, np.int64)
-        needed = self.rows * self._row_octets + int((octets[blocks[:, 2]] * (blocks[:, 1] - blocks[:, 0])).sum())
-        for first, last, _, table in self._blocks if len(self._strings) else ():
-            indexes = self._words[first:last, self._strings]
-            needed += int(octets[table:][indexes[indexes >= 0]].sum())
+        needed = self.rows * self._row_octets + self._text_octets
         if needed > len(self._out):
             self._out = np.empty(needed, np.uint8)
         written = text.write_blocks(self._words, self._forms, self._column_words, blocks, blob, starts, octets, self._out)
