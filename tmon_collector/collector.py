@@ -18,9 +18,11 @@ from tmon_collector.key_store import KeyStore
 from tmon_collector.receive import MAX_RECEIVED, Receiver
 from tmon_collector.spool import Spool
 from tmon_collector.telling import Telling
+from tmon_collector.thresholds.online import Thresholds
 from tmon_common.clock import Clock
 from tmon_common.config.model import Collector as Parameters
 from tmon_common.config.model import Configuration
+from tmon_common.events import Event
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +44,10 @@ class Collector:
         try:
             self.spool = Spool(parameters, clock)
             self.keys = KeyStore(configuration, parameters.name, clock.monotonic_ns())
-            self.decoding = Decoding((p.name for p in configuration.probes), self.keys.sessions, self.spool, hear=self._hear)
+            self.thresholds = Thresholds(configuration, parameters.spool, self._publish, clock, parameters.name)
+            self.decoding = Decoding((p.name for p in configuration.probes), self.keys.sessions, self.spool, hear=self._hear,
+                                     observers=self.thresholds.observers())
+            self.thresholds.heard_ns = self.decoding.probes.heard_ns
             self.decoding.restore(self.spool.take_remembered())
             self.spool.compact(self.decoding.state())
             self.telling = Telling(configuration, parameters, self.spool, self.decoding, clock)
@@ -86,6 +91,7 @@ class Collector:
 
     def close(self) -> None:
         """Completes the files and lets go of socket and spool."""
+        self.thresholds.close()
         self.telling.stopped()
         self.spool.close()
         self.receiver.close()
@@ -100,6 +106,7 @@ class Collector:
             self.receiver.send(self.decoding.handle(received, self._clock.monotonic_ns(), self._clock.wall_ns()))
         if len(received) < MAX_RECEIVED:
             self.spool.rotate()
+        self.thresholds.tick(self._clock.wall_ns())
         self.keys.look(self._clock.monotonic_ns())
         if self.spool.journal_long:
             self.spool.compact(self.decoding.state())
@@ -112,9 +119,13 @@ class Collector:
     def _wait_s(self) -> float | None:
         """How long to wait for datagrams: until a file is due. The wall clock may step, so never more than a minute."""
         due_ns = self.spool.next_rotation()
-        waits_ns = [60_000_000_000] if due_ns is None else [60_000_000_000, due_ns - self._clock.wall_ns()]
-        waits_ns.append(self.telling.wait_ns())
+        due = [at for at in (due_ns, self.thresholds.next_tick()) if at is not None]
+        waits_ns = [self.telling.wait_ns(), *(at - self._clock.wall_ns() for at in due)]
         return max(0, min(waits_ns)) / 1e9
+
+    def _publish(self, event: Event) -> None:
+        """An event of the thresholds, which have told it in the log."""
+        self.telling.publish([event])
 
     def _ask_to_stop(self, *_: object) -> None:
         self._stop = True

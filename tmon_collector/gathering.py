@@ -13,8 +13,8 @@ from tmon_common.pdu.contents import MAX_ROWS, Observations
 from tmon_common.pdu.error import PduError
 
 CAPACITY = 8 * MAX_ROWS
-MAX_TEXT_OCTETS = 4 << 20
-"""Of the strings of one PDU, each counted as often as rows refer to it: no small PDU becomes hundreds of megabytes."""
+MAX_TEXT_OCTETS = 8 << 20
+"""Of all strings in the rows of one PDU: a table entry may be named by every row, so that a small PDU could become a huge file."""
 
 _FORMS = {Type.INTEGER: text.INTEGER, Type.ADDRESS: text.ADDRESS, Type.STRING: text.STRING,
           **{t: text.SECONDS for t in Type if t.fractional}}
@@ -38,6 +38,8 @@ class Gathering:
 
     def clear(self) -> None:
         """Forgets all rows."""
+        if len(self._out) > 2 * MAX_TEXT_OCTETS:
+            self._out = np.empty(0, np.uint8)
         self.rows = 0
         self._blocks: list[tuple[int, int, int, int]] = []
         self._tables: list[list[str]] = []

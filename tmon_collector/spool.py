@@ -1,6 +1,6 @@
 """The spool directory: a CSV file per kind, complete files under their final name, the one being written as `.part`.
 
-Rows count once the journal says so: they go to their file, then the record of them to the journal, then their PDUs are acknowledged.
+Rows count once the journal says so: they go to their file, then their record to the journal, then their PDUs are acknowledged.
 """
 
 from __future__ import annotations
@@ -70,6 +70,7 @@ class Spool:
         self._in_trouble: set[str] = set()
         self._recovery_due = False  # trouble was told, its end not yet
         self.happened: list[Event] = []
+        self._uncompleted: dict[str, int] = {}  # `.part` files that wait for the next start, and octets of them that count
         self.recovery = Recovery()
         self._lock = self._open()
         self._journal = Journal(self._directory, collector.name, collector.sync)
@@ -123,6 +124,7 @@ class Spool:
     def compact(self, state: Iterable[Record]) -> None:
         """The journal becomes a snapshot: `state` and the files that are open. When it cannot be written, it goes on as it is."""
         files = [Record(f.part.name, f.octets) for f in self._files.values()]
+        files += [Record(name, octets) for name, octets in self._uncompleted.items()]
         try:
             self._journal.rewrite([*files, *state])
         except OSError as error:
@@ -178,6 +180,7 @@ class Spool:
             self.completed += 1
         except OSError as error:
             logger.error("%s: %s while it was completed; what it holds may be damaged: check that disk", file.part, error.strerror)
+            self._uncompleted[file.part.name] = file.octets
 
     def _drop_if_empty(self, kind: Kind) -> None:
         """A file that got no further than its header goes, so that the loader never sees it."""
@@ -226,12 +229,13 @@ class Spool:
             left = recover(part, end)
         except OSError as error:
             logger.error("%s: left by a collector that was killed, and cannot be completed: %s", part, error.strerror)
+            self._uncompleted[part.name] = part.lstat().st_size if end is None else end
             return
         self.recovery.cut += left.cut
         self.recovery.missing += left.missing
         if left.missing:
-            logger.error("%s: %d octets are missing that were written before this machine, or its disk, failed; sync=\"yes\" of <spool> "
-                         "keeps them safe", part, left.missing)
+            logger.error("%s: %d octets are missing that were written before this machine, or its disk, failed; sync=\"yes\" of "
+                         "<spool> keeps them safe", part, left.missing)
         if left.final is None:
             logger.warning("%s: left by a collector that was killed, without a row that counts; removed", part)
         else:

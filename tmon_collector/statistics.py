@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-
 MAX_REFUSED = 64
 OTHERS = "other kinds"
 

@@ -30,7 +30,8 @@ RETRY_NS = SECOND
 class Telling:
     """To be made when the spool is in order."""
 
-    def __init__(self, configuration: Configuration, parameters: Parameters, spool: Spool, decoding: Decoding, clock: Clock) -> None:
+    def __init__(self, configuration: Configuration, parameters: Parameters, spool: Spool, decoding: Decoding,
+                 clock: Clock) -> None:
         self._name, self._spool, self._decoding, self._clock = parameters.name, spool, decoding, clock
         self._host = parameters.host or socket.gethostname()
         self.own_rows = OwnRows(spool, parameters.name, clock.wall_ns() // 1_000_000, decoding.statistics)
@@ -76,6 +77,10 @@ class Telling:
         events = list(events)
         for e in events:
             logger.log(e.severity.level, "%s", e.text)
+        self.publish(events)
+
+    def publish(self, events: Iterable[Event]) -> None:
+        """In the spool only."""
         self.own_rows.publish(rows_of(events, self._host, "collector"))
 
     def _look(self) -> None:
@@ -87,4 +92,4 @@ class Telling:
         for row in self._clocks.rows(wall_ns, now_ns):
             self.own_rows.publish(row.rows, row.probe, row.run_ms)
         happened, self._spool.happened = self._spool.happened, []
-        self.own_rows.publish(rows_of(happened, self._host, "collector"))  # the spool has told them in the log
+        self.publish(happened)  # the spool has told them in the log

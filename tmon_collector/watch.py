@@ -1,4 +1,4 @@
-"""What a collector has to tell: probes that fall silent and come back, datagrams that changed nothing. An engine: times passed in."""
+"""What a collector has to tell: probes silent and back, datagrams that changed nothing. An engine: times passed in."""
 
 from __future__ import annotations
 

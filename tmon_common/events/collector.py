@@ -11,17 +11,18 @@ DECLARATIONS: tuple[Declaration, ...] = (
         (number("port", "UDP port where it listens"),)),
     Declaration(
         "collector_stopped", Severity.INFO, "collector", "collector {subject}: stopped; {pdus:,} PDUs written",
-        "It was told to stop; all files are complete. Probes keep their observations until it is back.", "Nothing, if it was meant.",
+        "It was told to stop; all files are complete. Probes keep their observations until it is back.",
+        "Nothing, if it was meant.",
         (number("pdus", "written since it started"),)),
     Declaration(
         "collector_recovered", Severity.WARNING, "collector",
-        "collector {subject}: was killed before; {files} files completed, {cut:,} octets of unfinished rows dropped, {missing:,} octets "
-        "missing, {runs} runs of probes remembered",
-        "The collector before this one did not stop by itself. What was dropped was never acknowledged: probes send it again. Octets "
-        "are missing after a power loss only: those rows were acknowledged and are lost.",
+        "collector {subject}: was killed before; {files} files completed, {cut:,} octets of unfinished rows dropped, {missing:,} "
+        "octets missing, {runs} runs of probes remembered",
+        "The collector before this one did not stop by itself. What was dropped was never acknowledged: probes send it again. "
+        "Octets are missing after a power loss only: those rows were acknowledged and are lost.",
         "See why it was killed (memory, power). Against loss of power: sync=\"yes\" of <spool>.",
-        (number("files", "`.part` files completed"), number("cut", "octets cut off"), number("missing", "octets acknowledged and lost"),
-         number("runs", "of which it is known what is written"))),
+        (number("files", "`.part` files completed"), number("cut", "octets cut off"),
+         number("missing", "octets acknowledged and lost"), number("runs", "of which it is known what is written"))),
     Declaration(
         "disk_full", Severity.ERROR, "directory", "spool {subject}: cannot be written: {error}",
         "Nothing is acknowledged that is not written: probes keep their observations, up to what their queues hold. Written here "
@@ -44,10 +45,10 @@ DECLARATIONS: tuple[Declaration, ...] = (
     Declaration(
         "bad_pdus", Severity.WARNING, "collector",
         "collector {subject}: datagrams that changed nothing: {datagrams:,} within {seconds} s, the last from {source}: {reasons}",
-        "Datagrams that are no PDUs of a declared probe, are damaged, forged or seen before, or that this version does not understand. "
-        "Told at once, then at most once a minute.",
-        "unknown_probe: declare it; no_key, corrupt, unsealed: compare key files and `seal`; kind: update the collector; others: see "
-        "who sends there.",
+        "Datagrams that are no PDUs of a declared probe, are damaged, forged or seen before, or that this version does not "
+        "understand. Told at once, then at most once a minute.",
+        "unknown_probe: declare it; no_key, corrupt, unsealed: compare key files and `seal`; kind: update the collector; others: "
+        "see who sends there.",
         (number("datagrams", "since this was last told"), SECONDS, text("source", "address of the last one; it may be forged"),
          _REASONS)),
 )

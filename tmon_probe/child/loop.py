@@ -118,7 +118,7 @@ class Child:
 
     def _poll(self) -> None:
         now_ns = self._clock.monotonic_ns()
-        self._publication.poll(now_ns, self._clock.wall_ns())
+        self._publication.poll()
         self._hear()
         if now_ns >= self._next_statistics_ns:
             self._next_statistics_ns = now_ns + STATISTICS_EVERY_NS

@@ -116,6 +116,10 @@ class Publisher:
             datagrams.append(datagram)
         return datagrams
 
+    def left(self, now_ns: int) -> None:
+        """The datagrams handed out last have been sent by now."""
+        self._slots.left(now_ns)
+
     def receive(self, datagram: bytes, now_ns: int, wall_ns: int) -> None:
         """Takes an answer of the collector. What is not a sound answer to this probe and run is counted, nothing else."""
         try:

@@ -16,6 +16,7 @@ class Slots:
 
     def __init__(self, gap_ns: int, max_rate: int) -> None:
         self._gap_ns, self._max_rate = gap_ns, max_rate
+        self._last_gap_ns = 0
         self.next_ns: int | None = None  # None: nothing was ever sent
 
     @property
@@ -27,9 +28,14 @@ class Slots:
         return self.next_ns is None or now_ns >= self.next_ns
 
     def used(self, octets: int, now_ns: int) -> None:
-        """A datagram of so many octets (UDP payload) leaves now."""
+        """A datagram of so many octets (UDP payload) is on its way out."""
         gap_ns = self._gap_ns
         if self._max_rate:
             bits = 8 * (octets + IP_UDP_OCTETS)
             gap_ns = max(gap_ns, -(-bits * SECOND // self._max_rate))
+        self._last_gap_ns = gap_ns
         self.next_ns = now_ns + gap_ns
+
+    def left(self, now_ns: int) -> None:
+        """It has left, perhaps later than it was meant to: the gap counts from here."""
+        self.next_ns = now_ns + self._last_gap_ns
