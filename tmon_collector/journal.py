@@ -152,31 +152,26 @@ class Journal:
         return remembered
 
     @property
+    def begun(self) -> bool:
+        """There is one; if not, `rewrite` makes it. It must be there before any row is: rows without journal all count."""
+        return self._descriptor is not None
+
+    @property
     def long(self) -> bool:
         """It is time for a snapshot."""
         return self.octets >= self._long
 
     def append(self, record: Record) -> None:
-        """Writes a record. OSError when that fails; the journal is then what it was before."""
+        """Writes a record, `begun`. OSError when that fails; the journal is then what it was before."""
         line = packed(record)
-        new = self._descriptor is None
-        if new:
-            self._descriptor = _create(self.path)
-            line = HEADER_LINE + line
         try:
             self._write(line)
             if self._sync:
                 os.fsync(self._descriptor)
-                if new:
-                    sync_directory(self.path.parent)
         except OSError:
             # If cutting fails as well, the next record goes over what is there.
             with contextlib.suppress(OSError):
                 os.ftruncate(self._descriptor, self.octets)
-            if new:
-                os.close(self._descriptor)
-                self._descriptor = None
-                self.path.unlink(missing_ok=True)
             raise
         self.octets += len(line)
 
@@ -209,7 +204,8 @@ class Journal:
     def _write(self, line: bytes) -> None:
         _write_all(self._descriptor, line, self.octets)
         if os.fstat(self._descriptor).st_size > self.octets + len(line):  # what an earlier start did not finish
-            os.ftruncate(self._descriptor, self.octets + len(line))
+            with contextlib.suppress(OSError):  # it is not sound, so it may stay
+                os.ftruncate(self._descriptor, self.octets + len(line))
 
     def _keep_aside(self) -> None:
         n = 1

@@ -89,8 +89,11 @@ class Spool:
         if file and self._is_due(file, now_ns):
             self._complete(kind.name)
             file = None
-        where = None
+        where = self._journal.path
         try:
+            if not self._journal.begun:
+                self._journal.rewrite([Record(name, octets) for name, octets in self._uncompleted.items()])
+            where = None
             if file is None:
                 file = self._begin(kind, now_ns)
             where, before = file.part, file.octets

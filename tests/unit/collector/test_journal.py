@@ -54,6 +54,7 @@ def test_torn_anywhere(tail):
 def test_written_and_read(tmp_path):
     """By another start, which goes on behind the last sound record."""
     first = Journal(tmp_path, "c", sync=True)
+    first.rewrite([])
     for record in RECORDS[:2]:
         first.append(record)
     first.close()
@@ -68,7 +69,7 @@ def test_written_and_read(tmp_path):
 
 def test_a_snapshot_takes_its_place(tmp_path):
     journal = Journal(tmp_path, "c", sync=False)
-    journal.append(RECORDS[0])
+    journal.rewrite(RECORDS[:1])
     journal.rewrite(RECORDS[1:2])
     journal.append(RECORDS[2])
     journal.close()
@@ -104,10 +105,11 @@ def test_a_record_that_cannot_be_written(tmp_path, monkeypatch):
 
     monkeypatch.setattr(module.os, "pwrite", full)
     with pytest.raises(OSError, match="No space"):
-        journal.append(RECORDS[0])
+        journal.rewrite(RECORDS[:1])
+    assert not journal.begun
     assert not list(tmp_path.iterdir())
     monkeypatch.undo()
-    journal.append(RECORDS[0])
+    journal.rewrite(RECORDS[:1])
     before = journal.path.read_bytes()
     monkeypatch.setattr(module.os, "pwrite", full)
     with pytest.raises(OSError, match="No space"):
