@@ -66,10 +66,10 @@ def acknowledged(answers):
 
 def let_go(directory):
     """What the system does when a process dies: its descriptors are closed, and so its lock is gone."""
-    for descriptor in map(int, os.listdir("/proc/self/fd")):
+    for descriptor in list(Path("/proc/self/fd").iterdir()):
         with suppress(OSError):
-            if os.readlink(f"/proc/self/fd/{descriptor}").startswith(directory):
-                os.close(descriptor)
+            if str(descriptor.readlink()).startswith(directory):
+                os.close(int(descriptor.name))
 
 
 @settings(deadline=None, max_examples=60)
