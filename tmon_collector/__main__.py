@@ -76,7 +76,8 @@ def _run(arguments: argparse.Namespace) -> int:
         print(error, file=sys.stderr)
         return 2
 
-    from tmon_collector.collector import Collector, tell_ready
+    from tmon_collector.collector import Collector
+    from tmon_collector.ready import tell_ready
     from tmon_collector.receive import ListenError
     from tmon_collector.spool import SpoolError
     from tmon_common import diagnostics

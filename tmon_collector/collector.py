@@ -3,36 +3,29 @@
 from __future__ import annotations
 
 import logging
-import os
 import selectors
 import signal
 import socket
-from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 
-from tmon_collector.csv_text import csv_field
 from tmon_collector.decode import Decoding
-from tmon_collector.gathering import Gathering, warm_up
+from tmon_collector.gathering import warm_up
 from tmon_collector.key_store import KeyStore
 from tmon_collector.linger import LINGER_LOOK_NS, Linger
 from tmon_collector.receive import MAX_RECEIVED, Receiver
 from tmon_collector.spool import Spool
+from tmon_collector.telling import Telling
 from tmon_collector.thresholds.online import Thresholds
 from tmon_common.clock import Clock
 from tmon_common.config.model import Collector as Parameters
 from tmon_common.config.model import Configuration
-from tmon_common.control import Control
+from tmon_common.control import SWITCH_REASON, Control
 from tmon_common.events import Event
-from tmon_common.events.rows import rows_of
-from tmon_common.observations import EVENT
-from tmon_common.pdu.codec import Encoder
-from tmon_common.pdu.contents import Observations
-from tmon_common.pdu.header import MAX_PDU_OCTETS
+from tmon_common.pdu.contents import Heartbeat
 
 logger = logging.getLogger(__name__)
 
-TELL_NS = 60_000_000_000  # datagrams that changed nothing are told at most once in this time
 LAST_ROUNDS = 64  # wake-ups spent on what has already arrived when told to stop
 
 
@@ -42,26 +35,25 @@ class Collector:
     control     what operators ask of it while it runs
     """
 
-    def __init__(self, configuration: Configuration, parameters: Parameters, clock: Clock,
-                 control: Control) -> None:
+    def __init__(self, configuration: Configuration, parameters: Parameters, clock: Clock, control: Control) -> None:
         self._parameters = parameters
         self._clock = clock
         self._control, self._linger = control, Linger()
         self._debug = logger.isEnabledFor(logging.DEBUG)
-        self._run_ms = clock.wall_ns() // 1_000_000
         self.receiver = Receiver(parameters.address, parameters.port, parameters.receive_buffer_octets)
         try:
             self.spool = Spool(parameters, clock)
             self.keys = KeyStore(configuration, parameters.name, clock.monotonic_ns())
             self.thresholds = Thresholds(configuration, parameters.spool, self._publish, clock, parameters.name)
-            self.decoding = Decoding((p.name for p in configuration.probes), self.keys.sessions, self.spool,
+            self.decoding = Decoding((p.name for p in configuration.probes), self.keys.sessions, self.spool, hear=self._hear,
                                      observers=self.thresholds.observers())
             self.thresholds.heard_ns = self.decoding.probes.heard_ns
+            self.decoding.restore(self.spool.take_remembered())
+            self.spool.compact(self.decoding.state())
+            self.telling = Telling(configuration, parameters, self.spool, self.decoding, clock)
         except BaseException:
             self.receiver.close()
             raise
-        self._told: Counter[str] = Counter()
-        self._tell_after_ns = clock.monotonic_ns() + TELL_NS
         self._stop = False
 
     def run(self, on_ready: Callable[[], None] = lambda: None) -> None:
@@ -82,8 +74,9 @@ class Collector:
                 warm_up()
                 logger.info("collector %s listening on %s port %d, spool %s", self._parameters.name, self.receiver.address,
                             self.receiver.port, self._parameters.spool)
+                self.telling.started(self.receiver.port)
                 on_ready()
-                self._tell_events(self._control.started())
+                self.telling.tell(self._control.started())
                 while not (self._stop or self._may_restart()):
                     selector.select(self._wait_s())
                     with suppress(BlockingIOError):
@@ -114,7 +107,7 @@ class Collector:
         return self._stop
 
     def _heed(self) -> None:
-        self._tell_events(self._control.look())
+        self.telling.tell(self._control.look())
         self._debug = logger.isEnabledFor(logging.DEBUG)
 
     def _may_restart(self) -> bool:
@@ -122,17 +115,14 @@ class Collector:
         statistics = self.decoding.statistics
         return self._control.switching and self._linger.over(statistics.pdus + statistics.duplicates, self._clock.monotonic_ns())
 
-    def _tell_events(self, events: Iterable[Event]) -> None:
-        for event in events:
-            logger.log(event.severity.level, "%s", event.text)
-            self._publish(event)
+    # ---- its work
 
     def close(self) -> None:
         """Completes the files and lets go of socket and spool."""
         self.thresholds.close()
+        self.telling.stopped(SWITCH_REASON if self.restarting else "asked to" if self._stop else "a failure")
         self.spool.close()
         self.receiver.close()
-        self._tell()
         counted = self.decoding.statistics
         logger.info("stopped; %d rows of %d PDUs written, %d duplicates, %d files completed", counted.rows, counted.pdus,
                     counted.duplicates, self.spool.completed)
@@ -149,8 +139,9 @@ class Collector:
             self.spool.rotate()
         self.thresholds.tick(self._clock.wall_ns())
         self.keys.look(self._clock.monotonic_ns())
-        if self._clock.monotonic_ns() >= self._tell_after_ns:
-            self._tell()
+        if self.spool.journal_long:
+            self.spool.compact(self.decoding.state())
+        self.telling.look()
         return len(received)
 
     def _tell_round(self, received: int, answered: int) -> None:
@@ -159,56 +150,19 @@ class Collector:
                      counted.pdus, counted.rows, counted.duplicates, counted.rejected.total())
 
     def _wait_s(self) -> float:
-        """How long to wait for datagrams: until a file is due, or operators may have asked for something."""
-        waits_ns = [LINGER_LOOK_NS if self._control.switching else self._control.wait_ns()]
+        """How long to wait for datagrams: until a file is due, there is something to tell, or operators may have asked for
+        something."""
+        waits_ns = [LINGER_LOOK_NS if self._control.switching else self._control.wait_ns(), self.telling.wait_ns()]
         due = (self.spool.next_rotation(), self.thresholds.next_tick())
         waits_ns += [at - self._clock.wall_ns() for at in due if at is not None]
         return max(0, min(waits_ns)) / 1e9
 
-    def _publish(self, event: Event) -> None:
-        """An event of the collector itself, into the spool."""
-        rows = rows_of([event], self._parameters.host or socket.gethostname(), "collector")
-        gathering, encoder = Gathering(EVENT), Encoder(EVENT)
-        encoder.offer(rows.strings)
-        payload = encoder.encode(rows.words, 0, MAX_PDU_OCTETS)
-        gathering.add(payload.octets, 0, len(payload.octets), Observations(0, 0, EVENT.number, 1, EVENT.words, payload.strings),
-                      csv_field(self._parameters.name) + f",{self._run_ms},".encode())
-        self.spool.append(EVENT, gathering.lines())
+    def _hear(self, probe: str, run_ms: int, heartbeat: Heartbeat, wall_ns: int, now_ns: int) -> None:
+        self.telling.heard(probe, run_ms, heartbeat, wall_ns, now_ns)
 
-    def _tell(self) -> None:
-        """One line on what changed nothing since the last time."""
-        self._tell_after_ns = self._clock.monotonic_ns() + TELL_NS
-        counted = self.decoding.statistics
-        now = Counter({f"{reason}": n for reason, n in counted.rejected.items()})
-        now.update({f"{what}: not understood": n for what, n in counted.refused.items()})
-        new = now - self._told
-        if new:
-            self._told = now
-            logger.warning("datagrams that changed nothing: %s", ", ".join(f"{n} {what}" for what, n in new.most_common(20)))
+    def _publish(self, event: Event) -> None:
+        """An event of the thresholds, which have told it in the log."""
+        self.telling.publish([event])
 
     def _ask_to_stop(self, *_: object) -> None:
         self._stop = True
-
-
-def tell_ready(port: int, ready_fd: int | None) -> None:
-    """Tells whoever started the collector that it listens: the port on ready_fd (then closed), READY=1 to systemd.
-
-    That nobody reads it any more is no error.
-    """
-    if ready_fd is not None:
-        try:
-            with suppress(BrokenPipeError):
-                os.write(ready_fd, f"{port}\n".encode())
-        except OSError as error:
-            logger.warning("cannot tell the port on descriptor %d: %s", ready_fd, error.strerror)
-        finally:
-            os.close(ready_fd)
-    address = os.environ.get("NOTIFY_SOCKET")
-    if address:
-        if address.startswith("@"):
-            address = "\0" + address[1:]
-        try:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
-                notify.sendto(b"READY=1", address)
-        except OSError as error:
-            logger.warning("cannot tell systemd that the collector is ready: %s", error.strerror)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from tmon_collector.gathering import Gathering
+from tmon_collector.journal import Record, Remembered, WrittenIds
 from tmon_collector.probes import MAX_AHEAD, Probes, Run
 from tmon_collector.sessions import Sessions
 from tmon_collector.statistics import CollectorStatistics
@@ -29,20 +30,20 @@ Address = Any  # of a socket: (host, port, ...)
 class Sink(Protocol):
     """Where lines go: the spool."""
 
-    def append(self, kind: Kind, lines: memoryview) -> bool:
-        """Writes lines of a kind, all or none. False: they could not be written."""
+    def append(self, kind: Kind, lines: memoryview, runs: Sequence[WrittenIds], old: Sequence[tuple[int, int]]) -> bool:
+        """Writes lines of a kind, and of which PDUs they are (and which runs are over), all or none. False: it could not."""
 
 
 class Decoding:
     """The engine of the collector. probes: names of the declared ones; sessions: their seals.
 
     kinds   what it understands, by number; None: all that are installed
-    hear    called with (probe, heartbeat, wall clock when it was received) for each heartbeat
+    hear    called with (probe, run in ms, heartbeat, wall clock and monotonic one when it was received) for each heartbeat
     observers   by name of a kind: each called with (kind, words, probe, run in ms, strings) for each PDU once its rows are written
     """
 
     def __init__(self, probes: Iterable[str], sessions: Sessions, sink: Sink, kinds: Mapping[int, Kind] | None = None,
-                 hear: Callable[[str, Heartbeat, int], None] = lambda *_: None,
+                 hear: Callable[[str, int, Heartbeat, int, int], None] = lambda *_: None,
                  observers: Mapping[str, Sequence[Callable]] | None = None) -> None:
         self.statistics = CollectorStatistics()
         self.probes = Probes(probes)
@@ -52,7 +53,6 @@ class Decoding:
         self._observers = observers or {}
         self._gatherings: dict[int, Gathering] = {}
         self._pending: dict[int, list[tuple[Run, int, Address]]] = {}  # by kind: PDUs gathered, not yet written
-        self._pending_ids: set[tuple[int, int, int]] = set()
         self._answers: dict[tuple[int, int, int, Address], list[int]] = {}  # ids by type, probe, run, destination
         self._heard: list[tuple[int, int, Address]] = []  # heartbeats to be answered: probe, run, destination
 
@@ -61,6 +61,7 @@ class Decoding:
 
         now_ns: monotonic; wall_ns: since 1970-01-01 UTC.
         """
+        bad = None
         for datagram, address in datagrams:
             self.statistics.datagrams += 1
             self.statistics.octets += len(datagram)
@@ -68,8 +69,11 @@ class Decoding:
                 self._take(datagram, address, now_ns, wall_ns)
             except PduError as error:
                 self.statistics.rejected[error.reason] += 1
+                bad = address
         for number in self._pending:
             self._write(number)
+        if bad is not None:
+            self.statistics.last_bad = str(bad[0])
         self.probes.forget_candidates()
         return self._pack_answers(wall_ns)
 
@@ -83,7 +87,7 @@ class Decoding:
             heartbeat = parse_heartbeat(content)
             self.probes.heard(probe, now_ns)
             self._take_heartbeat(heartbeat, self.probes.known(probe, run))
-            self._hear(self.probes.name_of(probe), heartbeat, wall_ns)
+            self._hear(self.probes.name_of(probe), run_ms(run), heartbeat, wall_ns, now_ns)
             self._heard.append((probe, run, address))
 
     def _take_heartbeat(self, heartbeat: Heartbeat, run: Run | None) -> None:
@@ -98,12 +102,11 @@ class Decoding:
     def _take_observations(self, header: Observations, pdu_type: int, content: bytes, run: Run, address: Address) -> None:
         pdu = run.written.identify(header.pdu)
         run.written.may_forget_below(pdu - header.behind)
-        key = (run.number, run.run, pdu)
         if pdu in run.written:
             self.statistics.duplicates += 1
             self._answer(ACK, run, pdu, address)
             return
-        if key in self._pending_ids:
+        if pdu in run.pending:
             self.statistics.duplicates += 1
             return
         if not run.written.make_room():
@@ -115,11 +118,12 @@ class Decoding:
             payload = unpacked(pdu_type, content[OBSERVATIONS_OCTETS:])
             gathering.add(payload, 0, len(payload), header, run.source)
         except PduError:
-            self.statistics.refused[f"kind {header.kind} of {run.probe}"] += 1
+            self.statistics.refuse(f"kind {header.kind} of {run.probe}")
+            self.statistics.last_bad = str(address[0])
             self._answer(REFUSAL, run, pdu, address)
             return
         self._pending.setdefault(header.kind, []).append((run, pdu, address))
-        self._pending_ids.add(key)
+        run.pending.add(pdu)
 
     def _gathering(self, header: Observations) -> Gathering | None:
         """Where the rows of this PDU go; None for an unknown kind."""
@@ -139,21 +143,46 @@ class Decoding:
         if not pdus:
             return
         gathering = self._gatherings[number]
-        if self._sink.append(gathering.kind, gathering.lines()):
+        if self._sink.append(gathering.kind, gathering.lines(), self._written(pdus), self.probes.newly_old):
             self.statistics.pdus += len(pdus)
             self.statistics.rows += gathering.rows
+            self.probes.newly_old.clear()
+            for run, pdu, address in pdus:
+                run.written.add(pdu)
+                run.pending.discard(pdu)
+                self.probes.remember(run)
+                self._answer(ACK, run, pdu, address)
             for observer in self._observers.get(gathering.kind.name, ()):
                 for (run, _, _), (words, strings) in zip(pdus, gathering.blocks(), strict=True):
                     observer(gathering.kind.name, words, run.probe, run_ms(run.run), strings)
-            for run, pdu, address in pdus:
-                run.written.add(pdu)
-                self.probes.remember(run)
-                self._answer(ACK, run, pdu, address)
         else:
             self.statistics.unwritten += len(pdus)
-        self._pending_ids.difference_update((run.number, run.run, pdu) for run, pdu, _ in pdus)
+            for run, pdu, _ in pdus:
+                run.pending.discard(pdu)
         pdus.clear()
         gathering.clear()
+
+    def _written(self, pdus: Iterable[tuple[Run, int, Address]]) -> list[WrittenIds]:
+        """What the journal is told of PDUs."""
+        ids: dict[Run, list[int]] = {}
+        for run, pdu, _ in pdus:
+            ids.setdefault(run, []).append(pdu)
+        return [WrittenIds(run.number, run.run, self._sessions.counter(run.number, run.run), _ranges(of_run))
+                for run, of_run in ids.items()]
+
+    def restore(self, remembered: Remembered) -> None:
+        """What an earlier start has written, before anything is handled."""
+        self.probes.old.update(remembered.old)
+        for (probe, number), run in remembered.runs.items():
+            self.probes.restore(probe, number, run.written)
+            self._sessions.restore(probe, number, run.counter)
+
+    def state(self) -> Iterator[Record]:
+        """All that `restore` needs."""
+        yield Record(runs=[WrittenIds(run.number, run.run, self._sessions.counter(run.number, run.run), run.written.ranges())
+                           for run in self.probes.runs()])
+        for probe, old in self.probes.old.items():
+            yield Record(old=[(probe, run) for run in old.numbers], floors=[(probe, old.floor)] if old.floor >= 0 else [])
 
     def _answer(self, pdu_type: int, run: Run, pdu: int, address: Address) -> None:
         self._answers.setdefault((pdu_type, run.number, run.run, address), []).append(pdu)
@@ -168,3 +197,16 @@ class Decoding:
         self._answers.clear()
         self._heard.clear()
         return packed
+
+
+def _ranges(ids: list[int]) -> list[tuple[int, int]]:
+    """Different numbers as ranges [first, end)."""
+    ids.sort()
+    ranges, first, last = [], ids[0], ids[0]
+    for pdu in ids[1:]:
+        if pdu != last + 1:
+            ranges.append((first, last + 1))
+            first = pdu
+        last = pdu
+    ranges.append((first, last + 1))
+    return ranges

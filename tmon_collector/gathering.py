@@ -57,33 +57,36 @@ class Gathering:
         PduError when it is unsound; nothing is added then. There must be room.
         """
         strings = self._decoder.decode_into(content, at, end, header, self._words, self.rows)
-        fields = [csv_field(string) for string in strings]
-        text_octets = self._text_of(fields, header.rows)
-        if text_octets > MAX_TEXT_OCTETS:
-            raise PduError("payload", f"{text_octets} octets of text")
-        self._text_octets += text_octets
-        number = self._sources.get(source)
-        if number is None:
-            number = self._sources[source] = len(self._texts)
-            self._texts.append(source)
-        table = len(self._texts)
-        self._texts += fields
-        self._tables.append(strings)
-        end_row = self.rows + header.rows
-        self._blocks.append((self.rows, end_row, number, table))
-        self.rows = end_row
+        self._add(header.rows, strings, source, MAX_TEXT_OCTETS)
 
-    def _text_of(self, fields: list[bytes], rows: int) -> int:
-        """Octets that the string columns of the rows decoded last take."""
-        if not fields:
-            return 0
-        octets = np.array([len(f) for f in fields], np.int64)
-        indexes = self._words[self.rows : self.rows + rows, self._strings]
-        return int(octets[indexes[indexes >= 0]].sum()) + int(octets.sum())
+    def add_rows(self, words: np.ndarray, strings: list[str], source: bytes) -> None:
+        """The same for rows made here: int64 (n, kind.words). There must be room."""
+        self._words[self.rows : self.rows + len(words)] = words
+        self._add(len(words), strings, source)
 
     def blocks(self) -> list[tuple[np.ndarray, list[str]]]:
         """Rows and strings of each PDU, in the order they were added; valid until `clear`."""
         return [(self._words[first:last], table) for (first, last, _, _), table in zip(self._blocks, self._tables, strict=True)]
+
+    def _add(self, rows: int, strings: list[str], source: bytes, max_text_octets: int | None = None) -> None:
+        """Takes the rows behind those that are there. PduError, and nothing is taken, where their text would be too long."""
+        end_row = self.rows + rows
+        fields = [csv_field(string) for string in strings]
+        text_octets = rows * len(source)
+        if fields and len(self._strings):
+            indexes = self._words[self.rows : end_row, self._strings]
+            text_octets += int(np.array([len(f) for f in fields], np.int64)[indexes[indexes >= 0]].sum())
+        if max_text_octets is not None and text_octets > max_text_octets:
+            raise PduError("payload", f"{text_octets} octets of text")
+        number = self._sources.get(source)
+        if number is None:
+            number = self._sources[source] = len(self._texts)
+            self._texts.append(source)
+        self._blocks.append((self.rows, end_row, number, len(self._texts)))
+        self._texts += fields
+        self._tables.append(strings)
+        self._text_octets += text_octets
+        self.rows = end_row
 
     def lines(self) -> memoryview:
         """All rows as CSV lines; valid until the next call of a method."""
@@ -91,8 +94,7 @@ class Gathering:
         starts = np.cumsum(octets) - octets
         blob = np.frombuffer(b"".join(self._texts), np.uint8)
         blocks = np.array(self._blocks, np.int64)
-        needed = self.rows * self._row_octets + int((octets[blocks[:, 2]] * (blocks[:, 1] - blocks[:, 0])).sum())
-        needed += self._text_octets
+        needed = self.rows * self._row_octets + self._text_octets
         if needed > len(self._out):
             self._out = np.empty(needed, np.uint8)
         written = text.write_blocks(self._words, self._forms, self._column_words, blocks, blob, starts, octets, self._out)

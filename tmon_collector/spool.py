@@ -1,4 +1,7 @@
-"""The spool directory: a CSV file per kind, complete files under their final name, the one being written as `.part`."""
+"""The spool directory: a CSV file per kind, complete files under their final name, the one being written as `.part`.
+
+Rows count once the journal says so: they go to their file, then their record to the journal, then their PDUs are acknowledged.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,16 @@ import fcntl
 import logging
 import os
 from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from tmon_collector.csv_text import csv_header
-from tmon_collector.spool_file import MODE, PART, SpoolFile, recover
+from tmon_collector.journal import Journal, Record, Remembered, WrittenIds
+from tmon_collector.spool_file import MODE, PART, SpoolFile, recover, sync_directory
 from tmon_common.clock import Clock
 from tmon_common.config.model import Collector
+from tmon_common.events import Event, event
 from tmon_common.observations import Kind
 
 logger = logging.getLogger(__name__)
@@ -34,11 +41,22 @@ class SpoolError(Exception):
     """The spool cannot be used; the text says why and what to do."""
 
 
+@dataclass
+class Recovery:
+    """What was done with the `.part` files that a killed collector left. cut: octets that nobody was told are written."""
+
+    files: int = 0
+    cut: int = 0
+    missing: int = 0
+
+
 class Spool:
     """Spool of one collector. SpoolError when it cannot be used: missing, not writable, in use by another collector.
 
     The directory is made when only its last component is missing. `.part` files that a killed collector of this name left are
     completed.
+
+    happened    events, to be taken by the owner
     """
 
     def __init__(self, collector: Collector, clock: Clock) -> None:
@@ -51,32 +69,70 @@ class Spool:
         self._trouble_told_ns: int | None = None
         self._in_trouble: set[str] = set()
         self._recovery_due = False  # trouble was told, its end not yet
+        self.happened: list[Event] = []
+        self._uncompleted: dict[str, int] = {}  # `.part` files that wait for the next start, and octets of them that count
+        self.recovery = Recovery()
         self._lock = self._open()
+        self._journal = Journal(self._directory, collector.name, collector.sync)
+        self._remembered = self._read_journal()
         for part in sorted(self._directory.glob(f"*.{collector.name}.*.csv{PART}")):
             if part.name.split(".", 1)[1].rsplit(".", 3)[0] == collector.name:
                 self._recover(part)
 
-    def append(self, kind: Kind, lines: memoryview) -> bool:
-        """Writes lines of a kind to its file, all or none. False: they could not be written; the log says why."""
+    def append(self, kind: Kind, lines: memoryview, runs: Sequence[WrittenIds] = (), old: Sequence[tuple[int, int]] = ()) -> bool:
+        """Writes lines of a kind to its file, and to the journal of which PDUs they are; all or none.
+
+        False: they could not be written; the log says why. old: (probe, run) that are over.
+        """
         now_ns = self._clock.wall_ns()
         file = self._files.get(kind.name)
         if file and self._is_due(file, now_ns):
             self._complete(kind.name)
             file = None
+        where = self._journal.path
         try:
+            if not self._journal.begun:
+                self._journal.rewrite([Record(name, octets) for name, octets in self._uncompleted.items()])
+            where = None
             if file is None:
-                rotate_ns = self._collector.rotate_ns
-                file = SpoolFile(self._directory, f"{kind.name}.{self._collector.name}", csv_header(kind), now_ns,
-                                 (now_ns // rotate_ns + 1) * rotate_ns)
-                self._files[kind.name] = file
+                file = self._begin(kind, now_ns)
+            where, before = file.part, file.octets
             file.append(lines)
+            try:
+                if self._collector.sync:
+                    file.sync()
+                where = self._journal.path
+                self._journal.append(Record(file.part.name, file.octets, runs, old))
+            except OSError:
+                file.take_back(before)
+                raise
         except OSError as error:
-            self._tell_trouble(kind, file, error)
+            self._tell_trouble(kind, where, error)
             self._drop_if_empty(kind)
             return False
         if self._in_trouble:
             self._tell_recovery(kind)
         return True
+
+    def take_remembered(self) -> Remembered:
+        """What the journal of earlier starts says; once."""
+        remembered, self._remembered = self._remembered, Remembered()
+        return remembered
+
+    @property
+    def journal_long(self) -> bool:
+        """It is time for `compact`."""
+        return self._journal.long
+
+    def compact(self, state: Iterable[Record]) -> None:
+        """The journal becomes a snapshot: `state` and the files that are open. When it cannot be written, it goes on as it is."""
+        files = [Record(f.part.name, f.octets) for f in self._files.values()]
+        files += [Record(name, octets) for name, octets in self._uncompleted.items()]
+        try:
+            self._journal.rewrite([*files, *state])
+        except OSError as error:
+            self.failures[errno.errorcode.get(error.errno or 0, str(error.errno))] += 1
+            logger.warning("%s: cannot be written anew (%s); it goes on growing", self._journal.path, error.strerror)
 
     def rotate(self) -> None:
         """Completes the files whose time has come."""
@@ -92,7 +148,28 @@ class Spool:
         """Completes every file and lets go of the spool."""
         for name in list(self._files):
             self._complete(name)
+        self._journal.close()
         os.close(self._lock)
+
+    def _begin(self, kind: Kind, now_ns: int) -> SpoolFile:
+        rotate_ns = self._collector.rotate_ns
+        file = SpoolFile(self._directory, f"{kind.name}.{self._collector.name}", csv_header(kind), now_ns,
+                         (now_ns // rotate_ns + 1) * rotate_ns)
+        self._files[kind.name] = file
+        if self._collector.sync:
+            sync_directory(self._directory)
+        return file
+
+    def _read_journal(self) -> Remembered:
+        try:
+            return self._journal.read()
+        except OSError as error:
+            os.close(self._lock)
+            if error.errno == errno.ELOOP:
+                msg = f"spool {self._directory}: {self._journal.path} is a symbolic link; remove it (and see who may write there)"
+            else:
+                msg = f"{self._journal.path}: cannot be read ({error.strerror}); what is written would not be known"
+            raise SpoolError(msg) from error
 
     def _is_due(self, file: SpoolFile, now_ns: int) -> bool:
         # A clock set back by more than a period must not keep files open for ever.
@@ -106,6 +183,7 @@ class Spool:
             self.completed += 1
         except OSError as error:
             logger.error("%s: %s while it was completed; what it holds may be damaged: check that disk", file.part, error.strerror)
+            self._uncompleted[file.part.name] = file.octets
 
     def _drop_if_empty(self, kind: Kind) -> None:
         """A file that got no further than its header goes, so that the loader never sees it."""
@@ -147,30 +225,43 @@ class Spool:
         return lock
 
     def _recover(self, part: Path) -> None:
+        known = self._remembered
+        # Without a journal (of the version before), or with one that may miss something, every whole line counts.
+        end = known.files.get(part.name, 0) if known.found and not known.damaged else None
         try:
-            final, cut = recover(part)
+            left = recover(part, end)
         except OSError as error:
             logger.error("%s: left by a collector that was killed, and cannot be completed: %s", part, error.strerror)
+            self._uncompleted[part.name] = part.lstat().st_size if end is None else end
             return
-        if final is None:
-            logger.warning("%s: left by a collector that was killed, without a whole row; removed", part)
+        self.recovery.cut += left.cut
+        self.recovery.missing += left.missing
+        if left.missing:
+            logger.error("%s: %d octets are missing that were written before this machine, or its disk, failed; sync=\"yes\" of "
+                         "<spool> keeps them safe", part, left.missing)
+        if left.final is None:
+            logger.warning("%s: left by a collector that was killed, without a row that counts; removed", part)
         else:
-            logger.warning("%s: left by a collector that was killed; completed as %s, %d octets of a cut line dropped", part,
-                           final.name, cut)
+            self.recovery.files += 1
+            logger.warning("%s: left by a collector that was killed; completed as %s, %d octets dropped that nobody was told are "
+                           "written", part, left.final.name, left.cut)
 
-    def _tell_trouble(self, kind: Kind, file: SpoolFile | None, error: OSError) -> None:
+    def _tell_trouble(self, kind: Kind, where: Path | None, error: OSError) -> None:
         self.failures[errno.errorcode.get(error.errno or 0, str(error.errno))] += 1
         self._in_trouble.add(kind.name)
         now_ns = self._clock.monotonic_ns()
         if self._trouble_told_ns is None or now_ns - self._trouble_told_ns >= REPEAT_TROUBLE_NS:
             self._trouble_told_ns = now_ns
-            self._recovery_due = True
-            where = file.part if file else self._directory / f"{kind.name}.{self._collector.name}.*"
+            where = where or self._directory / f"{kind.name}.{self._collector.name}.*"
             logger.error("%s: cannot be written (%s); %s. Probes keep their observations meanwhile", where, error.strerror,
                          _CURES.get(error.errno or 0, "check that file system"))
+            if not self._recovery_due:
+                self._recovery_due = True
+                self.happened.append(event("disk_full", self._clock.wall_ns(), str(self._directory), error=error.strerror or ""))
 
     def _tell_recovery(self, kind: Kind) -> None:
         self._in_trouble.discard(kind.name)
         if self._recovery_due and not self._in_trouble:
             self._recovery_due = False
             logger.warning("spool %s: can be written again; probes deliver what they kept", self._directory)
+            self.happened.append(event("disk_back", self._clock.wall_ns(), str(self._directory)))

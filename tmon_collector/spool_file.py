@@ -7,6 +7,7 @@ import mmap
 import os
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 PART = ".part"
 MODE = 0o640
@@ -57,6 +58,16 @@ class SpoolFile:
             raise
         self.octets = at
 
+    def take_back(self, octets: int) -> None:
+        """What is behind so many octets does not count any more."""
+        self.octets = octets
+        with contextlib.suppress(OSError):
+            os.ftruncate(self._descriptor, octets)
+
+    def sync(self) -> None:
+        """Everything to the disk."""
+        os.fsync(self._descriptor)
+
     def discard(self) -> None:
         """Closes and removes the file."""
         os.close(self._descriptor)
@@ -72,28 +83,46 @@ class SpoolFile:
         self.part.rename(self.final)
 
 
-def recover(part: Path) -> tuple[Path | None, int]:
-    """Completes the `.part` file that a killed collector left: cut behind its last whole line, then renamed.
+class Left(NamedTuple):
+    """What became of a `.part` file. final: its name now, None: it held no rows and was removed; cut: octets; missing: octets."""
 
-    Returns its final name (None: it held no rows, and was removed) and how many octets were cut off. OSError when it cannot be
-    done; ELOOP for a symbolic link, which is not followed.
+    final: Path | None
+    cut: int
+    missing: int = 0
+
+
+def recover(part: Path, end: int | None = None) -> Left:
+    """Completes the `.part` file that a killed collector left: cut at `end`, then renamed.
+
+    end     octets that count; None: up to its last whole line. So it is cut, too, where it has fewer octets than that: `missing`.
+    OSError when it cannot be done; ELOOP for a symbolic link, which is not followed.
     """
     with os.fdopen(os.open(part, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC), "r+b") as file:
         size = file.seek(0, os.SEEK_END)
-        lines_end, lines = _whole_lines(file.fileno(), size)
+        lines_end, lines = _whole_lines(file.fileno(), size) if end is None or size < end else (end, 2 if end else 0)
         if lines > 1:
             file.truncate(lines_end)
             os.fsync(file.fileno())
+    missing = max(0, end - size) if end else 0
     if lines <= 1:
         part.unlink()
-        return None, size
+        return Left(None, size, missing)
     final = part.with_name(part.name.removesuffix(PART))
     n = 1
     while final.exists():
         final = part.with_name(part.name.removesuffix(".csv" + PART) + f"-{n}.csv")
         n += 1
     part.rename(final)
-    return final, size - lines_end
+    return Left(final, size - lines_end, missing)
+
+
+def sync_directory(directory: Path) -> None:
+    """Names of new files to the disk."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _whole_lines(descriptor: int, size: int) -> tuple[int, int]:

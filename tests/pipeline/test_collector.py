@@ -30,10 +30,10 @@ def test_pdus_become_complete_files(tmp_path, number):
         hand.send(closed(HEARTBEAT, pack_heartbeat(Heartbeat(2, 0, 0, NO_LAG))))
         hand.send(pdu_of(7, [4], behind=7), pdu_of(8, [100], FLOW_DEFINITION, strings=["all"], behind=8))
         hand.wait_for(0, 1, 7, 8)
-        assert len(collector.files("*.part")) == 2
+        assert len(collector.files("*.part")) == 3  # an event, too
         assert collector.stop(number) == 0
         assert collector.flows() == [1, 2, 3, 4]
-        assert sorted(f.name.split(".")[0] for f in collector.files()) == ["flow_definition", "ip_counters"]
+        assert sorted(f.name.split(".")[0] for f in collector.files()) == ["event", "flow_definition", "ip_counters"]
         assert collector.files("*.part") == []
         assert collector.files("ip_counters*")[0].read_bytes().startswith(csv_header(IP_COUNTERS))
         assert "listening on 127.0.0.1 port" in collector.messages
@@ -61,13 +61,38 @@ def test_killed_collector_loses_nothing_acknowledged(tmp_path):
         hand.send(pdu_of(0, [1]), pdu_of(1, [2], behind=1))
         hand.wait_for(0, 1)
         collector.stop(signal.SIGKILL)
-        assert len(collector.files("*.part")) == 1
+        assert len(collector.files("ip_counters.*.part")) == 1
     with CollectorProcess(tmp_path) as collector, Hand(collector.port) as hand:
         hand.send(pdu_of(2, [3], behind=0))
         hand.wait_for(2)
         assert collector.stop() == 0
         assert sorted(collector.flows()) == [1, 2, 3]
         assert "left by a collector that was killed; completed as" in collector.messages
+
+
+def test_killed_again_and_again(tmp_path):
+    """kill -9 under load, twelve times: what was acknowledged is there, everything is there once."""
+    chance, rows, acked = random.Random(5), 40, set()
+    for start in range(13):
+        with CollectorProcess(tmp_path) as collector, Hand(collector.port) as hand:
+            hand.acked = acked
+            wanted = acked | set(range(len(acked) + chance.randrange(100, 600)))
+            at, rounds = chance.randrange(1, 30), 0
+            while start == 12 or rounds < at:
+                waiting = sorted(wanted - acked)[:50]
+                if not waiting:
+                    break
+                hand.send(*(pdu_of(pdu, range(rows * pdu, rows * pdu + rows), behind=pdu) for pdu in waiting))
+                while hand.take(0.02) and not acked.issuperset(waiting):
+                    pass
+                rounds += 1
+            if start < 12:
+                hand.send(*(pdu_of(pdu, range(rows * pdu, rows * pdu + rows), behind=pdu) for pdu in sorted(wanted - acked)[:50]))
+                collector.stop(signal.SIGKILL)
+            else:
+                assert collector.stop() == 0
+                assert sorted(collector.flows()) == list(range(rows * len(wanted)))
+                assert len(wanted) > 200
 
 
 def test_second_collector_on_the_same_port(tmp_path):

@@ -39,7 +39,7 @@ def test_full_disk(tmp_path, small_disk):
         ballast.write_bytes(bytes(40_000))
         first = fill(hand, 0)
         assert first > 0
-        part = collector.files("*.part")[0]
+        part = collector.files("ip_counters.*.part")[0]
         size = part.stat().st_size
         for _ in range(3):
             hand.send(pdu_of(first, list(range(1000 * first, 1000 * first + 100)), behind=first))

@@ -24,7 +24,7 @@ class Lines:
         self.chance = chance
         self.random = random.Random(seed)
 
-    def append(self, kind, lines):
+    def append(self, kind, lines, runs=(), old=()):
         if self.random.random() < self.chance:
             return False
         self.flows.setdefault(kind.name, []).extend(int(line.split(b",")[2]) for line in bytes(lines).splitlines())

@@ -26,10 +26,12 @@ def _collector(node: Node) -> Collector:
         address=node.value("address", parse_listen_address),
         port=node.value("port", parse_port),
         receive_buffer_octets=node.value("receive_buffer", parse_octets, 4 << 10, 1 << 30),
+        clock_tolerance_ns=node.value("clock_tolerance", parse_duration, 1_000, 3600 * SECOND),
         spool=spool.path("directory") if spool else Path(),
         **({} if spool is None else {
             "rotate_ns": spool.value("rotate", parse_duration, SECOND, DAY),
             "rotate_octets": spool.value("rotate_size", parse_octets, 4 << 10, 64 << 30),
+            "sync": spool.flag("sync"),
         }),
     )
 

@@ -239,7 +239,10 @@ class Probe:
 
 @dataclass(frozen=True)
 class Collector:
-    """address, port: where it listens. spool: directory of the CSV files, closed and renamed every `rotate_ns`."""
+    """address, port: where it listens. spool: directory of the CSV files, closed and renamed every `rotate_ns`.
+
+    sync: what is acknowledged is on the disk, not only with the system; clock_tolerance_ns: how wrong clocks of probes may be
+    """
 
     name: str
     address: str
@@ -249,6 +252,8 @@ class Collector:
     rotate_ns: int = 300 * SECOND
     rotate_octets: int = 256 << 20
     receive_buffer_octets: int = 4 << 20
+    sync: bool = False
+    clock_tolerance_ns: int = 10_000_000
 
 
 @dataclass(frozen=True)

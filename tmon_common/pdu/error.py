@@ -22,6 +22,7 @@ REASONS = (
     "no_key",  # sealed by a key that is not in the probe's key file here
     "corrupt",  # the seal does not match: damaged, or forged
     "replayed",  # genuine, but seen before
+    "old_run",  # of a run that is over, of which is no longer known what is written
     "implausible",  # a heartbeat that tells of more PDUs given up than any probe would
     "payload",  # sealed well, but the payload breaks the rules of the codec
 )

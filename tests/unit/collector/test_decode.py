@@ -9,7 +9,8 @@ from tests.keys import RUN, collector_sessions, probe_session
 from tests.unit.collector.make import closed, pdu_of
 from tmon_collector.decode import Decoding
 from tmon_collector.gathering import CAPACITY
-from tmon_collector.probes import MAX_AHEAD, MAX_RANGES, MAX_RUNS
+from tmon_collector.probes import MAX_AHEAD, MAX_RUNS
+from tmon_collector.written import MAX_RANGES
 from tmon_common.observations import EVENT, FLOW_DEFINITION, IP_COUNTERS, UDP_COUNTERS
 from tmon_common.pdu.ack import parse_acks, parse_heard
 from tmon_common.pdu.codec import MAX_PAYLOAD_OCTETS, Encoder
@@ -28,7 +29,7 @@ class Paper:
         self.written = {}
         self.full = set()
 
-    def append(self, kind, lines):
+    def append(self, kind, lines, runs=(), old=()):
         if kind.name in self.full:
             return False
         self.written[kind.name] = self.written.get(kind.name, b"") + bytes(lines)
@@ -157,7 +158,7 @@ def test_heartbeats_are_heard(decoding):
     assert answers(decoding, heartbeat(10, 2)) == [(HEARD, WALL_NS)]
     assert decoding.probes.heard_ns == {"probe": 0}
     assert decoding.statistics.heartbeats == 1
-    assert told == [("probe", Heartbeat(10, 2, 5, NO_LAG), WALL_NS)]
+    assert told == [("probe", run_ms(RUN), Heartbeat(10, 2, 5, NO_LAG), WALL_NS, 0)]
 
 
 @pytest.mark.parametrize("next_pdu", [1, 3, 100, MAX_AHEAD, 2**31, 2**32 - 1])

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tmon_collector.probes import MAX_RANGES, MAX_RUNS, Probes, WrittenPdus
+from tmon_collector.probes import MAX_RUNS, Probes
+from tmon_collector.written import MAX_RANGES, WrittenPdus
 from tmon_common.pdu.header import probe_number
 
 

@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from tmon_collector.collector import tell_ready
+from tmon_collector.ready import tell_ready
 from tmon_collector.receive import MAX_ERRORS, MAX_RECEIVED, ListenError, Receiver
 from tmon_common.pdu.header import MAX_PDU_OCTETS
 

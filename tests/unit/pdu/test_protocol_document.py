@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from tests.unit.pdu import twin
-from tmon_collector.probes import MAX_AHEAD, MAX_RANGES, MAX_RUNS
+from tmon_collector.probes import MAX_AHEAD, MAX_RUNS
 from tmon_collector.sessions import Sessions
+from tmon_collector.written import MAX_RANGES
 from tmon_common.observations import HISTOGRAM_DEFINITION, IP_COUNTERS
 from tmon_common.pdu.ack import MAX_IDS, pack_acks
 from tmon_common.pdu.codec import MAX_PAYLOAD_OCTETS, Encoder

@@ -1,0 +1,124 @@
+"""The journal: what it says after it was cut anywhere, damaged, or could not be written."""
+
+import errno
+import os
+
+import pytest
+
+from tmon_collector import journal as module
+from tmon_collector.journal import HEADER_LINE, Journal, Record, WrittenIds, packed, parse
+
+RECORDS = [
+    Record("a.csv.part", 100, [WrittenIds(1, 7, 3, [(0, 2), (5, 6)])]),
+    Record("b.csv.part", 50, [WrittenIds(1, 7, 5, [(2, 4)]), WrittenIds(2, 8, -1, [(9, 10)])]),
+    Record("a.csv.part", 170, [WrittenIds(1, 9, 0, [(0, 1)])], old=[(2, 8)]),
+    Record(old=[(3, 5)], floors=[(3, 4)]),
+]
+
+
+def said(remembered):
+    """All of it, to be compared."""
+    return (remembered.files, {k: (r.counter, r.written.ranges()) for k, r in remembered.runs.items()},
+            {p: (o.floor, o.numbers) for p, o in remembered.old.items()})
+
+
+def test_what_it_says():
+    remembered, end = parse(HEADER_LINE + b"".join(map(packed, RECORDS)))
+    assert said(remembered) == (
+        {"a.csv.part": 170, "b.csv.part": 50},
+        {(1, 7): (5, [(0, 4), (5, 6)]), (1, 9): (0, [(0, 1)])},
+        {2: (-1, [8]), 3: (4, [5])})
+    assert end == len(HEADER_LINE) + sum(len(packed(r)) for r in RECORDS)
+    assert not remembered.damaged
+
+
+@pytest.mark.parametrize("tail", [b"", b"\0\0\0", b"00000000 {}", b"x\n"])
+def test_torn_anywhere(tail):
+    """The records that are whole count, those behind do not."""
+    lines = [HEADER_LINE, *map(packed, RECORDS)]
+    whole = b"".join(lines)
+    for cut in range(len(HEADER_LINE), len(whole) + 1):
+        sound, rest = [], cut
+        for line in lines:
+            if rest >= len(line):
+                sound.append(line)
+                rest -= len(line)
+            else:
+                break
+        expected, expected_end = parse(b"".join(sound))
+        remembered, end = parse(whole[:cut] + tail)
+        assert (said(expected), expected_end) == (said(remembered), end)
+        assert not remembered.damaged
+
+
+def test_written_and_read(tmp_path):
+    """By another start, which goes on behind the last sound record."""
+    first = Journal(tmp_path, "c", sync=True)
+    first.rewrite([])
+    for record in RECORDS[:2]:
+        first.append(record)
+    first.close()
+    with (tmp_path / ".c.journal").open("ab") as file:
+        file.write(packed(RECORDS[3])[:-3] + b"\n" + packed(RECORDS[3])[:-1])
+    second = Journal(tmp_path, "c", sync=False)
+    assert said(second.read())[0] == {"a.csv.part": 100, "b.csv.part": 50}
+    second.append(RECORDS[2])
+    second.close()
+    assert (tmp_path / ".c.journal").read_bytes() == HEADER_LINE + b"".join(map(packed, RECORDS[:3]))
+
+
+def test_a_snapshot_takes_its_place(tmp_path):
+    journal = Journal(tmp_path, "c", sync=False)
+    journal.rewrite(RECORDS[:1])
+    journal.rewrite(RECORDS[1:2])
+    journal.append(RECORDS[2])
+    journal.close()
+    assert said(Journal(tmp_path, "c", sync=False).read()) == said(parse(HEADER_LINE + b"".join(map(packed, RECORDS[1:3])))[0])
+    assert [p.name for p in tmp_path.iterdir()] == [".c.journal"]
+
+
+@pytest.mark.parametrize("damage", [b"something else\n", b"\0" * 50, HEADER_LINE + b"x\n" + packed(RECORDS[0])])
+def test_what_is_no_journal_is_kept_aside(tmp_path, damage, caplog):
+    (tmp_path / ".c.journal").write_bytes(damage)
+    remembered = Journal(tmp_path, "c", sync=False).read()
+    assert remembered.damaged
+    assert (tmp_path / ".c.journal.damaged-1").read_bytes() == damage
+    assert "kept as .c.journal.damaged-1" in caplog.text
+
+
+def test_killed_at_the_very_beginning(tmp_path):
+    """No journal, and nobody is alarmed."""
+    for end in range(len(HEADER_LINE)):
+        (tmp_path / ".c.journal").write_bytes(HEADER_LINE[:end])
+        assert not Journal(tmp_path, "c", sync=False).read().found
+        assert not list(tmp_path.iterdir())
+
+
+def test_a_record_that_cannot_be_written(tmp_path, monkeypatch):
+    """Leaves the journal as it was, or none."""
+    journal, real = Journal(tmp_path, "c", sync=False), os.pwrite
+
+    def full(descriptor, data, at):
+        if len(data) > 1:
+            return real(descriptor, data[: len(data) // 2], at)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(module.os, "pwrite", full)
+    with pytest.raises(OSError, match="No space"):
+        journal.rewrite(RECORDS[:1])
+    assert not journal.begun
+    assert not list(tmp_path.iterdir())
+    monkeypatch.undo()
+    journal.rewrite(RECORDS[:1])
+    before = journal.path.read_bytes()
+    monkeypatch.setattr(module.os, "pwrite", full)
+    with pytest.raises(OSError, match="No space"):
+        journal.append(RECORDS[1])
+    with pytest.raises(OSError, match="No space"):
+        journal.rewrite(RECORDS)
+    assert journal.path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == [".c.journal"]
+    monkeypatch.undo()
+    journal.append(RECORDS[1])
+    assert journal.path.read_bytes() == before + packed(RECORDS[1])
+    journal.close()
