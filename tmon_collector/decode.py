@@ -20,7 +20,8 @@ from tmon_common.pdu.contents import (
     parse_observations,
 )
 from tmon_common.pdu.error import PduError
-from tmon_common.pdu.header import ACK, HEARD, OBSERVATIONS, REFUSAL
+from tmon_common.pdu.header import ACK, HEARD, HEARTBEAT, REFUSAL
+from tmon_common.pdu.packing import unpacked
 
 Address = Any  # of a socket: (host, port, ...)
 
@@ -71,10 +72,10 @@ class Decoding:
 
     def _take(self, datagram: bytes, address: Address, now_ns: int, wall_ns: int) -> None:
         pdu_type, probe, run, content = self._sessions.open(datagram)
-        if pdu_type == OBSERVATIONS:
+        if pdu_type != HEARTBEAT:
             header = parse_observations(content)
             self.probes.heard(probe, now_ns)
-            self._take_observations(header, content, self.probes.run_of(probe, run), address)
+            self._take_observations(header, pdu_type, content, self.probes.run_of(probe, run), address)
         else:
             heartbeat = parse_heartbeat(content)
             self.probes.heard(probe, now_ns)
@@ -91,7 +92,7 @@ class Decoding:
             run.written.may_forget_below(next_pdu - heartbeat.behind)
         self.statistics.heartbeats += 1
 
-    def _take_observations(self, header: Observations, content: bytes, run: Run, address: Address) -> None:
+    def _take_observations(self, header: Observations, pdu_type: int, content: bytes, run: Run, address: Address) -> None:
         pdu = run.written.identify(header.pdu)
         run.written.may_forget_below(pdu - header.behind)
         key = (run.number, run.run, pdu)
@@ -108,7 +109,8 @@ class Decoding:
         try:
             if gathering is None:
                 raise PduError("kind")
-            gathering.add(content, OBSERVATIONS_OCTETS, len(content), header, run.source)
+            payload = unpacked(pdu_type, content[OBSERVATIONS_OCTETS:])
+            gathering.add(payload, 0, len(payload), header, run.source)
         except PduError:
             self.statistics.refused[f"kind {header.kind} of {run.probe}"] += 1
             self._answer(REFUSAL, run, pdu, address)

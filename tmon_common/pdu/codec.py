@@ -10,7 +10,8 @@ from tmon_common.observations import ABSENT, Column, Kind, Type
 from tmon_common.pdu import columns
 from tmon_common.pdu.contents import MAX_ROWS, MAX_STRINGS, MAX_WORDS, Observations
 from tmon_common.pdu.error import PduError
-from tmon_common.pdu.header import MAX_PDU_OCTETS
+
+MAX_PAYLOAD_OCTETS = 1 << 15  # before compression
 
 _FAULTS = {
     columns.CUT: "ends before its last number",
@@ -45,7 +46,7 @@ class Encoder:
             msg = f"{kind.name} has {kind.words} words a row, PDUs hold at most {MAX_WORDS}"
             raise ValueError(msg)
         self.mask = string_mask(kind)
-        self._out = np.empty(MAX_PDU_OCTETS, np.uint8)
+        self._out = np.empty(MAX_PAYLOAD_OCTETS, np.uint8)
         self.offer([])
 
     @property
@@ -68,7 +69,7 @@ class Encoder:
         """
         rows, octets, strings = columns.encode(
             words, start, self.mask, self._string_octets, self._blob, self._blob_start, self._local,
-            min(max_octets, MAX_PDU_OCTETS), MAX_ROWS, MAX_STRINGS, self._out,
+            min(max_octets, MAX_PAYLOAD_OCTETS), MAX_ROWS, MAX_STRINGS, self._out,
         )
         if rows < 0:
             msg = "a string column points outside the string table"

@@ -21,13 +21,15 @@ PRESENT_PLAIN = 6  # bitmap, a number for each row marked, others are ABSENT
 PRESENT_DELTA = 7  # bitmap, first number and differences between rows marked, others are ABSENT
 NONZERO_SAME = 8  # bitmap, one number: rows marked have it, others are 0
 NONZERO_PLAIN = 9  # bitmap, a number for each row marked, others are 0
-MODES = 10
+CHANGES = 10  # bitmap, differences: a row marked differs by so much from the row before, the others are as it is
+PRESENT_CHANGES = 11  # bitmap of rows that are not ABSENT, then of these as CHANGES
+MODES = 12
 
 _ABSENT = np.iinfo(np.int64).min
 
 # what is known of a column while rows are added: places in a row of the state matrix
-_PRESENT, _ZEROS, _FIRST, _LAST, _SAME, _PLAIN, _DELTA, _NONZERO, _NONZERO_SAME = range(9)
-_STATES = 9
+_PRESENT, _ZEROS, _FIRST, _LAST, _SAME, _PLAIN, _DELTA, _NONZERO, _NONZERO_SAME, _CHANGES = range(10)
+_STATES = 10
 
 _BLOCK = 16  # rows tried first
 
@@ -43,6 +45,7 @@ def _learn(words, start, end, c, local, is_string, known):
     """Adds the values of words[start:end, c] to what is known (int64 (_STATES,)) of the column."""
     present, zeros, plain, delta = known[_PRESENT], known[_ZEROS], known[_PLAIN], known[_DELTA]
     last, same, nonzero, nonzero_same = known[_LAST], known[_SAME], known[_NONZERO], known[_NONZERO_SAME]
+    changes = known[_CHANGES]
     octets = octets_of(zigzag(last))
     for r in range(start, end):
         value = words[r, c]
@@ -54,12 +57,15 @@ def _learn(words, start, end, c, local, is_string, known):
             known[_FIRST] = value
             octets = octets_of(zigzag(value))
             delta = octets
+            changes = octets if value != 0 else np.int64(0)
         elif value == last:
             delta += 1
         else:
             same = 0
             octets = octets_of(zigzag(value))
-            delta += octets_of(zigzag(value - last))
+            change = octets_of(zigzag(value - last))
+            delta += change
+            changes += change
         last = value
         present += 1
         plain += octets
@@ -71,6 +77,7 @@ def _learn(words, start, end, c, local, is_string, known):
             nonzero_same = 0
     known[_PRESENT], known[_ZEROS], known[_PLAIN], known[_DELTA] = present, zeros, plain, delta
     known[_LAST], known[_SAME], known[_NONZERO], known[_NONZERO_SAME] = last, same, nonzero, nonzero_same
+    known[_CHANGES] = changes
 
 
 @njit(cache=True, nogil=True)
@@ -83,9 +90,13 @@ def _choose(known, rows):
     if present < rows:
         if known[_SAME]:
             return PRESENT_SAME, bitmap + octets_of(zigzag(known[_FIRST]))
-        if plain <= delta:
-            return PRESENT_PLAIN, bitmap + plain
-        return PRESENT_DELTA, bitmap + delta
+        mode, octets = PRESENT_PLAIN, plain
+        if delta < octets:
+            mode, octets = PRESENT_DELTA, delta
+        changes = ((present + 7) >> 3) + known[_CHANGES]
+        if changes < octets:
+            mode, octets = PRESENT_CHANGES, changes
+        return mode, bitmap + octets
     if zeros == rows:
         return ALL_ZERO, np.int64(0)
     if known[_SAME]:
@@ -100,6 +111,8 @@ def _choose(known, rows):
             sparse, sparse_octets = NONZERO_PLAIN, bitmap + plain - zeros
         if sparse_octets < octets:
             mode, octets = sparse, sparse_octets
+    if bitmap + known[_CHANGES] < octets:
+        mode, octets = CHANGES, bitmap + known[_CHANGES]
     return mode, octets
 
 
@@ -134,10 +147,44 @@ def _forget_strings(local, used, start, end):
 
 
 @njit(cache=True, nogil=True)
+def _write_changes(words, start, rows, c, mode, local, is_string, out, at):
+    """Writes column c as CHANGES or PRESENT_CHANGES. Returns the end."""
+    present = 0
+    if mode == PRESENT_CHANGES:
+        marks = at
+        at += (rows + 7) >> 3
+        out[marks:at] = 0
+        for i in range(rows):
+            if words[start + i, c] != _ABSENT:
+                out[marks + (i >> 3)] |= np.uint8(1 << (i & 7))
+                present += 1
+    else:
+        present = rows
+    bitmap = at
+    at += (present + 7) >> 3
+    out[bitmap:at] = 0
+    last, seen = np.int64(0), 0
+    for i in range(rows):
+        value = words[start + i, c]
+        if value == _ABSENT:
+            continue
+        if is_string:
+            value = local[value]
+        if value != last:
+            out[bitmap + (seen >> 3)] |= np.uint8(1 << (seen & 7))
+            at = write(out, at, zigzag(value - last))
+            last = value
+        seen += 1
+    return at
+
+
+@njit(cache=True, nogil=True)
 def _write_column(words, start, rows, c, mode, local, is_string, out, at):
     """Writes column c of words[start:start + rows]; the room was computed by `_choose`. Returns the end."""
     if mode <= ALL_ZERO:
         return at
+    if mode >= CHANGES:
+        return _write_changes(words, start, rows, c, mode, local, is_string, out, at)
     skipped = _ABSENT if mode < NONZERO_SAME else np.int64(0)
     bitmap = at
     if mode >= PRESENT_SAME:
@@ -253,6 +300,36 @@ def encode(words, start, is_string, string_octets, blob, blob_start, local, max_
 
 
 @njit(cache=True, nogil=True)
+def _read_changes(data, at, end, mode, rows, out, row, c):
+    """Reads column c, CHANGES or PRESENT_CHANGES, into out[row:row + rows, c]. Returns the position after it, or CUT."""
+    marks, present = at, rows
+    if mode == PRESENT_CHANGES:
+        at += (rows + 7) >> 3
+        if at > end:
+            return np.int64(CUT)
+        present = 0
+        for i in range(rows):
+            present += (data[marks + (i >> 3)] >> (i & 7)) & 1
+    bitmap = at
+    at += (present + 7) >> 3
+    if at > end:
+        return np.int64(CUT)
+    value, seen = np.int64(0), 0
+    for i in range(rows):
+        if mode == PRESENT_CHANGES and not (data[marks + (i >> 3)] >> (i & 7)) & 1:
+            out[row + i, c] = _ABSENT
+            continue
+        if (data[bitmap + (seen >> 3)] >> (seen & 7)) & 1:
+            number, at = read(data, at, end)
+            if at < 0:
+                return np.int64(CUT)
+            value += unzigzag(number)
+        seen += 1
+        out[row + i, c] = value
+    return at
+
+
+@njit(cache=True, nogil=True)
 def _read_column(data, at, end, mode, rows, out, row, c):
     """Reads column c into out[row:row + rows, c], which is all zeros. Returns the position after it, or CUT."""
     if mode == ALL_ZERO:
@@ -261,6 +338,8 @@ def _read_column(data, at, end, mode, rows, out, row, c):
         for i in range(rows):
             out[row + i, c] = _ABSENT
         return at
+    if mode >= CHANGES:
+        return _read_changes(data, at, end, mode, rows, out, row, c)
     fill = _ABSENT if mode < NONZERO_SAME else np.int64(0)
     bitmap = at
     marked = mode >= PRESENT_SAME

@@ -20,7 +20,8 @@ HEARTBEAT = 2  # probe -> collector: still alive, and what time it is here
 ACK = 3  # collector -> probe: these PDUs are written
 REFUSAL = 4  # collector -> probe: these PDUs cannot be understood here
 HEARD = 5  # collector -> probe: answer to a heartbeat
-QUESTIONS, ANSWERS = (OBSERVATIONS, HEARTBEAT), (ACK, REFUSAL, HEARD)
+COMPRESSED = 6  # probe -> collector: as OBSERVATIONS, the payload compressed
+QUESTIONS, ANSWERS = (OBSERVATIONS, HEARTBEAT, COMPRESSED), (ACK, REFUSAL, HEARD)
 
 MAX_PDU_OCTETS = 9216  # a jumbo frame; larger datagrams are refused; also the limit of max_pdu in the configuration
 MAX_COUNTER = (1 << 40) - 1  # at a million datagrams a second, twelve days; at a thousand, 34 years
@@ -80,6 +81,6 @@ def parse_header(datagram: bytes) -> Header:
     if kind >> 4 != VERSION:
         raise PduError("version", str(kind >> 4))
     pdu_type = kind & 15
-    if not OBSERVATIONS <= pdu_type <= HEARD:
+    if not OBSERVATIONS <= pdu_type <= COMPRESSED:
         raise PduError("type", str(pdu_type))
     return Header(pdu_type, key, probe, run, high << 32 | low)

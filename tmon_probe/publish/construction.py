@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from tmon_common.observations import ABSENT, Kind, Rows
-from tmon_common.pdu.codec import Encoder, Payload
 from tmon_common.pdu.contents import OBSERVATIONS_OCTETS
 from tmon_common.pdu.header import MAX_PDU_OCTETS
+from tmon_common.pdu.packing import Packed, Packer
 
 FIRST_ROWS = 256
 MAX_STRINGS_KEPT = 1024
@@ -31,7 +31,8 @@ class Construction:
         self.unfit = 0
         self._max_octets = max_octets
         self._utmost_octets = MAX_PDU_OCTETS - OBSERVATIONS_OCTETS - seal_octets
-        self._encoder = Encoder(kind)
+        self._packer = Packer(kind)
+        self._encoder = self._packer.encoder
         self._string_words = np.flatnonzero(self._encoder.mask)
         self._buffer = np.empty((FIRST_ROWS, kind.words), np.int64)
         self._rows = 0
@@ -43,7 +44,7 @@ class Construction:
         """Memory that the waiting rows take."""
         return self._rows * self.kind.words * 8
 
-    def add(self, rows: Rows, now_ns: int) -> Iterator[Payload]:
+    def add(self, rows: Rows, now_ns: int) -> Iterator[Packed]:
         """Takes rows (copied) and yields the payloads that have become full. ValueError for a string index out of range."""
         if not len(rows):
             return
@@ -53,18 +54,18 @@ class Construction:
         if self._rows >= self._worth_trying:
             yield from self._payloads(now_ns, everything=False)
 
-    def flush(self, now_ns: int) -> Iterator[Payload]:
+    def flush(self, now_ns: int) -> Iterator[Packed]:
         """Yields payloads until no row waits."""
         if self._rows:
             yield from self._payloads(now_ns, everything=True)
 
-    def _payloads(self, now_ns: int, *, everything: bool) -> Iterator[Payload]:
+    def _payloads(self, now_ns: int, *, everything: bool) -> Iterator[Packed]:
         words = self._buffer[: self._rows]
         start, total = 0, self._rows
         while start < total and (everything or total - start >= self._worth_trying):
-            payload = self._encoder.encode(words, start, self._max_octets)
+            payload = self._packer.pack(words, start, self._max_octets)
             if payload.rows == 0:
-                payload = self._encoder.encode(words[:start + 1], start, self._utmost_octets)
+                payload = self._packer.pack(words[:start + 1], start, self._utmost_octets)
                 if payload.rows == 0:
                     self.unfit += 1
                     start += 1

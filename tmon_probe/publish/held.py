@@ -11,6 +11,7 @@ class Held:
     """An observations PDU, complete but for its seal.
 
     pdu         id, counted from 0 in a run
+    type        OBSERVATIONS or COMPRESSED
     timeout_ns  how long its last sending waits for an answer
     sendings    how many times it was sent
     refused     the collector cannot understand it: kept aside for the day it can, sent seldom, outside the window
@@ -19,6 +20,7 @@ class Held:
     """
 
     pdu: int
+    type: int
     kind: int
     rows: int
     words: int

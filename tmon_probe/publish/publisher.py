@@ -16,7 +16,6 @@ from heapq import heappop, heappush
 from tmon_common.config.model import Publication as Parameters
 from tmon_common.observations import Rows
 from tmon_common.pdu.ack import parse_acks, parse_heard
-from tmon_common.pdu.codec import Payload
 from tmon_common.pdu.contents import (
     NO_LAG,
     OBSERVATIONS_OCTETS,
@@ -27,7 +26,8 @@ from tmon_common.pdu.contents import (
     pack_observations,
 )
 from tmon_common.pdu.error import PduError
-from tmon_common.pdu.header import ACK, HEARD, HEARTBEAT, MAX_PDU_OCTETS, OBSERVATIONS
+from tmon_common.pdu.header import ACK, HEARD, HEARTBEAT, MAX_PDU_OCTETS
+from tmon_common.pdu.packing import Packed
 from tmon_common.pdu.session import ProbeSession
 from tmon_probe.publish.construction import Construction
 from tmon_probe.publish.held import HELD_OCTETS, Held
@@ -188,12 +188,12 @@ class Publisher:
 
     # ---- the way of a PDU
 
-    def _enqueue(self, construction: Construction, payloads: Iterable[Payload], now_ns: int) -> None:
+    def _enqueue(self, construction: Construction, payloads: Iterable[Packed], now_ns: int) -> None:
         """Makes PDUs of payloads, then sees to it that the queue keeps within its bound."""
         kind = construction.kind
         for payload in payloads:
-            held = Held(self._next_pdu, kind.number, payload.rows, kind.words, payload.strings, payload.octets, kind.permanent,
-                        now_ns, self.parameters.initial_timeout_ns)
+            held = Held(self._next_pdu, payload.type, kind.number, payload.rows, kind.words, payload.strings, payload.octets,
+                        kind.permanent, now_ns, self.parameters.initial_timeout_ns)
             self._next_pdu += 1
             self._held[held.pdu] = held
             self._held_octets += len(held.payload) + HELD_OCTETS
@@ -264,7 +264,7 @@ class Publisher:
         heappush(self._timers, (held.due_ns, held.pdu))
         self.statistics.pdus_sent += 1
         header = Observations(held.pdu, held.pdu - self._oldest_held(), held.kind, held.rows, held.words, held.strings)
-        return self._session.close(OBSERVATIONS, pack_observations(header) + held.payload)
+        return self._session.close(held.type, pack_observations(header) + held.payload)
 
     def _heartbeat(self, wall_ns: int) -> bytes:
         self.statistics.heartbeats += 1

@@ -34,6 +34,8 @@ def encoded(columns, types=None, strings=(), max_octets=1000):
     ([1000, ABSENT, 1001], 7, "05 d0 0f 02"),
     ([0] * 17 + [-3], 8, "00 00 02 05"),
     ([0] * 16 + [1, 2], 9, "00 00 03 02 04"),
+    ([7] * 8 + [1000] * 9, 10, "01 01 00 0e c2 0f"),
+    ([ABSENT] + [7] * 8 + [1000] * 9, 11, "fe ff 03 01 01 00 0e c2 0f"),
 ])
 def test_modes(column, mode, body):
     """Each mode is chosen where it is the shortest, with the octets that docs/protocol.md tells."""
@@ -99,7 +101,11 @@ def test_columns_that_one_side_does_not_know():
 
 @pytest.mark.parametrize(("payload", "rows", "strings", "text"), [
     (b"", 1, 0, "before its last number"),
-    (b"\x0a", 1, 0, "unknown column mode"),
+    (b"\x0c", 1, 0, "unknown column mode"),
+    (b"\x0a", 1, 0, "before its last number"),
+    (b"\x0b", 1, 0, "before its last number"),
+    (b"\x0b\x01", 1, 0, "before its last number"),
+    (b"\x0b\x01\x01", 1, 0, "before its last number"),
     (b"\x03" + b"\xff" * 10, 1, 0, "before its last number"),
     (b"\x03" + b"\xff" * 9 + b"\x02", 1, 0, "before its last number"),
     (b"\x01\x00", 1, 0, "left over"),

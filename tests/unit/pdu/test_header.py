@@ -88,7 +88,7 @@ def test_acks_go_round_and_are_split():
     ("version", b"tm\x11" + pack_header(HEADER)[3:]),
     ("version", b"tm\x01\x01" + bytes(60)),  # as version 1 began
     ("type", b"tm\x20" + pack_header(HEADER)[3:]),
-    ("type", b"tm\x26" + pack_header(HEADER)[3:]),
+    ("type", b"tm\x27" + pack_header(HEADER)[3:]),
 ])
 def test_datagrams_that_are_no_pdus(reason, datagram):
     """Each has its reason, by which it is counted."""

@@ -10,7 +10,7 @@ from tmon_collector.probes import MAX_AHEAD, MAX_RANGES, MAX_RUNS
 from tmon_collector.sessions import Sessions
 from tmon_common.observations import HISTOGRAM_DEFINITION, IP_COUNTERS
 from tmon_common.pdu.ack import MAX_IDS, pack_acks
-from tmon_common.pdu.codec import Encoder
+from tmon_common.pdu.codec import MAX_PAYLOAD_OCTETS, Encoder
 from tmon_common.pdu.columns import MODES
 from tmon_common.pdu.contents import MAX_ROWS, Heartbeat, Observations, pack_heartbeat, pack_observations
 from tmon_common.pdu.header import ACK, HEARTBEAT, MAX_PDU_OCTETS, OBSERVATIONS, probe_number
@@ -75,7 +75,8 @@ def test_limits_and_modes():
     assert f"At {MAX_RANGES:,} ranges" in TEXT
     assert MAX_RUNS == 8
     assert "The last eight runs" in TEXT
-    assert MODES == 10
+    assert MODES == 12
+    assert f"at most {MAX_PAYLOAD_OCTETS:,} octets, nothing behind" in TEXT
     assert f"at most {MAX_IDS} |" in TEXT
     assert f"{WIDTH:,} or more below" in TEXT
     assert f"noticed within {LOOK_EVERY_NS // 10**9} s" in TEXT

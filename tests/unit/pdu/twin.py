@@ -5,7 +5,7 @@ from __future__ import annotations
 ABSENT = -(2**63)
 MASK = 2**64 - 1
 PREFERENCE = ("ALL_ABSENT", "ALL_ZERO", "SAME", "PLAIN", "DELTA", "PRESENT_SAME", "PRESENT_PLAIN", "PRESENT_DELTA", "NONZERO_SAME",
-              "NONZERO_PLAIN")
+              "NONZERO_PLAIN", "CHANGES", "PRESENT_CHANGES")
 
 
 class UnsoundError(Exception):
@@ -46,6 +46,11 @@ def bitmap(marks: list[bool]) -> bytes:
     return bytes(octets)
 
 
+def changes(values: list[int]) -> bytes:
+    different = [signed(v - before) for before, v in zip([0, *values], values, strict=False)]
+    return bitmap([d != 0 for d in different]) + numbers([d for d in different if d])
+
+
 def column_in_every_mode(values: list[int]) -> dict[str, bytes]:
     """The octets of a column in each mode that can code it."""
     present = [v for v in values if v != ABSENT]
@@ -56,6 +61,7 @@ def column_in_every_mode(values: list[int]) -> dict[str, bytes]:
     elif len(present) == len(values):
         modes["PLAIN"] = numbers(values)
         modes["DELTA"] = deltas(values)
+        modes["CHANGES"] = changes(values)
         if not nonzero:
             modes["ALL_ZERO"] = b""
         elif len(nonzero) < len(values):
@@ -69,6 +75,7 @@ def column_in_every_mode(values: list[int]) -> dict[str, bytes]:
         marks = bitmap([v != ABSENT for v in values])
         modes["PRESENT_PLAIN"] = marks + numbers(present)
         modes["PRESENT_DELTA"] = marks + deltas(present)
+        modes["PRESENT_CHANGES"] = marks + changes(present)
         if len(set(present)) == 1:
             modes["PRESENT_SAME"] = marks + numbers(present[:1])
     return modes
@@ -166,10 +173,15 @@ def read_column(reader: Reader, name: str, rows: int) -> list[int]:
     if name in {"ALL_ABSENT", "ALL_ZERO"}:
         return [ABSENT if name == "ALL_ABSENT" else 0] * rows
     marks = [True] * rows
+    if name == "CHANGES":
+        return read_changes(reader, rows)
     if name.startswith(("PRESENT", "NONZERO")):
         octets = reader.take((rows + 7) // 8)
         marks = [bool(octets[i // 8] >> i % 8 & 1) for i in range(rows)]
     count = sum(marks)
+    if name == "PRESENT_CHANGES":
+        following = iter(read_changes(reader, count))
+        return [next(following) if mark else ABSENT for mark in marks]
     written = min(count, 1) if name.endswith("SAME") else count
     values = [reader.number() for _ in range(written)]
     if written < count:
@@ -182,3 +194,13 @@ def read_column(reader: Reader, name: str, rows: int) -> list[int]:
         values = summed
     following = iter(values)
     return [next(following) if mark else (0 if name.startswith("NONZERO") else ABSENT) for mark in marks]
+
+
+def read_changes(reader: Reader, count: int) -> list[int]:
+    octets = reader.take((count + 7) // 8)
+    value, values = 0, []
+    for i in range(count):
+        if octets[i // 8] >> i % 8 & 1:
+            value = signed(value + reader.number())
+        values.append(value)
+    return values

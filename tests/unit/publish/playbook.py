@@ -13,6 +13,7 @@ from tmon_common.pdu.ack import pack_acks, pack_heard
 from tmon_common.pdu.codec import Decoder
 from tmon_common.pdu.contents import OBSERVATIONS_OCTETS, parse_observations
 from tmon_common.pdu.header import ACK, HEARD, HEARTBEAT, probe_number
+from tmon_common.pdu.packing import unpacked
 from tmon_probe.publish import Publisher
 
 MS = 1_000_000
@@ -49,6 +50,7 @@ class Playbook:
         self.sent: list[tuple[int, int | None]] = []
         self.datagrams: dict[int, bytes] = {}
         self.contents: dict[int, bytes] = {}
+        self.types: dict[int, int] = {}
         self.heartbeats: list[bytes] = []
         self.flows: set[int] = set()  # what the collector has acknowledged
 
@@ -105,9 +107,10 @@ class Playbook:
         """Column `flow` of the rows in a PDU that was sent."""
         content = self.contents[pdu]
         header = parse_observations(content)
+        payload = unpacked(self.types[pdu], content[OBSERVATIONS_OCTETS:])
         kind = {k.number: k for k in (IP_COUNTERS, FLOW_DEFINITION)}[header.kind]
         out = np.zeros((header.rows, kind.words), np.int64)
-        Decoder(kind).decode_into(content, OBSERVATIONS_OCTETS, len(content), header, out, 0)
+        Decoder(kind).decode_into(payload, 0, len(payload), header, out, 0)
         return out[:, 0].tolist()
 
     def _note(self, datagram: bytes) -> int | None:
@@ -117,6 +120,6 @@ class Playbook:
             self.heartbeats.append(opened.content)
         else:
             pdu = parse_observations(opened.content).pdu
-            self.datagrams[pdu], self.contents[pdu] = datagram, opened.content
+            self.datagrams[pdu], self.contents[pdu], self.types[pdu] = datagram, opened.content, opened.type
         self.sent.append((self.now, pdu))
         return pdu

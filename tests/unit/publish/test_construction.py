@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from tmon_common.observations import ABSENT, Column, Kind, Rows, Type
 from tmon_common.pdu.codec import Decoder
 from tmon_common.pdu.contents import Observations
+from tmon_common.pdu.packing import unpacked
 from tmon_probe.publish.construction import Construction
 
 KIND = Kind("sample", 0x7000, "", (Column("n", Type.INTEGER, ""), Column("a", Type.STRING, ""), Column("b", Type.STRING, "")))
@@ -17,7 +18,8 @@ def read(payloads):
     for payload in payloads:
         out = np.zeros((payload.rows, 3), np.int64)
         header = Observations(0, 0, KIND.number, payload.rows, 3, payload.strings)
-        table = Decoder(KIND).decode_into(payload.octets, 0, len(payload.octets), header, out, 0)
+        octets = unpacked(payload.type, payload.octets)
+        table = Decoder(KIND).decode_into(octets, 0, len(octets), header, out, 0)
         rows += [(n, *(None if i == ABSENT else table[i] for i in strings)) for n, *strings in out.tolist()]
     return rows
 

@@ -273,7 +273,7 @@ def test_a_row_too_long_for_the_configured_size_is_sent_alone():
     play.publisher.flush(0)
     assert play.step() == [0, 1]
     assert all(len(d) <= 80 or len(play.flows_of(i)) == 1 for i, d in play.datagrams.items())
-    play.add(type(rows := definitions(0, 1))(rows.kind, rows.values, ["x" * 10_000]))
+    play.add(type(rows := definitions(0, 1))(rows.kind, rows.values, ["".join(map(chr, range(300, 20_000)))]))
     play.publisher.flush(0)
     assert play.publisher.statistics.unfit == {"flow_definition": 1}
 
