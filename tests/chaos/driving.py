@@ -24,8 +24,7 @@ class Drivers:
         """Returns once rows are being added."""
         for probe in self._stage.probes:
             self._start(probe, self._seconds)
-        for name in self._current():
-            until(lambda name=name: self.ledger(name), f"{name} adds rows", START_LIMIT_S)
+        self._wait_for_ledgers()
         self._end = monotonic() + self._seconds
 
     @property
@@ -85,6 +84,12 @@ class Drivers:
     def _start_others(self) -> None:
         for probe in self._stage.probes:
             self._start(probe, max(0.5, self._end - monotonic()))
+        self._wait_for_ledgers()
+
+    def _wait_for_ledgers(self) -> None:
+        """Before a driver has one, it would die of a signal without a word."""
+        for name in self._current():
+            until(lambda name=name: self.ledger(name), f"{name} adds rows", START_LIMIT_S)
 
     def _latest(self) -> list[tuple[str, str, Program]]:
         return self._runs[-len(self._stage.probes):]

@@ -98,8 +98,8 @@ class Result:
                 self._judge_kind(ledger, kind, count, there, killed=ledger.name in killed)
         if found.rows:
             self.faults.append(f"rows that nobody added: {[(*key, len(numbers)) for key, numbers in found.rows.items()]}")
-        if found.duplicates:
-            self.faults.append(f"{found.duplicates} duplicates")
+        if self.duplicates:
+            self.faults.append(f"{self.duplicates} duplicates")
         if found.altered:
             self.faults.append(f"{found.altered} rows altered")
         if found.parts:

@@ -120,7 +120,7 @@ class LiveProbe:
     def _start(self) -> None:
         # Each is a new session and has a file of its own for its messages.
         probe = Probe(self._stage.directory, self._configuration, name=f"tmon_probe{len(self._probes)}",
-                      command=self._stage.command(self._stage.probe_side, "probe0"))
+                      command=self._stage.command(self._stage.probe_side, "probe"))
         self._probes.append(probe)
         probe.until_capturing()
 

@@ -17,7 +17,7 @@ BROKEN = Impairment(loss=1.0)
 
 
 class Do(StrEnum):
-    """What may happen. The argument: of IMPAIR an Impairment, of STEP_* seconds."""
+    """What may happen. The argument: of IMPAIR an Impairment, or two: (to the collector, back); of STEP_* seconds."""
 
     IMPAIR = "impair"
     KILL_COLLECTOR = "kill_collector"  # SIGKILL, and a new one at once
@@ -83,6 +83,11 @@ def together(*scripts: Script) -> Script:
     return lambda random, seconds: sorted((h for s in scripts for h in s(random, seconds)), key=lambda h: h.at_s)
 
 
+def unheard(at: float) -> Script:
+    """What the collector has written it cannot acknowledge any more, then it is killed."""
+    return scripted((at, Do.IMPAIR, (Impairment(), BROKEN)), (at + 0.06, Do.KILL_COLLECTOR, None), (at + 0.1, Do.IMPAIR, Impairment()))
+
+
 ALL_AT_ONCE = Impairment(loss=0.2, duplicate=0.1, reorder=0.2, reorder_extra_ns=40 * MS, corrupt=0.1, corrupt_unseen=0.5,
                          delay_ns=20 * MS, jitter_ns=30 * MS)
 
@@ -99,14 +104,16 @@ SCENARIOS = (
              proves=("link_corrupted", "retries", "refused")),
     Scenario("delay_300ms", Impairment(delay_ns=300 * MS, jitter_ns=200 * MS)),
     Scenario("delay_2s", Impairment(delay_ns=2000 * MS), seconds=2, proves=("retries",)),
-    Scenario("rate_64k", Impairment(rate_bps=64_000, queue_octets=8_000), rows_per_s=1500, limit_s=30, proves=("retries",)),
+    Scenario("rate_64k", Impairment(rate_bps=64_000, queue_octets=8_000), rows_per_s=4000, limit_s=30, proves=("retries",)),
     Scenario("outage_short", script=outage(0.2, 0.8), seconds=4, proves=("link_lost", "retries")),
     Scenario("outage_long", script=outage(0.1, 0.9), seconds=7,
              publish={"final_timeout": "2s", "max_retries": "2", "initial_timeout": "200ms"},
              proves=("link_lost", "retries", "given_up")),
-    Scenario("collector_killed", script=at_random(Do.KILL_COLLECTOR, 3), seconds=6, proves=("collectors_killed",)),
+    Scenario("collector_killed", script=at_random(Do.KILL_COLLECTOR, 3), seconds=6, rows_per_s=3000, proves=("collectors_killed",)),
+    Scenario("collector_killed_unheard", seconds=5, rows_per_s=2000, proves=("collectors_killed", "retries"),
+             script=together(unheard(0.2), unheard(0.6))),
     Scenario("collector_killed_loss", Impairment(loss=0.2, delay_ns=20 * MS), script=at_random(Do.KILL_COLLECTOR, 3), seconds=6,
-             seal="crc", proves=("collectors_killed", "retries")),
+             rows_per_s=2000, seal="crc", proves=("collectors_killed", "retries")),
     Scenario("collector_away", script=scripted((0.3, Do.STOP_COLLECTOR, None), (0.7, Do.START_COLLECTOR, None)), seconds=5,
              proves=("retries",)),
     Scenario("probe_restarted", Impairment(loss=0.1), script=at_random(Do.RESTART_PROBE, 2), seconds=5, proves=("retries",)),

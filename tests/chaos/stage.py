@@ -90,7 +90,7 @@ class Stage:
 
     def __init__(self, directory: Path, scenario: Scenario, seed: int) -> None:
         self.directory, self.scenario, self._seed = directory, scenario, seed
-        self.probes = [f"probe{n}" for n in range(scenario.probes)]
+        self.probes = ["probe", *(f"probe{n}" for n in range(1, scenario.probes))]
         self.clocks = Clocks(directory)
         self.collectors: list[Program] = []
         self.collectors_killed = 0
@@ -159,8 +159,9 @@ class Stage:
 
     # ---- what happens
 
-    def impair(self, both_ways: Impairment) -> None:
-        self.link.impair(both_ways)
+    def impair(self, link: Impairment | tuple[Impairment, Impairment]) -> None:
+        """Both ways alike, or (to the collector, back)."""
+        self.link.impair(*link if isinstance(link, tuple) else (link,))
 
     def start_collector(self, *_: object) -> None:
         """Returns once it listens."""
