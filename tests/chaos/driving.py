@@ -56,7 +56,8 @@ class Drivers:
         """All ended; True if none had anything left."""
         for _, _, program in self._latest():
             program.process.terminate()
-        return all([program.wait(STOP_LIMIT_S) == 0 for _, _, program in self._latest()])
+        statuses = [program.wait(STOP_LIMIT_S) for _, _, program in self._latest()]
+        return not any(statuses)
 
     def close(self) -> None:
         for _, _, program in self._runs:

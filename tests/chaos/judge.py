@@ -14,6 +14,9 @@ MAX_LATENESS_NS = 30_000_000
 """How long a sending process may have been kept from its slot by others before the spacing on the wire is held against it. The
 engine promises its gap between the moments at which it is asked; each PDU is on the wire somewhat later, not all equally."""
 
+LIVE_KEYS = {"ip_counters": ("flow", "start"), "flow_definition": ("flow",), "event": ("time", "code", "text")}
+"""What tells rows of a live probe apart, by kind; other kinds it does not make here."""
+
 
 @dataclass
 class Result:
@@ -126,7 +129,7 @@ class Result:
         self.given_up = sum(n["rows_given_up"] for n in numbers)
         keys: Counter[tuple[str, ...]] = Counter()
         packets = 0
-        for kind, names in (("ip_counters", ("flow", "start")), ("flow_definition", ("flow",)), ("event", ("time", "code", "text"))):
+        for kind, names in LIVE_KEYS.items():
             for row in spool_rows(directory, kind):
                 if row["probe"] != "collector":
                     keys[kind, row["run"], *(row[name] for name in names)] += 1

@@ -85,8 +85,8 @@ def numbered_rows(directory: Path) -> Found:
 class Wire:
     """What one probe sent, as the recorder saw it. octets: IP headers included; least_gap_ns: None with fewer than two PDUs.
 
-    lateness_ns     how far the PDUs were from keeping the gap, by the generic cell rate algorithm (ITU-T I.371 annex A): the largest
-                    delay of a PDU behind its slot that explains the ones that follow it closely
+    lateness_ns     how far the PDUs were from keeping the gap, by the generic cell rate algorithm (ITU-T I.371 annex A): the
+                    largest delay of a PDU behind its slot that explains the ones that follow it closely
     """
 
     pdus: int

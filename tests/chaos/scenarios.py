@@ -13,7 +13,7 @@ MS = 1_000_000
 PUBLISH = {"max_pdu": "400", "max_build": "200ms", "min_gap": "3ms", "window": "256", "initial_timeout": "250ms",
            "timeout_increment": "150ms", "max_retries": "4", "final_timeout": "60s", "heartbeat": "500ms", "queue": "4MiB"}
 """Attributes of <publish> unless a scenario says otherwise: everything happens some ten times faster than by default."""
-BROKEN = Impairment(loss=1.0)
+PERFECT, BROKEN = Impairment(), Impairment(loss=1.0)
 
 
 class Do(StrEnum):
@@ -51,8 +51,8 @@ class Scenario:
     """
 
     name: str
-    link: Impairment = Impairment()
-    script: Script = lambda random, seconds: []  # noqa: ARG005
+    link: Impairment = PERFECT
+    script: Script = lambda random, seconds: []
     seconds: float = 3.0
     limit_s: float = 20.0
     rows_per_s: int = 500
@@ -66,7 +66,7 @@ class Scenario:
 
 def outage(start: float, end: float) -> Script:
     """The link carries nothing from there to there, as parts of the time in which rows are added."""
-    return lambda _, seconds: [Happening(start * seconds, Do.IMPAIR, BROKEN), Happening(end * seconds, Do.IMPAIR, Impairment())]
+    return lambda _, seconds: [Happening(start * seconds, Do.IMPAIR, BROKEN), Happening(end * seconds, Do.IMPAIR, PERFECT)]
 
 
 def at_random(do: Do, times: int) -> Script:
@@ -85,7 +85,7 @@ def together(*scripts: Script) -> Script:
 
 def unheard(at: float) -> Script:
     """What the collector has written it cannot acknowledge any more, then it is killed."""
-    return scripted((at, Do.IMPAIR, (Impairment(), BROKEN)), (at + 0.06, Do.KILL_COLLECTOR, None), (at + 0.1, Do.IMPAIR, Impairment()))
+    return scripted((at, Do.IMPAIR, (PERFECT, BROKEN)), (at + 0.06, Do.KILL_COLLECTOR, None), (at + 0.1, Do.IMPAIR, PERFECT))
 
 
 ALL_AT_ONCE = Impairment(loss=0.2, duplicate=0.1, reorder=0.2, reorder_extra_ns=40 * MS, corrupt=0.1, corrupt_unseen=0.5,

@@ -19,7 +19,7 @@ from typing import Self
 from tests.chaos.scenarios import PUBLISH, Scenario
 from tests.keys import key_file
 from tests.linkemu import Impairment, LinkConfig, LinkProcess, Namespace, Network
-from tests.pipeline.probe_process import Program, start_collector, until
+from tests.pipeline.probe_process import Program, start_collector
 
 PROBE_ADDRESS, COLLECTOR_ADDRESS = "10.9.0.1", "10.9.0.2"
 LAN_ADDRESS, WATCHED_ADDRESS = "10.9.1.1", "10.9.1.2"
@@ -123,8 +123,9 @@ class Stage:
             self.lan.ip(f"addr add {LAN_ADDRESS}/24 dev {WATCHED}")
             self.probe_side.ip(f"addr add {WATCHED_ADDRESS}/24 dev {WATCHED}")
             acquaint((self.lan, LAN_ADDRESS), (self.probe_side, WATCHED_ADDRESS), WATCHED, WATCHED)
-        link = LinkConfig(self.directory / "link", west_to_east=self.scenario.link, east_to_west=self.scenario.link, seed=self._seed)
-        self.link = self._exits.enter_context(LinkProcess(middle, link))
+        link = self.scenario.link
+        of_link = LinkConfig(self.directory / "link", west_to_east=link, east_to_west=link, seed=self._seed)
+        self.link = self._exits.enter_context(LinkProcess(middle, of_link))
         self._start_recorder()
         self._exits.callback(self._end_collectors)
         self.start_collector()
@@ -140,9 +141,9 @@ class Stage:
                 key_file(self.directory, name)
 
     def _start_recorder(self) -> None:
-        self._recorder = self.probe_side.start(
-            ["tcpdump", "-Z", "root", "-B", "8192", "--time-stamp-precision=nano", "-U", "-w", str(self.directory / "wire.pcap"),
-             "-i", DEVICE, "-Q", "out", "udp", "and", "dst", "port", str(PORT)], stderr=subprocess.PIPE, text=True, start_new_session=True)
+        record = ["tcpdump", "-Z", "root", "-B", "8192", "--time-stamp-precision=nano", "-U", "-w", str(self.directory / "wire.pcap"),
+                  "-i", DEVICE, "-Q", "out", "udp", "and", "dst", "port", str(PORT)]
+        self._recorder = self.probe_side.start(record, stderr=subprocess.PIPE, text=True, start_new_session=True)
         self._exits.callback(self.stop_recorder)
         if "listening on" not in self._recorder.stderr.readline():
             raise OSError("tcpdump does not start")
