@@ -141,8 +141,8 @@ class Stage:
                 key_file(self.directory, name)
 
     def _start_recorder(self) -> None:
-        record = ["tcpdump", "-Z", "root", "-B", "8192", "--time-stamp-precision=nano", "-U", "-w", str(self.directory / "wire.pcap"),
-                  "-i", DEVICE, "-Q", "out", "udp", "and", "dst", "port", str(PORT)]
+        record = ["tcpdump", "-Z", "root", "-B", "8192", "--time-stamp-precision=nano", "-U",
+                  "-w", str(self.directory / "wire.pcap"), "-i", DEVICE, "-Q", "out", "udp", "and", "dst", "port", str(PORT)]
         self._recorder = self.probe_side.start(record, stderr=subprocess.PIPE, text=True, start_new_session=True)
         self._exits.callback(self.stop_recorder)
         if "listening on" not in self._recorder.stderr.readline():
