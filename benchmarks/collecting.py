@@ -14,10 +14,12 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.measure import Cost, RunError, wait
+from tmon_common.clock import SystemClock
 from tmon_common.config.model import Publication as Parameters
 from tmon_common.observations import IP_COUNTERS, Rows
 from tmon_common.pdu.header import new_run
-from tmon_common.pdu.keys import new_key, write_keys
+from tmon_common.pdu.key_file import write_keys
+from tmon_common.pdu.keys import new_key
 from tmon_probe.publish import Publication
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -82,7 +84,7 @@ def _send(port: int, keys, pdus: int, rows: int) -> tuple[Cost, int]:
     """Every PDU is filled by flush, so that it has just so many rows."""
     parameters = Parameters("collector", "127.0.0.1", port, max_pdu_octets=9000, min_gap_ns=0, window=256, heartbeat_ns=0,
                             queue_octets=1 << 30)
-    publication = Publication([parameters], "probe", new_run(time.time_ns()), keys)
+    publication = Publication([parameters], "probe", new_run(time.time_ns()), keys, SystemClock())
     portions = [_portion(seed, rows) for seed in range(64)]
     cpu, wall, given = time.process_time(), time.perf_counter(), 0
     publisher = publication.publishers[0]
@@ -92,7 +94,7 @@ def _send(port: int, keys, pdus: int, rows: int) -> tuple[Cost, int]:
             publication.add(portions[given % 64], now_ns)
             publication.flush(now_ns)
             given += 1
-        publication.poll(now_ns, time.time_ns())
+        publication.poll()
         if publisher.waiting >= 512 or given == pdus:
             select.select(publication.filenos(), [], [], 0.01)
         if time.perf_counter() - wall > LIMIT_S:

@@ -9,8 +9,11 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+
+from lxml import etree
 
 from benchmarks.measure import RunError
 from benchmarks.recording import FILE_HEADER, RECORD_HEADER
@@ -78,10 +81,14 @@ class Relay:
                     self._front.sendto(answer, probe)
 
 
-def measure(directory: Path) -> Overhead:
-    """The demo's configuration, results and keys in `directory`. RunError if a program fails."""
+def measure(directory: Path, analyses: Collection[str] = (), interval: str = "") -> Overhead:
+    """The demo's configuration, results and keys in `directory`. RunError if a program fails.
+
+    analyses: only these, if given; interval: of all of them instead of the demo's.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     text = (ROOT / "etc/xml/demo.xml").read_text().replace("../../demo-out/", "").replace("../../tests/", f"{ROOT}/tests/")
+    text = _changed(text, analyses, interval)
     (directory / "collector.xml").write_text(text)
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
 
@@ -110,6 +117,16 @@ def measure(directory: Path) -> Overhead:
         if relay:
             relay.close()
     return Overhead(_ip_octets(ROOT / "tests/captures/demo/west.pcap"), relay.pdus, relay.pdu_octets, relay.answer_octets)
+
+
+def _changed(text: str, analyses: Collection[str], interval: str) -> str:
+    root = etree.fromstring(text.encode())
+    for analysis in root.findall("flow_classes/flow_class/analysis"):
+        if analyses and analysis.get("kind") not in analyses:
+            analysis.getparent().remove(analysis)
+        elif interval and "interval" in analysis.attrib:
+            analysis.set("interval", interval)
+    return etree.tostring(root, encoding="unicode")
 
 
 def _ip_octets(recording: Path) -> int:

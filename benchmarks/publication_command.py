@@ -21,6 +21,8 @@ from tmon_common.observations import KINDS
 
 COUNTERS = ("ip_counters", "udp_counters", "tcp_counters", "icmp_counters")
 SIZES = (1400, 200)
+MONITORED = (("everything that it measures", (), ""), ("flow counters", COUNTERS, ""),
+             ("flow counters by the minute", COUNTERS, "60s"))
 
 
 def main() -> int:
@@ -36,9 +38,11 @@ def main() -> int:
             print_wire(costs[size], size)
         loads = [collecting.measure(options.directory / "collected", options.pdus, rows) for rows in (50, 140)]
         print_loads(loads)
-        added = overhead.measure(options.directory / "demo")
-        print(f"demo: {added.traffic:,} octets of IP on the link; {added.pdus:,} PDUs of both probes {added.pdu_octets:,}, answers "
-              f"{added.answer_octets:,}: {100 * added.ratio:.2f} %\n")
+        added = {name: overhead.measure(options.directory / "demo", analyses, interval) for name, analyses, interval in MONITORED}
+        for name, one in added.items():
+            print(f"demo, {name}: {one.traffic:,} octets of IP on the link; {one.pdus:,} datagrams of both probes "
+                  f"{one.pdu_octets:,}, answers {one.answer_octets:,}: {100 * one.ratio:.2f} %")
+        print()
         counters = [c for c in costs[SIZES[0]] if c.kind in COUNTERS]
         ours = sum(c.octets for c in counters)
         print_reaches([
@@ -46,7 +50,7 @@ def main() -> int:
             Reach("the same with IPFIX's reduced sizes", ours / sum(c.ipfix_reduced for c in counters), 0.6),
             Reach("sealed PDUs of 50 rows per CPU second of the collector", loads[0].pdus / loads[0].collector.cpu_s, 10_000,
                   at_least=True),
-            Reach("monitoring, % of the demo's traffic", 100 * added.ratio, 1),
+            *(Reach(f"monitoring, % of the demo's traffic, {name}", 100 * one.ratio, 1) for name, one in added.items()),
         ])
         print(circumstances.machine())
     except (RunError, ValueError, OSError) as error:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from tmon_collector.sessions import Sessions
-from tmon_common.pdu.keys import Key, write_keys
+from tmon_common.pdu.key_file import write_keys
+from tmon_common.pdu.keys import Key
 from tmon_common.pdu.session import ProbeSession
 
 KEY = Key(bytes(range(32)), "2026-01-01T00:00:00Z")

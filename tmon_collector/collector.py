@@ -12,14 +12,22 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from tmon_collector.csv_text import csv_field
 from tmon_collector.decode import Decoding
-from tmon_collector.gathering import warm_up
+from tmon_collector.gathering import Gathering, warm_up
 from tmon_collector.key_store import KeyStore
 from tmon_collector.receive import MAX_RECEIVED, Receiver
 from tmon_collector.spool import Spool
+from tmon_collector.thresholds.online import Thresholds
 from tmon_common.clock import Clock
 from tmon_common.config.model import Collector as Parameters
 from tmon_common.config.model import Configuration
+from tmon_common.events import Event
+from tmon_common.events.rows import rows_of
+from tmon_common.observations import EVENT
+from tmon_common.pdu.codec import Encoder
+from tmon_common.pdu.contents import Observations
+from tmon_common.pdu.header import MAX_PDU_OCTETS
 
 logger = logging.getLogger(__name__)
 
@@ -38,11 +46,15 @@ class Collector:
         self.next_configuration = next_configuration
         self._parameters = parameters
         self._clock = clock
+        self._run_ms = clock.wall_ns() // 1_000_000
         self.receiver = Receiver(parameters.address, parameters.port, parameters.receive_buffer_octets)
         try:
             self.spool = Spool(parameters, clock)
             self.keys = KeyStore(configuration, parameters.name, clock.monotonic_ns())
-            self.decoding = Decoding((p.name for p in configuration.probes), self.keys.sessions, self.spool)
+            self.thresholds = Thresholds(configuration, parameters.spool, self._publish, clock, parameters.name)
+            self.decoding = Decoding((p.name for p in configuration.probes), self.keys.sessions, self.spool,
+                                     observers=self.thresholds.observers())
+            self.thresholds.heard_ns = self.decoding.probes.heard_ns
         except BaseException:
             self.receiver.close()
             raise
@@ -84,6 +96,7 @@ class Collector:
 
     def close(self) -> None:
         """Completes the files and lets go of socket and spool."""
+        self.thresholds.close()
         self.spool.close()
         self.receiver.close()
         self._tell()
@@ -98,6 +111,7 @@ class Collector:
             self.receiver.send(self.decoding.handle(received, self._clock.monotonic_ns(), self._clock.wall_ns()))
         if len(received) < MAX_RECEIVED:
             self.spool.rotate()
+        self.thresholds.tick(self._clock.wall_ns())
         self.keys.look(self._clock.monotonic_ns())
         if self._clock.monotonic_ns() >= self._tell_after_ns:
             self._tell()
@@ -106,8 +120,19 @@ class Collector:
     def _wait_s(self) -> float | None:
         """How long to wait for datagrams: until a file is due. The wall clock may step, so never more than a minute."""
         due_ns = self.spool.next_rotation()
-        waits_ns = [60_000_000_000] if due_ns is None else [60_000_000_000, due_ns - self._clock.wall_ns()]
+        due = [at for at in (due_ns, self.thresholds.next_tick()) if at is not None]
+        waits_ns = [60_000_000_000, *(at - self._clock.wall_ns() for at in due)]
         return max(0, min(waits_ns)) / 1e9
+
+    def _publish(self, event: Event) -> None:
+        """An event of the collector itself, into the spool."""
+        rows = rows_of([event], self._parameters.host or socket.gethostname(), "collector")
+        gathering, encoder = Gathering(EVENT), Encoder(EVENT)
+        encoder.offer(rows.strings)
+        payload = encoder.encode(rows.words, 0, MAX_PDU_OCTETS)
+        gathering.add(payload.octets, 0, len(payload.octets), Observations(0, 0, EVENT.number, 1, EVENT.words, payload.strings),
+                      csv_field(self._parameters.name) + f",{self._run_ms},".encode())
+        self.spool.append(EVENT, gathering.lines())
 
     def _tell(self) -> None:
         """One line on what changed nothing since the last time."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from tmon_collector.gathering import Gathering
@@ -20,7 +20,7 @@ from tmon_common.pdu.contents import (
     parse_observations,
 )
 from tmon_common.pdu.error import PduError
-from tmon_common.pdu.header import ACK, HEARD, HEARTBEAT, REFUSAL
+from tmon_common.pdu.header import ACK, HEARD, HEARTBEAT, REFUSAL, run_ms
 from tmon_common.pdu.packing import unpacked
 
 Address = Any  # of a socket: (host, port, ...)
@@ -38,15 +38,18 @@ class Decoding:
 
     kinds   what it understands, by number; None: all that are installed
     hear    called with (probe, heartbeat, wall clock when it was received) for each heartbeat
+    observers   by name of a kind: each called with (kind, words, probe, run in ms, strings) for each PDU once its rows are written
     """
 
     def __init__(self, probes: Iterable[str], sessions: Sessions, sink: Sink, kinds: Mapping[int, Kind] | None = None,
-                 hear: Callable[[str, Heartbeat, int], None] = lambda *_: None) -> None:
+                 hear: Callable[[str, Heartbeat, int], None] = lambda *_: None,
+                 observers: Mapping[str, Sequence[Callable]] | None = None) -> None:
         self.statistics = CollectorStatistics()
         self.probes = Probes(probes)
         self._sink = sink
         self._kinds = catalogue().kinds_by_number() if kinds is None else kinds
         self._sessions, self._hear = sessions, hear
+        self._observers = observers or {}
         self._gatherings: dict[int, Gathering] = {}
         self._pending: dict[int, list[tuple[Run, int, Address]]] = {}  # by kind: PDUs gathered, not yet written
         self._pending_ids: set[tuple[int, int, int]] = set()
@@ -139,6 +142,9 @@ class Decoding:
         if self._sink.append(gathering.kind, gathering.lines()):
             self.statistics.pdus += len(pdus)
             self.statistics.rows += gathering.rows
+            for observer in self._observers.get(gathering.kind.name, ()):
+                for (run, _, _), (words, strings) in zip(pdus, gathering.blocks(), strict=True):
+                    observer(gathering.kind.name, words, run.probe, run_ms(run.run), strings)
             for run, pdu, address in pdus:
                 run.written.add(pdu)
                 self.probes.remember(run)

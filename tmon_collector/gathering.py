@@ -10,9 +10,11 @@ from tmon_common.observations import Column, Kind, Type
 from tmon_common.pdu import codec
 from tmon_common.pdu.codec import Decoder
 from tmon_common.pdu.contents import MAX_ROWS, Observations
-from tmon_common.pdu.header import MAX_PDU_OCTETS
+from tmon_common.pdu.error import PduError
 
 CAPACITY = 8 * MAX_ROWS
+MAX_TEXT_OCTETS = 8 << 20
+"""Of all strings in the rows of one PDU: a table entry may be named by every row, so that a small PDU could become a huge file."""
 
 _FORMS = {Type.INTEGER: text.INTEGER, Type.ADDRESS: text.ADDRESS, Type.STRING: text.STRING,
           **{t: text.SECONDS for t in Type if t.fractional}}
@@ -36,15 +38,18 @@ class Gathering:
 
     def clear(self) -> None:
         """Forgets all rows."""
+        if len(self._out) > 2 * MAX_TEXT_OCTETS:
+            self._out = np.empty(0, np.uint8)
         self.rows = 0
         self._blocks: list[tuple[int, int, int, int]] = []
+        self._tables: list[list[str]] = []
         self._texts: list[bytes] = []
         self._sources: dict[bytes, int] = {}
         self._text_octets = 0
 
     def has_room(self, header: Observations) -> bool:
         """Whether the rows of this PDU still fit."""
-        return self.rows + header.rows <= CAPACITY and self._text_octets < 64 * MAX_PDU_OCTETS
+        return self.rows + header.rows <= CAPACITY and self._text_octets < MAX_TEXT_OCTETS
 
     def add(self, content: bytes, at: int, end: int, header: Observations, source: bytes) -> None:
         """Decodes content[at:end] behind the rows that are there. source: text that begins their lines, comma included.
@@ -52,18 +57,33 @@ class Gathering:
         PduError when it is unsound; nothing is added then. There must be room.
         """
         strings = self._decoder.decode_into(content, at, end, header, self._words, self.rows)
+        fields = [csv_field(string) for string in strings]
+        text_octets = self._text_of(fields, header.rows)
+        if text_octets > MAX_TEXT_OCTETS:
+            raise PduError("payload", f"{text_octets} octets of text")
+        self._text_octets += text_octets
         number = self._sources.get(source)
         if number is None:
             number = self._sources[source] = len(self._texts)
             self._texts.append(source)
         table = len(self._texts)
-        for string in strings:
-            field = csv_field(string)
-            self._texts.append(field)
-            self._text_octets += len(field)
+        self._texts += fields
+        self._tables.append(strings)
         end_row = self.rows + header.rows
         self._blocks.append((self.rows, end_row, number, table))
         self.rows = end_row
+
+    def _text_of(self, fields: list[bytes], rows: int) -> int:
+        """Octets that the string columns of the rows decoded last take."""
+        if not fields:
+            return 0
+        octets = np.array([len(f) for f in fields], np.int64)
+        indexes = self._words[self.rows : self.rows + rows, self._strings]
+        return int(octets[indexes[indexes >= 0]].sum()) + int(octets.sum())
+
+    def blocks(self) -> list[tuple[np.ndarray, list[str]]]:
+        """Rows and strings of each PDU, in the order they were added; valid until `clear`."""
+        return [(self._words[first:last], table) for (first, last, _, _), table in zip(self._blocks, self._tables, strict=True)]
 
     def lines(self) -> memoryview:
         """All rows as CSV lines; valid until the next call of a method."""
@@ -72,9 +92,7 @@ class Gathering:
         blob = np.frombuffer(b"".join(self._texts), np.uint8)
         blocks = np.array(self._blocks, np.int64)
         needed = self.rows * self._row_octets + int((octets[blocks[:, 2]] * (blocks[:, 1] - blocks[:, 0])).sum())
-        for first, last, _, table in self._blocks if len(self._strings) else ():
-            indexes = self._words[first:last, self._strings]
-            needed += int(octets[table:][indexes[indexes >= 0]].sum())
+        needed += self._text_octets
         if needed > len(self._out):
             self._out = np.empty(needed, np.uint8)
         written = text.write_blocks(self._words, self._forms, self._column_words, blocks, blob, starts, octets, self._out)

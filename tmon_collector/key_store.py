@@ -6,8 +6,9 @@ import logging
 
 from tmon_collector.sessions import Sessions
 from tmon_common.config.model import Configuration
+from tmon_common.pdu.key_file import KeyFileError, read_keys
 from tmon_common.pdu.key_watch import KeyWatch
-from tmon_common.pdu.keys import KeyFileError, Keys, read_keys
+from tmon_common.pdu.keys import Keys
 
 logger = logging.getLogger(__name__)
 

@@ -36,7 +36,7 @@ def _run(options: argparse.Namespace) -> int:
         return USAGE_ERROR
 
     from tmon_common.analyses.catalogue import PluginError
-    from tmon_common.pdu.keys import KeyFileError
+    from tmon_common.pdu.key_file import KeyFileError
     from tmon_probe.child.guard import AnalysisError
     from tmon_probe.father.capture.batch import CaptureError  # from here on numba is needed: half a second to load
     from tmon_probe.processes import ProbeProcesses

@@ -24,7 +24,7 @@ FATHER = (*TALLY, "kernel_drops", "ring_full_waits", "read_octets", "total_octet
 """Totals of what fathers count."""
 CHILD = ("flows", "flows_created", "flows_expired", "flows_evicted", "rows", "pdus_sent", "pdus_retried", "pdus_acknowledged",
          "pdus_waiting", "rows_given_up", "packet_time_ns")
-CHILD_HEALTH = ("events_published", "events_garbled", "child_pid", "child_cpu_ns", "flows_max")
+CHILD_HEALTH = ("events_published", "events_garbled", "child_pid", "child_cpu_ns", "flows_max", "links_broken", "backlog_octets")
 
 _LINE = 8  # numbers in a cache line
 

@@ -17,7 +17,7 @@ from tmon_common.config.model import Configuration, Probe
 from tmon_common.events import event
 from tmon_common.observations import Rows
 from tmon_common.pdu.header import new_run, run_ms
-from tmon_common.pdu.keys import read_keys
+from tmon_common.pdu.key_file import read_keys
 from tmon_probe import health
 from tmon_probe.child import merge
 from tmon_probe.child.analysers.load import factories_of

@@ -34,7 +34,7 @@ def run(options: argparse.Namespace) -> int:
     from tmon_common.config.locate import locate
     from tmon_common.config.problems import ConfigurationError
     from tmon_common.config.read import read
-    from tmon_common.pdu.keys import KeyFileError
+    from tmon_common.pdu.key_file import KeyFileError
 
     try:
         configuration = read(locate(options.local, options.configuration).current)
@@ -56,7 +56,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _do(path: Path, *, rotate: bool, retire: bool) -> str:
-    from tmon_common.pdu.keys import MAX_KEYS, KeyFileError, new_key, read_keys, write_keys
+    from tmon_common.pdu.key_file import KeyFileError, read_keys, write_keys
+    from tmon_common.pdu.keys import MAX_KEYS, new_key
 
     made = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     if not rotate and not retire:

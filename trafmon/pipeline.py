@@ -18,7 +18,8 @@ from pathlib import Path
 from tmon_common.config.default import analyse_configuration_xml
 from tmon_common.config.read import read
 from tmon_common.config.replay import with_replay
-from tmon_common.pdu.keys import KeyFileError, new_key, write_keys
+from tmon_common.pdu.key_file import KeyFileError, write_keys
+from tmon_common.pdu.keys import new_key
 
 NOT_DELIVERED, INTERRUPTED = 1, 130
 READY_LIMIT_S = 180.0  # the first start of all compiles kernels

@@ -81,6 +81,7 @@ class ProbeFigures:
     pdus_retried: int
     pdus_retried_rate: float | None
     pdus_acknowledged: int
+    links_broken: int
     events: int
     child_cpu: float | None
     rings: tuple[RingFigures, ...]
@@ -111,6 +112,7 @@ def figures(identity: Mapping[str, Any], before: Sample, after: Sample, *, ended
         rows=n("rows"), rows_rate=rate("rows"), rows_given_up=n("rows_given_up"),
         pdus_rate=rate("pdus_sent"), pdus_sent=n("pdus_sent"), pdus_waiting=n("pdus_waiting"),
         pdus_retried=n("pdus_retried"), pdus_retried_rate=rate("pdus_retried"), pdus_acknowledged=n("pdus_acknowledged"),
+        links_broken=n("links_broken"),
         events=n("events_published"), child_cpu=_cpu(between, "child_cpu_ns"),
         rings=tuple(_ring(between, f) for f in range(max(len(identity["fathers"]), 1))),
         interfaces=tuple(_interface(between, i, declared) for i, declared in enumerate(identity["interfaces"])),

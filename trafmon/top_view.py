@@ -113,6 +113,8 @@ def _flows(p: ProbeFigures) -> Text:
 def _pdus(p: ProbeFigures) -> Text:
     parts = [f"{rate(p.pdus_rate):>9}/s", f"sent {count(p.pdus_sent)}", f"waiting {count(p.pdus_waiting)}",
              (f"retried {count(p.pdus_retried)}", WARNING if p.pdus_retried_rate else "")]
+    if p.links_broken:
+        parts.append((f"links broken {p.links_broken}", BAD))
     if p.rows_given_up:
         parts.append((f"rows given up {count(p.rows_given_up)}", BAD))
     if p.events:

@@ -14,6 +14,7 @@ from tests.keys import RUN
 from tests.pipeline.collector_process import CONFIGURATION, LIMIT_S, ROOT, CollectorProcess, Hand
 from tests.unit.collector.make import closed, pdu_of
 from tmon_collector.csv_text import csv_header
+from tmon_common.clock import SystemClock
 from tmon_common.config.model import Publication as Parameters
 from tmon_common.observations import FLOW_DEFINITION, IP_COUNTERS
 from tmon_common.pdu.contents import NO_LAG, Heartbeat, pack_heartbeat
@@ -169,7 +170,7 @@ def test_publication_delivers_everything_once(tmp_path, loss):
         timeout_ns = 20_000_000 if loss else 10**12
         parameters = Parameters("collector", "127.0.0.1", collector.port, max_pdu_octets=300, min_gap_ns=0, window=64,
                                 initial_timeout_ns=timeout_ns, final_timeout_ns=10**13, timeout_increment_ns=0, heartbeat_ns=0)
-        publication = Publication([parameters], "probe", RUN, None)
+        publication = Publication([parameters], "probe", RUN, None, SystemClock())
         publication._members = [(p, LossySender(s.address, s.port)) for p, s in publication._members]
         for first in range(0, 5000, 500):
             publication.add(counters(first, 500), time.monotonic_ns())
@@ -179,7 +180,7 @@ def test_publication_delivers_everything_once(tmp_path, loss):
 
         while not publication.idle:
             assert time.monotonic() < limit
-            publication.poll(time.monotonic_ns(), time.time_ns())
+            publication.poll()
             timer = publication.next_timer(time.monotonic_ns())
             wait_s = 0.1 if timer is None else min(0.1, max(0, timer - time.monotonic_ns()) / 1e9)
             select.select(publication.filenos(), [], [], wait_s)

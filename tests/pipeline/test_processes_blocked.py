@@ -30,8 +30,8 @@ def replay(name: str, *files: str, pace: str = "full") -> str:
 
 @pytest.fixture
 def blocked(tmp_path):
-    """A probe without a collector whose queue and ring are full."""
-    capture(tmp_path / "many.pcap", [(0, n) for n in range(FLOWS)])
+    """A probe without a collector whose queue and ring are full. Its flows are scattered: others would be compressed to nothing."""
+    capture(tmp_path / "many.pcap", [(0, n * 2_654_435_761 % 2**32) for n in range(FLOWS)])
     configuration = configure(tmp_path, replay("lan", "many.pcap"), attributes='ring_slots="1024"')
     text = (tmp_path / "tmon.xml").read_text().replace("<publish ", '<publish queue="64KiB" ')
     (tmp_path / "tmon.xml").write_text(text)

@@ -10,7 +10,17 @@ import dpkt
 import numpy as np
 import pytest
 
-from benchmarks import analyses_command, capture, classes, lone_chain, lone_father, pipeline, recording, states_command
+from benchmarks import (
+    analyses_command,
+    capture,
+    classes,
+    lone_chain,
+    lone_father,
+    pipeline,
+    recording,
+    states_command,
+    thresholds_command,
+)
 from benchmarks.measure import Cost
 from benchmarks.reach import Reach
 from benchmarks.segments import Segments
@@ -171,3 +181,9 @@ def test_states_are_compared_with_the_fewest_connections():
     one = lone_chain.Found(0, 40, 0, 0, 0, 100, 0)
     results = {"flow registry": [one, one], "tcp_connection": [one, replace(one, moving_ns=100, resident_octets=500)]}
     assert [(1, True), (2.5, False), (400, True)] == [(r.value, r.reached) for r in states_command.reaches(results, [10, 20])]
+
+
+@pytest.mark.parametrize("case", thresholds_command.CASES)
+def test_thresholds_compare_all_that_they_are_given(case):
+    """RuntimeError otherwise."""
+    assert min(thresholds_command.measure(*thresholds_command.CASES[case], flows=60, intervals=3)) > 0

@@ -5,7 +5,7 @@ import pytest
 from tests.keys import key_file
 from tests.unit.config.documents import GOOD, write
 from tmon_common.config.read import read
-from tmon_common.pdu.keys import read_keys
+from tmon_common.pdu.key_file import read_keys
 from trafmon.__main__ import main
 
 

@@ -135,7 +135,8 @@ def coloured(text: str, part: str) -> bool:
 
 @pytest.mark.parametrize(("changes", "part"), [
     ({"kernel_drops": 10}, "5.0/s"), ({"father_0_ring_filled": 600}, "[|"), ({"father_0_ring_full_waits": 4}, "waits 4"),
-    ({"pdus_retried": 1}, "retried 1"), ({"rows_given_up": 1}, "rows given up 1"), ({"packets_malformed": 1}, "malformed 0.5/s"),
+    ({"pdus_retried": 1}, "retried 1"), ({"links_broken": 1}, "links broken 1"),
+    ({"rows_given_up": 1}, "rows given up 1"), ({"packets_malformed": 1}, "malformed 0.5/s"),
     ({"packets_merged": 1}, "merged 1"), ({"interface_1_device_gone": 1}, "gone"), ({"interface_1_last_packet_ns": 1}, "silent"),
     ({"flows_evicted": 2}, "evicted 2"),
 ])

@@ -94,6 +94,60 @@ class FlowClass:
 
 
 @dataclass(frozen=True)
+class Baseline:
+    """What is usual: of the last `over` intervals (kind median), or an average that forgets at that pace (ewma).
+
+    history     intervals with a value that must have gone by before anything crosses
+    """
+
+    kind: str
+    over: int
+    history: int
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """A metric of a class, compared once an interval.
+
+    metric          of `tmon_common.metrics.METRICS`; service: which one, "" where it has none; percentile: of percentiles
+    flow            name of the granular flow whose rows are taken
+    per             a series for each value of these: probe, and `fields.FLOW_FIELDS`
+    limit, back     in the metric's unit, ratios as such, times in seconds; times the baseline if there is one
+    above           crossed above the limit, and back at or below `back`; False: the other way round
+    at_least        beside a baseline: what is crossed upwards must be above this, too
+    consecutive     intervals in a row that it takes to cross, and to come back
+    samples         least of what is divided by, or was measured, for an interval to have a value
+    """
+
+    name: str
+    flow_class: str
+    metric: str
+    limit: float
+    back: float
+    above: bool = True
+    service: str = ""
+    percentile: float = 0
+    flow: str = ""
+    per: tuple[str, ...] = ("probe",)
+    interval_ns: int = 60 * SECOND
+    consecutive: int = 1
+    samples: int = 1
+    baseline: Baseline | None = None
+    at_least: float = 0
+    severity: str = "warning"
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """grace_ns: wait for rows after an interval has ended; max_series: of one threshold, of each probe; max_flows: remembered."""
+
+    members: tuple[Threshold, ...] = ()
+    grace_ns: int = 30 * SECOND
+    max_series: int = 1000
+    max_flows: int = 1 << 20
+
+
+@dataclass(frozen=True)
 class Histogram:
     """bounds: upper bounds, included, of all slices but the last (which is open), ascending; in `unit` (octets or ns)."""
 
@@ -157,6 +211,8 @@ class Publication:
     final_timeout_ns: int = 3600 * SECOND
     heartbeat_ns: int = 30 * SECOND
     queue_octets: int = 64 << 20
+    break_border_ns: int = 60 * SECOND
+    max_rate: int = 0  # bit/s, IP and UDP headers included; 0: no cap
 
 
 @dataclass(frozen=True)
@@ -227,6 +283,7 @@ class Configuration:
     histograms: tuple[Histogram, ...] = ()
     diagnostics: Diagnostics = field(default_factory=Diagnostics)
     store: Store = field(default_factory=Store)
+    thresholds: Thresholds = field(default_factory=Thresholds)
     start_at_ns: int | None = None
 
     @cached_property

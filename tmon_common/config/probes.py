@@ -9,6 +9,7 @@ from tmon_common.config.interfaces import read_interfaces
 from tmon_common.config.model import SECOND, Collector, FlowClass, Probe, Publication
 from tmon_common.config.node import Node, check_unique
 from tmon_common.config.quantities import (
+    parse_bit_rate,
     parse_count,
     parse_cpus,
     parse_duration,
@@ -102,6 +103,8 @@ def _publication(node: Node, collectors: dict[str, Collector]) -> Publication:
         final_timeout_ns=final,
         heartbeat_ns=node.value("heartbeat", parse_duration, 100 * MILLISECOND, HOUR),
         queue_octets=node.value("queue", parse_octets, 64 << 10, 16 << 30),
+        break_border_ns=node.value("break_border", parse_duration, 0, DAY),
+        max_rate=node.value("max_rate", parse_bit_rate, 1000, 10**12) or 0,
     )
 
 

@@ -64,6 +64,31 @@ def parse_bit_rate(text: str, low: int = 1, high: int = 10**15) -> int:
     return _whole(Decimal(match[1]) * BITS_OF[match[2]], low, high, "bit/s")
 
 
+def parse_per_second(text: str) -> float:
+    """Things per second of "100/s", "0.5/s"."""
+    match = _QUANTITY.fullmatch(text)
+    if match is None or match[2] != "/s":
+        raise ValueError("expected a number per second, such as 100/s or 0.5/s")
+    return float(match[1])
+
+
+def parse_ratio(text: str) -> float:
+    """0 to 1 of "2.5%", "0.025"."""
+    match = re.fullmatch(r"([0-9]{1,3}(?:\.[0-9]{1,9})?) ?(%?)", text)
+    ratio = Decimal(match[1]) / (100 if match[2] else 1) if match else Decimal(-1)
+    if not 0 <= ratio <= 1:
+        raise ValueError("expected a ratio: 0% to 100%, or 0 to 1")
+    return float(ratio)
+
+
+def parse_times(text: str) -> float:
+    """How many times something: "1.5x"."""
+    match = _QUANTITY.fullmatch(text)
+    if match is None or match[2] != "x" or not 0 < float(match[1]) <= 10**6:
+        raise ValueError("expected how many times the baseline, such as 3x or 0.5x")
+    return float(match[1])
+
+
 def _whole(value: Decimal, low: int, high: int, unit: str) -> int:
     if value != int(value) or not low <= value <= high:
         words = [f"{low} to {high}", *([unit] if unit else [])]

@@ -17,6 +17,7 @@ from tmon_common.config.probes import read_probes
 from tmon_common.config.problems import ConfigurationError, Problem, ProblemList
 from tmon_common.config.quantities import parse_moment
 from tmon_common.config.structure import check_structure
+from tmon_common.config.thresholds import read_thresholds
 
 
 def read(path: Path | str, known_analyses: Mapping[str, AnalysisDeclaration] | None = None) -> Configuration:
@@ -49,6 +50,7 @@ def read_document(document: Document, known_analyses: Mapping[str, AnalysisDecla
         classes=classes,
         histograms=histograms,
         diagnostics=read_diagnostics(root.child("diagnostics")),
+        thresholds=read_thresholds(root.child("thresholds"), classes, probes),
         store=read_store(root.child("store")) or Store(database=root.resolve(str(Store().database))),
         start_at_ns=root.value("startAt", parse_moment),
     )

@@ -18,12 +18,15 @@ class Event:
 
     ValueError for a code that is not in the catalogue, or values that are not the declared ones. Texts lose what cannot be
     printed, and what is too long.
+
+    told_as     another severity than the declared one, where the configuration says so
     """
 
     time_ns: int
     code: str
     subject: str = ""
     values: tuple[tuple[str, int | str], ...] = ()
+    told_as: Severity | None = None
 
     def __post_init__(self) -> None:
         declaration = CATALOGUE.get(self.code)
@@ -38,7 +41,7 @@ class Event:
 
     @property
     def severity(self) -> Severity:
-        return CATALOGUE[self.code].severity
+        return self.told_as or CATALOGUE[self.code].severity
 
     @property
     def text(self) -> str:
@@ -46,10 +49,10 @@ class Event:
         return CATALOGUE[self.code].text.format(subject=self.subject, **dict(self.values))
 
 
-def event(code: str, time_ns: int, subject: str = "", **values: int | str) -> Event:
+def event(code: str, time_ns: int, subject: str = "", told_as: Severity | None = None, **values: int | str) -> Event:
     """An Event, its values by name in any order. KeyError for a code, ValueError for values that are not in the catalogue."""
     order = [p.name for p in CATALOGUE[code].parameters]
-    return Event(time_ns, code, subject, tuple(sorted(values.items(), key=lambda v: order.index(v[0]))))
+    return Event(time_ns, code, subject, tuple(sorted(values.items(), key=lambda v: order.index(v[0]))), told_as)
 
 
 def _plain(text: str, characters: int) -> str:

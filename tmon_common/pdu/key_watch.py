@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from tmon_common.pdu.keys import KeyFileError, Keys, read_keys
+from tmon_common.pdu.key_file import KeyFileError, read_keys
+from tmon_common.pdu.keys import Keys
 
 logger = logging.getLogger(__name__)
 

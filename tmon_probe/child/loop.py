@@ -18,10 +18,10 @@ from tmon_probe import health
 from tmon_probe.child.chain import Chain
 from tmon_probe.child.events import EventRows
 from tmon_probe.child.intake import Intake
+from tmon_probe.child.link_watch import LinkWatch
 from tmon_probe.event_pipe import EventPipe
 from tmon_probe.health import CHILD
 from tmon_probe.publish.publication import Publication
-from tmon_probe.publish.publisher import Publisher
 from tmon_probe.publish.silence import Silence
 from tmon_probe.ring import MAX_WAIT_S
 
@@ -57,7 +57,8 @@ class Child:
         self._acknowledged, self._acknowledged_ns = -1, clock.monotonic_ns()
         self._silence, self._silence_told = Silence(self._acknowledged_ns), Increase(clock)
         self._key_watch = None if probe.seal == "crc" else KeyWatch(probe.key, self._acknowledged_ns)
-        self._given_up, self._refused = Increase(clock), [Increase(clock) for _ in publication.publishers]
+        self._links = LinkWatch(publication.publishers)
+        self._refused = [Increase(clock) for _ in publication.publishers]
         self._alerts: dict[str, Increase] = {}
         self._father = father or os.getppid()
         self.orphaned = False
@@ -117,7 +118,7 @@ class Child:
 
     def _poll(self) -> None:
         now_ns = self._clock.monotonic_ns()
-        self._publication.poll(now_ns, self._clock.wall_ns())
+        self._publication.poll()
         self._hear()
         if now_ns >= self._next_statistics_ns:
             self._next_statistics_ns = now_ns + STATISTICS_EVERY_NS
@@ -127,6 +128,7 @@ class Child:
 
     def _deliver(self) -> bool:
         """Send what is left, until it is acknowledged or out of patience."""
+        self._tell_links(last=True)
         self._publication.flush(self._clock.monotonic_ns())
         while not self._publication.idle and not self._out_of_patience():
             self._poll()
@@ -134,7 +136,7 @@ class Child:
         self._update_statistics()
         delivered = True
         for publisher in self._publication.publishers:
-            lost = _given_up(publisher)
+            lost = publisher.losses.total
             if publisher.waiting or lost:
                 delivered = False
                 p = publisher.parameters
@@ -156,6 +158,12 @@ class Child:
         hurried = self._intake.hurried or self._look_for_father()
         patience_ns = self._hurry_ns if hurried else max(p.parameters.final_timeout_ns for p in self._publication.publishers)
         return silent_ns > patience_ns
+
+    def _tell_links(self, *, last: bool = False) -> None:
+        events = self._links.look(self._clock.monotonic_ns(), self._clock.wall_ns(), last=last)
+        for told in events:
+            log.warning("%s", told.text)
+        self._events.publish(events, "child")
 
     def _tell_silence(self, acknowledged: int, waiting: int) -> None:
         silent_ns = self._silence.lasts_ns(acknowledged, waiting, self._clock.monotonic_ns())
@@ -193,9 +201,7 @@ class Child:
     def _update_statistics(self) -> None:
         registry = self._chain.registry
         publishers = self._publication.publishers
-        given_up = sum(map(_given_up, publishers))
-        if rows := self._given_up.told(given_up):
-            log.warning("%d rows given up: the queues to the collectors are full or their time is over", rows)
+        self._tell_links()
         acknowledged, waiting = sum(p.statistics.acked for p in publishers), sum(p.waiting for p in publishers)
         self._tell_silence(acknowledged, waiting)
         self._tell_refused()
@@ -204,12 +210,8 @@ class Child:
         values = (
             len(registry), registry.created, registry.expired, registry.evicted, self._rows,
             sum(p.statistics.pdus_sent for p in publishers), sum(p.statistics.retries for p in publishers),
-            acknowledged, waiting, given_up, self._reached_ns)
+            acknowledged, waiting, sum(p.losses.total for p in publishers), self._reached_ns)
         self._statistics.set(**dict(zip(CHILD, values, strict=True)), events_published=self._events.published,
                              events_garbled=self._pipe.garbled, child_cpu_ns=time.process_time_ns(), flows_max=registry.max_flows,
-                             **analyses)
-
-
-def _given_up(publisher: Publisher) -> int:
-    """Rows that will never reach the collector."""
-    return publisher.statistics.given_up.total() + publisher.statistics.unfit.total()
+                             links_broken=sum(p.broken for p in publishers),
+                             backlog_octets=sum(p.backlog_octets for p in publishers), **analyses)

@@ -45,7 +45,7 @@ def run_child(probe: Probe, father_cpus: tuple[int, ...], lanes: Lanes, make_cha
     signal.pthread_sigmask(signal.SIG_UNBLOCK, (*signals, signal.SIGCHLD))
     pin_child(probe.child_cpus, father_cpus)
     forked()
-    publication = Publication(probe.publications, probe.name, run, keys, lossless=lossless)
+    publication = Publication(probe.publications, probe.name, run, keys, clock, lossless=lossless)
     pipe.keep_reader()
     intake = open_intake(lanes, clock, patient=patient)
     child = Child(intake, make_chain, publication, statistics, pipe, clock, probe=probe, lossless=lossless, hurry_ns=HURRY_NS,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tmon_common.clock import Clock
 from tmon_common.config.model import Publication as Parameters
 from tmon_common.observations import Rows
 from tmon_common.pdu import codec
@@ -18,12 +19,13 @@ BLOCKED_WAIT_NS = 1_000_000  # until a socket without room is tried again
 class Publication:
     """Publishers and sockets of a run (header.new_run) of the probe called `probe`, one each per collector.
 
-    keys: of the probe, None to go without. lossless: see Publisher. Every `now_ns` is of one monotonic clock, `wall_ns` ns since
-    1970-01-01 UTC. Nothing here blocks, but for a host name to be resolved.
+    keys: of the probe, None to go without. lossless: see Publisher. Every `now_ns` is of the monotonic clock of `clock`. Nothing
+    here blocks, but for a host name to be resolved.
     """
 
-    def __init__(self, parameters: Sequence[Parameters], probe: str, run: int, keys: Keys | None, *,
+    def __init__(self, parameters: Sequence[Parameters], probe: str, run: int, keys: Keys | None, clock: Clock, *,
                  lossless: bool = False) -> None:
+        self._clock = clock
         codec.warm_up()
         self._sessions = [ProbeSession(probe, run, p.collector, keys) for p in parameters]
         self._members = [(Publisher(p, session, lossless=lossless), Sender(p.address, p.port))
@@ -44,18 +46,21 @@ class Publication:
         for session in self._sessions:
             session.set_keys(keys)
 
-    def poll(self, now_ns: int, wall_ns: int) -> None:
+    def poll(self) -> None:
         """Takes answers and sends what is due, as much as the sockets take."""
+        clock = self._clock
         for publisher, sender in self._members:
             for datagram in sender.received():
-                publisher.receive(datagram, now_ns, wall_ns)
+                publisher.receive(datagram, clock.monotonic_ns(), clock.wall_ns())
+            if sender.blocked:
+                sender.send([], clock.monotonic_ns())
+                publisher.left(clock.monotonic_ns())
             while not sender.blocked:
-                datagrams = publisher.datagrams_to_send(now_ns, wall_ns)
+                datagrams = publisher.datagrams_to_send(clock.monotonic_ns(), clock.wall_ns())
                 if not datagrams:
                     break
-                sender.send(datagrams, now_ns)
-            else:
-                sender.send([], now_ns)
+                sender.send(datagrams, clock.monotonic_ns())
+                publisher.left(clock.monotonic_ns())
 
     def accepts(self) -> bool:
         """Whether every queue takes more rows (back-pressure)."""

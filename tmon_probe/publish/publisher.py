@@ -1,10 +1,11 @@
 """The publication engine of one probe towards one collector (seed sections 1.5 and 3.14). No socket, no clock.
 
-A PDU goes through: under construction -> unsent -> in flight -> acknowledged. In flight it waits for an answer (a timer runs)
-or, once the timer ran out, for a slot to be sent again. PDUs that the collector refuses (a kind it does not know) stand aside:
-sent again seldom, outside the window, so that they hold up nothing, until the collector has been updated or their time is over.
+A PDU goes through: under construction -> unsent -> sent -> acknowledged. Once sent it waits for an answer (a timer runs) or, when
+the timer ran out, for a slot to be sent again. When all retries of a PDU are used up and nothing at all was acknowledged meanwhile,
+the link counts as broken (*long retry mode*): that PDU, the pilot, is sent at the initial timeout, all others at the largest one.
+The first acknowledgement ends it. docs/publication.md tells the whole regime.
 
-All times are ns of one monotonic clock, handed in.
+All times are ns of one monotonic clock, handed in, but for wall_ns.
 """
 
 from __future__ import annotations
@@ -30,11 +31,14 @@ from tmon_common.pdu.header import ACK, HEARD, HEARTBEAT, MAX_PDU_OCTETS
 from tmon_common.pdu.packing import Packed
 from tmon_common.pdu.session import ProbeSession
 from tmon_probe.publish.construction import Construction
-from tmon_probe.publish.held import HELD_OCTETS, Held
+from tmon_probe.publish.held import Held, Holdings, Worth
+from tmon_probe.publish.link import Link, LinkBack, LinkLost
+from tmon_probe.publish.loss import Cause, Losses
+from tmon_probe.publish.precious import parted
+from tmon_probe.publish.slots import Slots
 from tmon_probe.publish.statistics import PublicationStatistics
+from tmon_probe.publish.timeouts import Timeouts
 from tmon_probe.publish.window import Window
-
-MAX_BURST = 64  # datagrams handed out at once when no gap is asked for
 
 
 class Publisher:
@@ -42,108 +46,79 @@ class Publisher:
     does not allow.
 
     lossless    the queue gives up nothing for want of room but what the collector refuses: the caller holds back while
-                `accepts()` is False (replay at full speed). Otherwise the least precious goes first: refused PDUs, unsent ones,
-                those in flight, each oldest first; permanent kinds only, newest first, when nothing else is left.
+                `accepts()` is False (replay at full speed). Otherwise the least precious goes first (held.Worth).
+    losses      rows given up, and why
     """
 
     def __init__(self, parameters: Parameters, session: ProbeSession, *, lossless: bool = False) -> None:
         self.parameters = parameters
         self.statistics = PublicationStatistics()
+        self.losses = Losses()
         self._session = session
         self._lossless = lossless
         if parameters.max_pdu_octets > MAX_PDU_OCTETS:
             msg = f"max_pdu of {parameters.max_pdu_octets} octets, PDUs have at most {MAX_PDU_OCTETS}"
             raise ValueError(msg)
         self._max_payload = parameters.max_pdu_octets - OBSERVATIONS_OCTETS - session.octets
-        self._max_timeout_ns = _timeout_after(parameters, parameters.max_retries)
+        self._timeouts = Timeouts(parameters)
         self._window = Window(parameters.window)
-        self._constructions: dict[int, Construction] = {}
+        self._slots = Slots(parameters.min_gap_ns, parameters.max_rate)
+        self._link = Link(self._timeouts.exhausting_ns)
+        self._lost_before = 0  # rows given up when the link was lost
+        self._happened: list[LinkLost | LinkBack] = []
+        self._constructions: dict[tuple[int, bool], Construction] = {}
         self._kind_names: dict[int, str] = {}
-        self._held: dict[int, Held] = {}  # by id, ascending
-        self._held_octets = 0
-        self._refused_octets = 0
-        self._perishable = 0  # held PDUs of kinds that are not permanent
-        self._in_flight = 0  # PDUs sent and neither acknowledged nor refused: what the window limits
+        self._holdings = Holdings()
+        self._in_flight = 0  # PDUs whose timer runs, but for those refused: what the window limits
         self._next_pdu = 0
-        self._oldest = 0
-        self._unsent_permanent: deque[Held] = deque()
-        self._unsent: deque[Held] = deque()
         self._resend: deque[Held] = deque()
         self._resend_refused: deque[Held] = deque()
-        self._refused: deque[Held] = deque()
+        self._unsent_border: deque[Held] = deque()
         self._timers: list[tuple[int, int]] = []  # (when, id)
-        self._next_slot_ns: int | None = None  # None: nothing was ever sent
         self._heartbeat_due_ns: int | None = None
         self._lag_ns = NO_LAG
 
+    # ---- what the caller does
+
     def add(self, rows: Rows, now_ns: int) -> None:
         """Takes rows (copied), into PDUs under construction and, where these become full, into the queue."""
-        construction = self._constructions.get(rows.kind.number)
-        if construction is None:
-            construction = Construction(rows.kind, self._max_payload, self._session.octets)
-            self._constructions[rows.kind.number] = construction
-            self._kind_names[rows.kind.number] = rows.kind.name
         self.statistics.rows += len(rows)
-        self._enqueue(construction, construction.add(rows, now_ns), now_ns)
+        for part, permanent in parted(rows):
+            key = (part.kind.number, permanent)
+            construction = self._constructions.get(key)
+            if construction is None:
+                construction = self._constructions[key] = Construction(part.kind, self._max_payload, self._session.octets)
+                self._kind_names[part.kind.number] = part.kind.name
+            self._enqueue(construction, construction.add(part, now_ns), permanent, now_ns)
 
     def flush(self, now_ns: int) -> None:
         """Closes every PDU under construction."""
-        for construction in self._constructions.values():
-            self._enqueue(construction, construction.flush(now_ns), now_ns)
-
-    @property
-    def backlog_octets(self) -> int:
-        """Memory held by rows under construction and PDUs not yet acknowledged."""
-        return self._held_octets + sum(c.octets for c in self._constructions.values())
+        for (_, permanent), construction in self._constructions.items():
+            self._enqueue(construction, construction.flush(now_ns), permanent, now_ns)
 
     def accepts(self) -> bool:
         """Whether more rows are welcome: less than half of the queue is taken, by what the collector has not refused."""
-        return (self.backlog_octets - self._refused_octets) * 2 < self.parameters.queue_octets
-
-    @property
-    def idle(self) -> bool:
-        """Everything given to `add` is acknowledged, refused by the collector, or given up."""
-        return len(self._held) == len(self._refused) and not any(c.octets for c in self._constructions.values())
-
-    @property
-    def waiting(self) -> int:
-        """PDUs held: unsent, in flight, or refused."""
-        return len(self._held)
-
-    @property
-    def refused_waiting(self) -> int:
-        """Of these, those that the collector does not understand."""
-        return len(self._refused)
-
-    @property
-    def refused_kinds(self) -> list[str]:
-        """Their kinds."""
-        return sorted({self._kind_names[h.kind] for h in self._refused})
+        return (self.backlog_octets - self._holdings.refused_octets) * 2 < self.parameters.queue_octets
 
     def datagrams_to_send(self, now_ns: int, wall_ns: int) -> list[bytes]:
-        """What goes out now: at most one datagram with a minimum gap, at most MAX_BURST without. Call again while not empty.
+        """What goes out now: one datagram with a minimum gap or a rate, some without. Call again while not empty.
 
         wall_ns: ns since 1970-01-01 UTC; heartbeats carry it.
         """
         self._advance(now_ns)
         datagrams: list[bytes] = []
-        gap_ns = self.parameters.min_gap_ns
-        if gap_ns and self._next_slot_ns is not None and now_ns < self._next_slot_ns:
-            return datagrams
-        limit = 1 if gap_ns else MAX_BURST
-        if self._heartbeat_due_ns is not None and now_ns >= self._heartbeat_due_ns:
-            datagrams.append(self._heartbeat(wall_ns))
-        if self.parameters.heartbeat_ns and (datagrams or self._heartbeat_due_ns is None):
-            self._heartbeat_due_ns = now_ns + self.parameters.heartbeat_ns
-        while len(datagrams) < limit:
-            held = self._take_next()
-            if held is None:
+        while len(datagrams) < self._slots.burst and self._slots.open(now_ns):
+            datagram = self._next_datagram(now_ns, wall_ns)
+            if datagram is None:
                 break
-            datagrams.append(self._send(held, now_ns))
-        if datagrams:
-            self._next_slot_ns = now_ns + gap_ns
-            self.statistics.octets_sent += sum(map(len, datagrams))
+            self._slots.used(len(datagram), now_ns)
+            self.statistics.octets_sent += len(datagram)
+            datagrams.append(datagram)
         return datagrams
+
+    def left(self, now_ns: int) -> None:
+        """The datagrams handed out last have been sent by now."""
+        self._slots.left(now_ns)
 
     def receive(self, datagram: bytes, now_ns: int, wall_ns: int) -> None:
         """Takes an answer of the collector. What is not a sound answer to this probe and run is counted, nothing else."""
@@ -158,10 +133,12 @@ class Publisher:
             self.statistics.bad_acks += 1
             return
         for low in pdus:
-            held = self._held.get(expand(low, self._next_pdu))
-            if held is None or not held.sendings:
+            held = self._holdings.get(expand(low, self._next_pdu))
+            if held is None or held.first_sent_ns is None:
                 self.statistics.stray_acks += 1
-            elif pdu_type == ACK:
+                continue
+            self._answered(now_ns)
+            if pdu_type == ACK:
                 self.statistics.acked += 1
                 self._window.acknowledged()
                 self._release(held)
@@ -173,162 +150,225 @@ class Publisher:
         times = [c.since_ns + self.parameters.max_build_ns for c in self._constructions.values() if c.since_ns is not None]
         if (due_ns := self._first_timer()) is not None:
             times.append(due_ns)
-        if self._unsent:
-            times.append(self._unsent[0].created_ns + self.parameters.final_timeout_ns)
-        if self._heartbeat_due_ns is not None:
-            times.append(self._heartbeat_due_ns)
-        if self._ready():
-            times.append(0)
-        if not times:
-            return None
-        soonest = min(times)
-        if self.parameters.min_gap_ns and self._next_slot_ns is not None:
-            soonest = max(soonest, self._next_slot_ns)
-        return soonest
+        times += [held.created_ns + self.parameters.final_timeout_ns
+                  for worth in (Worth.UNSENT, Worth.SENT) if (held := self._holdings.first(worth))]
+        sending_ns = 0 if self._ready() else self._heartbeat_due_ns
+        if sending_ns is None and self.parameters.heartbeat_ns:
+            sending_ns = 0  # the first heartbeat
+        if sending_ns is not None:
+            times.append(sending_ns if self._slots.next_ns is None else max(sending_ns, self._slots.next_ns))
+        return min(times, default=None)
+
+    def happened(self) -> list[LinkLost | LinkBack]:
+        """What has become of the link since the last call."""
+        happened, self._happened = self._happened, []
+        return happened
+
+    # ---- what can be seen
+
+    @property
+    def backlog_octets(self) -> int:
+        """Memory held by rows under construction and PDUs not yet acknowledged."""
+        return self._holdings.octets + sum(c.octets for c in self._constructions.values())
+
+    @property
+    def idle(self) -> bool:
+        """Everything given to `add` is acknowledged, refused by the collector, or given up."""
+        return len(self._holdings) == self._holdings.refused_count and not any(c.octets for c in self._constructions.values())
+
+    @property
+    def waiting(self) -> int:
+        """PDUs held: unsent, sent, or refused."""
+        return len(self._holdings)
+
+    @property
+    def refused_waiting(self) -> int:
+        """Of these, those that the collector does not understand."""
+        return self._holdings.refused_count
+
+    @property
+    def refused_kinds(self) -> list[str]:
+        """Their kinds."""
+        return sorted({self._kind_names[h.kind] for h in self._holdings.refused})
+
+    @property
+    def broken(self) -> bool:
+        """Long retry mode."""
+        return self._link.broken
 
     # ---- the way of a PDU
 
-    def _enqueue(self, construction: Construction, payloads: Iterable[Packed], now_ns: int) -> None:
+    def _enqueue(self, construction: Construction, payloads: Iterable[Packed], permanent: bool, now_ns: int) -> None:
         """Makes PDUs of payloads, then sees to it that the queue keeps within its bound."""
         kind = construction.kind
         for payload in payloads:
-            held = Held(self._next_pdu, payload.type, kind.number, payload.rows, kind.words, payload.strings, payload.octets,
-                        kind.permanent, now_ns, self.parameters.initial_timeout_ns)
+            self._holdings.add(Held(self._next_pdu, payload.type, kind.number, payload.rows, kind.words, payload.strings,
+                                    payload.octets, permanent, now_ns, Worth.UNSENT_PERMANENT if permanent else Worth.UNSENT))
             self._next_pdu += 1
-            self._held[held.pdu] = held
-            self._held_octets += len(held.payload) + HELD_OCTETS
             self.statistics.pdus += 1
-            if kind.permanent:
-                self._unsent_permanent.append(held)
-            else:
-                self._perishable += 1
-                self._unsent.append(held)
         if construction.unfit:
-            self.statistics.unfit[kind.name] += construction.unfit
+            self.losses.add(kind.name, Cause.TOO_LONG, construction.unfit)
             construction.unfit = 0
-        while self.backlog_octets > self.parameters.queue_octets and (self._refused if self._lossless else self._held):
-            self._give_up(self._least_precious())
+        while self.backlog_octets > self.parameters.queue_octets:
+            victim = self._holdings.least_precious(refused_only=self._lossless)
+            if victim is None:
+                break
+            self._give_up(victim, Cause.QUEUE_FULL)
 
     def _advance(self, now_ns: int) -> None:
-        """Closes what is too old to stay under construction, gives up what is too old to be sent, starts retries."""
-        for construction in self._constructions.values():
+        """Closes what is too old to stay under construction, gives up what is too old to be sent, looks at timers."""
+        for (_, permanent), construction in self._constructions.items():
             if construction.since_ns is not None and construction.since_ns + self.parameters.max_build_ns <= now_ns:
-                self._enqueue(construction, construction.flush(now_ns), now_ns)
-        while (held := _first(self._unsent)) and self._too_old(held, now_ns):
-            self._give_up(held)
+                self._enqueue(construction, construction.flush(now_ns), permanent, now_ns)
+        for worth in (Worth.UNSENT, Worth.SENT):
+            while (held := self._holdings.first(worth)) and self._too_old(held, now_ns):
+                self._give_up(held, Cause.FINAL_TIMEOUT)
         while (due_ns := self._first_timer()) is not None and due_ns <= now_ns:
-            held = self._held[heappop(self._timers)[1]]
-            if self._too_old(held, now_ns):
-                self._give_up(held)
+            self._timed_out(self._holdings.get(heappop(self._timers)[1]), now_ns)
+
+    def _timed_out(self, held: Held, now_ns: int) -> None:
+        held.due_ns = None
+        if held.refused:
+            if held.worth is Worth.REFUSED and self._too_old(held, now_ns):
+                self._give_up(held, Cause.FINAL_TIMEOUT)
+            else:
+                self._resend_refused.append(held)
+            return
+        self._in_flight -= 1
+        self._window.timed_out(now_ns, self.parameters.initial_timeout_ns)
+        self._resend.append(held)
+        if held.sendings > self.parameters.max_retries and self._link.exhausted(held.pdu, held.first_sent_ns, now_ns):
+            self._enter_long_retry_mode(now_ns)
+        elif self._link.broken and self._holdings.get(self._link.pilot) is None:
+            self._link.pilot = held.pdu  # the one before was given up
+
+    def _enter_long_retry_mode(self, now_ns: int) -> None:
+        """What was observed shortly before the break is kept from now on."""
+        self._lost_before = self.losses.total
+        self._happened.append(LinkLost(now_ns - self._link.broken_since_ns, len(self._holdings)))
+        if not self.parameters.break_border_ns:
+            return
+        since_ns = self._link.broken_since_ns - self.parameters.break_border_ns
+        for worth in (Worth.SENT, Worth.UNSENT):
+            for held in [h for h in self._holdings.kept(worth).values() if h.created_ns >= since_ns]:
+                self._holdings.move(held, Worth.BORDER)
+                if held.first_sent_ns is None:
+                    self._unsent_border.append(held)
+
+    def _answered(self, now_ns: int) -> None:
+        """The collector has dealt with a PDU. If the link was broken, everything is sent anew, through the slots."""
+        lost_ns = self._link.answered(now_ns)
+        if lost_ns is None:
+            return
+        self._happened.append(LinkBack(lost_ns, self.losses.total - self._lost_before))
+        for held in self._holdings:
+            if held.first_sent_ns is None or held.refused:
                 continue
-            # Here the first PDU whose retries are exhausted (sendings > max_retries) will start the long retry mode.
-            if not held.refused:
-                self._window.timed_out(now_ns, self.parameters.initial_timeout_ns)
-            held.waiting = True
-            (self._resend_refused if held.refused else self._resend).append(held)
+            held.first_sent_ns, held.sendings = now_ns, min(held.sendings, 1)
+            if held.due_ns is not None:
+                held.due_ns = min(held.due_ns, max(now_ns, held.sent_ns + self.parameters.initial_timeout_ns))
+                heappush(self._timers, (held.due_ns, held.pdu))
 
     def _first_timer(self) -> int | None:
-        """When the first timer runs out, past those of PDUs that were acknowledged, given up or refused meanwhile."""
+        """When the first timer runs out, past those of PDUs that were acknowledged, given up or sent again meanwhile."""
         while self._timers:
             due_ns, pdu = self._timers[0]
-            held = self._held.get(pdu)
-            if held is not None and not held.waiting and held.due_ns == due_ns:
+            held = self._holdings.get(pdu)
+            if held is not None and held.due_ns == due_ns:
                 return due_ns
             heappop(self._timers)
         return None
 
+    # ---- what is sent
+
+    def _next_datagram(self, now_ns: int, wall_ns: int) -> bytes | None:
+        if self.parameters.heartbeat_ns and (self._heartbeat_due_ns is None or now_ns >= self._heartbeat_due_ns):
+            self._heartbeat_due_ns = now_ns + self.parameters.heartbeat_ns
+            return self._heartbeat(wall_ns)
+        held = self._take_next()
+        return None if held is None else self._send(held, now_ns)
+
     def _ready(self) -> bool:
         """Whether a PDU could be sent if there were a slot."""
-        window_open = self._in_flight < self._window.size
-        return bool(_first(self._resend) or _first(self._resend_refused)
-                    or (window_open and (_first(self._unsent_permanent) or _first(self._unsent))))
+        return self._pilot() is not None or any(self._first(queue) for queue in self._queues())
 
     def _take_next(self) -> Held | None:
-        """The most urgent PDU: definitions before what refers to them, retries before first sendings, refused ones last."""
-        window_open = self._in_flight < self._window.size
-        for queue in (self._unsent_permanent, self._resend, self._unsent, self._resend_refused):
-            first_sending = queue is self._unsent_permanent or queue is self._unsent
-            if _first(queue) and (window_open or not first_sending):
-                return queue.popleft()
+        """The most urgent PDU: the pilot; definitions before what refers to them; retries before first sendings; refused last."""
+        held = self._pilot()
+        if held is None:
+            held = next((first for queue in self._queues() if (first := self._first(queue))), None)
+        return held
+
+    def _pilot(self) -> Held | None:
+        """The pilot, if it waits to be sent. The window does not hold it up."""
+        held = self._holdings.get(self._link.pilot) if self._link.broken else None
+        return held if held is not None and held.due_ns is None and not held.refused else None
+
+    def _queues(self) -> list[deque[Held] | Worth]:
+        """Where to look for what may be sent, the most urgent first."""
+        if self._in_flight >= self._window.size:
+            return [self._resend_refused]
+        return [Worth.UNSENT_PERMANENT, self._resend, self._unsent_border, Worth.UNSENT, self._resend_refused]
+
+    def _first(self, queue: deque[Held] | Worth) -> Held | None:
+        """Head of a queue, past those that were acknowledged, given up or sent meanwhile."""
+        if isinstance(queue, Worth):
+            return self._holdings.first(queue)
+        while queue:
+            held = queue[0]
+            if self._holdings.get(held.pdu) is held and held.due_ns is None and held.refused == (queue is self._resend_refused):
+                return held
+            queue.popleft()
         return None
 
     def _send(self, held: Held, now_ns: int) -> bytes:
-        if held.sendings == 0:
-            self._in_flight += 1
+        if held.first_sent_ns is None:
+            held.first_sent_ns = now_ns
+            if held.worth is Worth.UNSENT:
+                self._holdings.move(held, Worth.SENT)
+            elif held.worth is Worth.UNSENT_PERMANENT:
+                self._holdings.move(held, Worth.PERMANENT)
         else:
             self.statistics.retries += 1
-            held.timeout_ns = self._max_timeout_ns if held.refused else _timeout_after(self.parameters, held.sendings)
+        timeout_ns = self._timeouts.of(held.sendings)
+        if held.refused or self._link.broken:
+            timeout_ns = self.parameters.initial_timeout_ns if held.pdu == self._link.pilot else self._timeouts.largest_ns
         held.sendings += 1
-        held.waiting = False
-        held.due_ns = now_ns + held.timeout_ns
+        held.sent_ns = now_ns
+        held.due_ns = now_ns + timeout_ns
         heappush(self._timers, (held.due_ns, held.pdu))
+        if not held.refused:
+            self._in_flight += 1
         self.statistics.pdus_sent += 1
-        header = Observations(held.pdu, held.pdu - self._oldest_held(), held.kind, held.rows, held.words, held.strings)
+        header = Observations(held.pdu, held.pdu - self._holdings.oldest(self._next_pdu), held.kind, held.rows, held.words,
+                              held.strings)
         return self._session.close(held.type, pack_observations(header) + held.payload)
 
     def _heartbeat(self, wall_ns: int) -> bytes:
         self.statistics.heartbeats += 1
-        heartbeat = Heartbeat(self._next_pdu, self._next_pdu - self._oldest_held(), wall_ns, self._lag_ns)
+        heartbeat = Heartbeat(self._next_pdu, self._next_pdu - self._holdings.oldest(self._next_pdu), wall_ns, self._lag_ns)
         self._lag_ns = NO_LAG
         return self._session.close(HEARTBEAT, pack_heartbeat(heartbeat))
+
+    # ---- how a PDU ends
 
     def _set_aside(self, held: Held, now_ns: int) -> None:
         """What the collector refuses waits, outside the window, for the day it is understood."""
         self.statistics.refused += 1
-        self._in_flight -= 1
-        held.refused = True
-        held.waiting = False
-        held.due_ns = now_ns + self._max_timeout_ns
+        if held.due_ns is not None:
+            self._in_flight -= 1
+        self._holdings.move(held, Worth.REFUSED_PERMANENT if held.permanent else Worth.REFUSED)
+        held.due_ns = now_ns + self._timeouts.largest_ns
         heappush(self._timers, (held.due_ns, held.pdu))
-        self._refused.append(held)
-        self._refused_octets += len(held.payload) + HELD_OCTETS
 
     def _release(self, held: Held) -> None:
-        del self._held[held.pdu]
-        held.gone = True
-        self._held_octets -= len(held.payload) + HELD_OCTETS
-        self._perishable -= not held.permanent
-        if held.refused:
-            self._refused.remove(held)
-            self._refused_octets -= len(held.payload) + HELD_OCTETS
-        elif held.sendings:
+        if held.due_ns is not None and not held.refused:
             self._in_flight -= 1
+        self._holdings.remove(held)
 
-    def _give_up(self, held: Held) -> None:
-        self.statistics.given_up[self._kind_names[held.kind]] += held.rows
+    def _give_up(self, held: Held, cause: Cause) -> None:
+        self.losses.add(self._kind_names[held.kind], cause, held.rows)
         self._release(held)
 
-    def _least_precious(self) -> Held:
-        """Who goes first when there is no room. Some PDU must be held."""
-        victim = next((h for h in self._refused if not h.permanent), None)
-        if self._lossless:
-            return victim or self._refused[0]
-        victim = victim or _first(self._unsent)
-        if victim is None and self._perishable:
-            victim = next(h for h in self._held.values() if not h.permanent)
-        return victim or self._held[next(reversed(self._held))]
-
     def _too_old(self, held: Held, now_ns: int) -> bool:
-        return not held.permanent and now_ns - held.created_ns >= self.parameters.final_timeout_ns
-
-    def _oldest_held(self) -> int:
-        """Smallest id held, or the next one: the collector may forget all ids below."""
-        while self._oldest < self._next_pdu and self._oldest not in self._held:
-            self._oldest += 1
-        return self._oldest
-
-
-def _first(queue: deque[Held]) -> Held | None:
-    """Head of a queue, past those that were acknowledged, given up or sent meanwhile."""
-    while queue and (queue[0].gone or not queue[0].waiting):
-        queue.popleft()
-    return queue[0] if queue else None
-
-
-def _timeout_after(parameters: Parameters, retries: int) -> int:
-    """How long the sending after so many retries waits; it no longer grows after `max_retries`."""
-    timeout_ns = parameters.initial_timeout_ns
-    for _ in range(min(retries, parameters.max_retries)):
-        timeout_ns = int(timeout_ns * parameters.timeout_multiplier) + parameters.timeout_increment_ns
-    return timeout_ns
-
+        return now_ns - held.created_ns >= self.parameters.final_timeout_ns

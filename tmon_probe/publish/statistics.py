@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 
 @dataclass
 class PublicationStatistics:
-    """Counts of one publisher since its start; those by kind have the kind's name as key and count rows.
+    """Counts of one publisher since its start.
 
     pdus_sent   sendings of observations PDUs, retries included; octets_sent: UDP payload of all datagrams
     acked       PDUs acknowledged; refused: PDUs that the collector said it cannot understand
-    given_up    rows dropped before they were acknowledged: queue full or final timeout
-    unfit       rows that no PDU can hold
     bad_acks    datagrams from the collector that made no sense; stray_acks: ids acknowledged that were not held
     """
 
@@ -27,5 +24,3 @@ class PublicationStatistics:
     refused: int = 0
     bad_acks: int = 0
     stray_acks: int = 0
-    given_up: Counter[str] = field(default_factory=Counter)
-    unfit: Counter[str] = field(default_factory=Counter)

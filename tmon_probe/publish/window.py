@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 INITIAL = 64  # a burst that the smallest usual socket buffers take
-LEAST = 8
+LEAST = 16
 
 
 class Window:

@@ -1,5 +1,7 @@
 """The engine of the collector: what is written, what is answered, and in which order."""
 
+import zlib
+
 import numpy as np
 import pytest
 
@@ -8,11 +10,12 @@ from tests.unit.collector.make import closed, pdu_of
 from tmon_collector.decode import Decoding
 from tmon_collector.gathering import CAPACITY
 from tmon_collector.probes import MAX_AHEAD, MAX_RANGES, MAX_RUNS
-from tmon_common.observations import FLOW_DEFINITION, IP_COUNTERS, UDP_COUNTERS
+from tmon_common.observations import EVENT, FLOW_DEFINITION, IP_COUNTERS, UDP_COUNTERS
 from tmon_common.pdu.ack import parse_acks, parse_heard
-from tmon_common.pdu.contents import NO_LAG, Heartbeat, pack_heartbeat
+from tmon_common.pdu.codec import MAX_PAYLOAD_OCTETS, Encoder
+from tmon_common.pdu.contents import MAX_ROWS, NO_LAG, Heartbeat, Observations, pack_heartbeat, pack_observations
 from tmon_common.pdu.error import PduError
-from tmon_common.pdu.header import ACK, HEADER_OCTETS, HEARD, HEARTBEAT, OBSERVATIONS, REFUSAL, run_ms
+from tmon_common.pdu.header import ACK, COMPRESSED, HEADER_OCTETS, HEARD, HEARTBEAT, OBSERVATIONS, REFUSAL, run_ms
 
 HERE = ("127.0.0.1", 4000)
 WALL_NS = 1_700_000_123_000_000_000
@@ -241,6 +244,19 @@ def test_more_rows_than_are_gathered_at_once(decoding, paper):
     datagrams = [pdu_of(i, flows + 1000 * i) for i in range(CAPACITY // 1000 * 2 + 3)]
     assert answers(decoding, *datagrams) == [(ACK, list(range(len(datagrams))))]
     assert paper.flows() == list(range(1000 * len(datagrams)))
+
+
+def test_a_small_pdu_cannot_become_a_huge_file(decoding, paper):
+    """One long string that every row names in every column: refused, whatever it is compressed to."""
+    words = np.zeros((MAX_ROWS, EVENT.words), np.int64)
+    encoder = Encoder(EVENT)
+    encoder.offer(["x" * 30_000])
+    payload = encoder.encode(words, 0, MAX_PAYLOAD_OCTETS)
+    header = Observations(0, 0, EVENT.number, payload.rows, EVENT.words, payload.strings)
+    datagram = closed(COMPRESSED, pack_observations(header) + zlib.compress(payload.octets, 9, -15))
+    assert len(datagram) < 300
+    assert answers(decoding, datagram) == [(REFUSAL, [0])]
+    assert not paper.written
 
 
 def test_strings_of_several_pdus(decoding, paper):

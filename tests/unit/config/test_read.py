@@ -102,7 +102,7 @@ def test_other_values(tmp_path):
             (
                 '<publish collector="central" address="127.0.0.1" port="1" max_pdu="1k" max_build="1ms" min_gap="2ms" window="3" '
                 'initial_timeout="4ms" timeout_increment="5ms" timeout_multiplier="1.5" max_retries="6" final_timeout="7s" '
-                'heartbeat="8s" queue="9M"/>'
+                'heartbeat="8s" queue="9M" break_border="10s" max_rate="64kbit/s"/>'
             ),
         ),
         ('<spool directory="spool"/>', '<spool directory="/s p" rotate="1min" rotate_size="1MB"/>'),
@@ -126,7 +126,8 @@ def test_other_values(tmp_path):
                 Interface("out", "eth1", (), "afpacket", link="wan"),
                 Interface("rec", "", (tmp_path / "a.pcap", Path("/dev/null")), "replay", "own", tunnel="inner"),
             ),
-            (Publication("central", "127.0.0.1", 1, 1024, ms, 2 * ms, 3, 4 * ms, 5 * ms, 1.5, 6, 7 * SECOND, 8 * SECOND, 9 << 20),),
+            (Publication("central", "127.0.0.1", 1, 1024, ms, 2 * ms, 3, 4 * ms, 5 * ms, 1.5, 6, 7 * SECOND, 8 * SECOND, 9 << 20,
+                         10 * SECOND, 64_000),),
             "localhost",
             ("web", "rest"),
             2,

@@ -5,8 +5,9 @@ import os
 import pytest
 
 from tests.keys import KEY, key_file
+from tmon_common.pdu.key_file import KeyFileError, read_keys, write_keys
 from tmon_common.pdu.key_watch import LOOK_EVERY_NS, KeyWatch
-from tmon_common.pdu.keys import KEY_OCTETS, Key, KeyFileError, new_key, read_keys, write_keys
+from tmon_common.pdu.keys import KEY_OCTETS, Key, new_key
 
 
 def test_a_file_goes_round(tmp_path):

@@ -22,7 +22,8 @@ WALL_NS = 1_700_000_000_000_000_000
 PROBE = probe_number("probe")
 DEFAULT = Publication("collector", "127.0.0.1", 9, max_pdu_octets=317, max_build_ns=2 * SECOND, min_gap_ns=10 * MS, window=4,
                       initial_timeout_ns=SECOND, timeout_increment_ns=SECOND, timeout_multiplier=1.0, max_retries=3,
-                      final_timeout_ns=100 * SECOND, heartbeat_ns=0, queue_octets=1 << 20)
+                      final_timeout_ns=100 * SECOND, heartbeat_ns=0, queue_octets=1 << 20,
+                      break_border_ns=0)
 
 
 def counters(first: int, n: int) -> Rows:
@@ -52,6 +53,7 @@ class Playbook:
         self.contents: dict[int, bytes] = {}
         self.types: dict[int, int] = {}
         self.heartbeats: list[bytes] = []
+        self.sizes: list[int] = []  # octets of each sending
         self.flows: set[int] = set()  # what the collector has acknowledged
 
     def add(self, rows: Rows) -> None:
@@ -122,4 +124,5 @@ class Playbook:
             pdu = parse_observations(opened.content).pdu
             self.datagrams[pdu], self.contents[pdu], self.types[pdu] = datagram, opened.content, opened.type
         self.sent.append((self.now, pdu))
+        self.sizes.append(len(datagram))
         return pdu

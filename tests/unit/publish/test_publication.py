@@ -8,6 +8,7 @@ import pytest
 
 from tests.keys import KEY, RUN, collector_sessions
 from tests.unit.publish.playbook import DEFAULT, PROBE, SECOND, counters
+from tmon_common.clock import FakeClock
 from tmon_common.pdu.ack import pack_acks
 from tmon_common.pdu.contents import parse_observations
 from tmon_common.pdu.header import ACK
@@ -30,7 +31,8 @@ def collectors():
 
 @pytest.fixture
 def publication(collectors):
-    made = Publication([replace(DEFAULT, port=s.getsockname()[1], min_gap_ns=0) for s in collectors], "probe", RUN, (KEY,))
+    parameters = [replace(DEFAULT, port=s.getsockname()[1], min_gap_ns=0) for s in collectors]
+    made = Publication(parameters, "probe", RUN, (KEY,), FakeClock(0, 0))
     yield made
     made.close()
 
@@ -40,7 +42,7 @@ def test_each_collector_gets_everything(publication, collectors):
     publication.add(counters(0, 1), 0)
     assert publication.next_timer(0) == 2 * SECOND
     publication.flush(0)
-    publication.poll(0, 0)
+    publication.poll()
     for n, collector in enumerate(collectors):
         assert not publication.idle
         datagram, where = collector.recvfrom(2000)
@@ -49,7 +51,7 @@ def test_each_collector_gets_everything(publication, collectors):
         collector.sendto(sessions.close(PROBE, RUN, ACK, pack_acks([0])[0]), where)
         ready, _, _ = select.select(publication.filenos(), [], [], WAIT_S)
         assert ready == [publication.filenos()[n]]
-        publication.poll(0, 0)
+        publication.poll()
     assert publication.idle
     assert [p.statistics.acked for p in publication.publishers] == [1, 1]
     assert publication.next_timer(0) is None
@@ -59,13 +61,13 @@ def test_one_that_is_away_holds_up_nobody_else(publication, collectors):
     collectors[1].close()
     publication.add(counters(0, 1), 0)
     publication.flush(0)
-    publication.poll(0, 0)
+    publication.poll()
     datagram, where = collectors[0].recvfrom(2000)
     sessions = collector_sessions()
     assert sessions.open(datagram)
     collectors[0].sendto(sessions.close(PROBE, RUN, ACK, pack_acks([0])[0]), where)
     select.select(publication.filenos()[:1], [], [], WAIT_S)
-    publication.poll(0, 0)
+    publication.poll()
     assert [p.idle for p in publication.publishers] == [True, False]
     assert publication.next_timer(0) == SECOND
     assert publication.accepts()

@@ -10,6 +10,7 @@ from tmon_common.pdu.ack import pack_acks
 from tmon_common.pdu.contents import NO_LAG, parse_heartbeat, parse_observations
 from tmon_common.pdu.header import ACK, HEARD, MAX_PDU_OCTETS, REFUSAL
 from tmon_probe.publish import Publisher
+from tmon_probe.publish.loss import Cause
 
 
 def test_a_pdu_is_closed_when_full():
@@ -85,16 +86,20 @@ def test_without_gap_the_window_limits():
     assert play.step() == [4, 5]
 
 
-def test_retries_wait_longer_each_time_and_then_at_the_maximum():
-    """timeout = previous * multiplier + increment, until max_retries; after that it stays."""
+def test_retries_wait_longer_each_time():
+    """timeout = previous * multiplier + increment, until max_retries; it stays while other PDUs are acknowledged."""
     play = Playbook(timeout_multiplier=2.0)
     play.add(definitions(0, 1))
     play.publisher.flush(0)
-    play.run(200 * SECOND)
-    times = [when // SECOND for when, _ in play.sent]
+    for second in range(200):
+        play.run_answering(second * SECOND + SECOND // 2, lost=lambda n: play.sent[n][1] == 0)
+        play.add(counters(second, 1))
+        play.publisher.flush(play.now)
+    times = [when // SECOND for when, pdu in play.sent if pdu == 0]
     waits = [b - a for a, b in itertools.pairwise(times)]
     assert waits[:3] == [1, 3, 7]
     assert set(waits[3:]) == {15}
+    assert not play.publisher.broken
 
 
 def test_an_acknowledged_pdu_is_forgotten():
@@ -124,7 +129,7 @@ def test_everything_arrives_whatever_is_lost(gap_ns):
     statistics = play.publisher.statistics
     assert statistics.acked == statistics.pdus
     assert statistics.pdus_sent == statistics.pdus + statistics.retries
-    assert sum(statistics.given_up.values()) == 0
+    assert play.publisher.losses.total == 0
 
 
 def test_final_timeout_gives_up_counters_and_keeps_definitions():
@@ -134,7 +139,7 @@ def test_final_timeout_gives_up_counters_and_keeps_definitions():
     play.add(definitions(0, 1))
     play.publisher.flush(0)
     play.run(150 * SECOND)
-    assert play.publisher.statistics.given_up == {"ip_counters": 30}
+    assert play.publisher.losses.rows == {("ip_counters", Cause.FINAL_TIMEOUT): 30}
     assert play.publisher.waiting == 1
     before = len(play.sent)
     play.run(1000 * SECOND)
@@ -152,12 +157,12 @@ def test_the_queue_is_bounded():
         play.add(counters(first, 100))
         play.step()
         assert play.publisher.backlog_octets <= 20_000
-    given_up = play.publisher.statistics.given_up
-    assert set(given_up) == {"ip_counters"}
+    given_up = play.publisher.losses.rows
+    assert set(given_up) == {("ip_counters", Cause.QUEUE_FULL)}
     play.publisher.flush(0)
     play.run_answering(1000 * SECOND, lost=lambda n: n < 4)
     assert play.publisher.idle
-    assert len([f for f in play.flows if f >= 5]) + given_up["ip_counters"] >= 10_000 - 5
+    assert len([f for f in play.flows if f >= 5]) + given_up.total() >= 10_000 - 5
     assert 9999 in play.flows
 
 
@@ -167,7 +172,7 @@ def test_a_queue_of_definitions_only():
     for first in range(0, 5000, 100):
         play.add(definitions(first, 100))
         assert play.publisher.backlog_octets <= 20_000 + 100 * 14 * 8
-    assert play.publisher.statistics.given_up["flow_definition"] > 1000
+    assert play.publisher.losses.rows["flow_definition", Cause.QUEUE_FULL] > 1000
     play.run(SECOND)
     assert play.flows_of(0)[0] == 0
 
@@ -182,7 +187,7 @@ def test_lossless_holds_back_instead():
     assert 10_000 <= play.publisher.backlog_octets < 20_000
     play.add(counters(first, 2000))
     assert play.publisher.backlog_octets > 20_000
-    assert not play.publisher.statistics.given_up
+    assert not play.publisher.losses.rows
 
 
 def test_refused_pdus_do_not_stop_a_replay():
@@ -194,7 +199,7 @@ def test_refused_pdus_do_not_stop_a_replay():
     assert play.publisher.accepts()
     play.add(counters(800, 400))
     assert play.publisher.backlog_octets <= 20_000 + 400 * 9 * 8
-    assert play.publisher.statistics.given_up["ip_counters"] > 0
+    assert play.publisher.losses.rows["ip_counters", Cause.QUEUE_FULL] > 0
     play.run_answering(SECOND // 2)
     assert set(range(900, 1150)) < play.flows
 
@@ -217,7 +222,7 @@ def test_refused_pdus_stand_aside():
     assert 10 <= len(again) <= 13
     play.run(120 * SECOND)
     assert play.publisher.waiting == 0
-    assert play.publisher.statistics.given_up["ip_counters"] == len(play.flows_of(0))
+    assert play.publisher.losses.rows["ip_counters", Cause.FINAL_TIMEOUT] == len(play.flows_of(0))
 
 
 def test_refused_pdus_are_delivered_when_the_collector_has_learned():
@@ -233,11 +238,11 @@ def test_refused_pdus_are_delivered_when_the_collector_has_learned():
 
 def test_heartbeats_come_in_their_own_time():
     play = Playbook(heartbeat_ns=30 * SECOND)
-    assert play.run(10 * SECOND) == []
+    assert play.run(10 * SECOND) == [None]
     play.add(counters(0, 1))
     play.publisher.flush(play.now)
     play.run_answering(100 * SECOND)
-    assert play.sent == [(10 * SECOND, 0), (30 * SECOND, None), (60 * SECOND, None), (90 * SECOND, None)]
+    assert play.sent == [(0, None), (10 * SECOND, 0), (30 * SECOND, None), (60 * SECOND, None), (90 * SECOND, None)]
 
 
 def test_a_heartbeat_tells_the_smallest_lag():
@@ -275,7 +280,7 @@ def test_a_row_too_long_for_the_configured_size_is_sent_alone():
     assert all(len(d) <= 80 or len(play.flows_of(i)) == 1 for i, d in play.datagrams.items())
     play.add(type(rows := definitions(0, 1))(rows.kind, rows.values, ["".join(map(chr, range(300, 20_000)))]))
     play.publisher.flush(0)
-    assert play.publisher.statistics.unfit == {"flow_definition": 1}
+    assert play.publisher.losses.rows == {("flow_definition", Cause.TOO_LONG): 1}
 
 
 def test_no_pdu_is_longer_than_the_protocol_allows():
@@ -317,7 +322,7 @@ def test_answers_that_make_no_sense():
 def test_ids_beyond_32_bits():
     """A run may send more than 2^32 PDUs."""
     play = Playbook(min_gap_ns=0)
-    play.publisher._next_pdu = play.publisher._oldest = 2**32 - 1
+    play.publisher._next_pdu = play.publisher._holdings._oldest = 2**32 - 1
     play.add(counters(0, 40))
     play.publisher.flush(0)
     ids = play.step()
