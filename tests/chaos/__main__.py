@@ -21,8 +21,8 @@ from tests.chaos.judge import Result
 from tests.chaos.play import play, why_not
 from tests.chaos.scenarios import SCENARIOS, Scenario
 
-COLUMNS = ("scenario", "rows added", "in spool", "lost", "given up", "died with probe", "dupl.", "least gap ms: engine", "wire",
-           "late ms", "PDUs", "octets /row", "retries", "settled s", "verdict")
+COLUMNS = ("scenario", "rows added", "in spool", "lost", "given up", "died with probe", "dupl.", "least gap ms: calls", "wire",
+           "PDUs", "octets /row", "retries", "settled s", "verdict")
 
 
 def _ms(ns: int | None) -> str:
@@ -31,7 +31,7 @@ def _ms(ns: int | None) -> str:
 
 def _line(scenario: Scenario, result: Result) -> list[str]:
     return [scenario.name, f"{result.added:,}", f"{result.found:,}", str(result.lost), str(result.given_up), str(result.died),
-            str(result.duplicates), _ms(result.decided_gap_ns), _ms(result.wire_gap_ns), _ms(result.lateness_ns),
+            str(result.duplicates), _ms(result.called_gap_ns), _ms(result.wire_gap_ns),
             f"{result.pdus:,}", f"{result.octets_per_row:.1f}", f"{result.retries:,}", f"{result.delivered_s:.1f}",
             "BAD" if result.faults else "good"]
 

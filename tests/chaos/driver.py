@@ -4,7 +4,7 @@
 
 Reads DIRECTORY/tmon.xml as tmon_probe does. Writes DIRECTORY/NAME.ledger, a line of JSON whenever something has changed, each
 before what it tells of can have left the process: so it is true of a driver that was killed, too. And DIRECTORY/NAME.sends, a
-line for each datagram: the moment that the engine decided by, the moment before the system call, octets. After `--seconds` no
+line for each datagram: the moment before the system call, octets. After `--seconds` no
 row is added; SIGTERM: nothing more is added, it ends as soon as everything is settled, after PATIENCE_S at the latest.
 Exit status: 0 everything is settled; 1 not.
 """
@@ -22,8 +22,10 @@ from tests.chaos.numbered import EVERY, KINDS, numbered
 from tmon_common.clock import SystemClock
 from tmon_common.config.read import read
 from tmon_common.config.select import select_probe
+from tmon_common.events.rows import rows_of
 from tmon_common.pdu.header import new_run, run_ms
 from tmon_common.pdu.keys import read_keys
+from tmon_probe.child.link_watch import LinkWatch
 from tmon_probe.publish import Publication
 from tmon_probe.publish.sender import Sender
 
@@ -33,18 +35,16 @@ MAX_WAIT_S = 0.05
 
 
 class RecordingSender(Sender):
-    """Writes down when it was told to send, by the engine's time and by the clock."""
+    """Writes down when it was told to send."""
 
     def __init__(self, address: str, port: int, path: Path) -> None:
         super().__init__(address, port)
-        self._clock = SystemClock()
         self._record = path.open("w", buffering=1 << 16)
 
     def send(self, datagrams, now_ns: int) -> None:
         datagrams = list(datagrams)
-        called_ns = self._clock.monotonic_ns()
         super().send(datagrams, now_ns)
-        self._record.writelines(f"{now_ns} {called_ns} {len(datagram)}\n" for datagram in datagrams)
+        self._record.writelines(f"{now_ns} {len(datagram)}\n" for datagram in datagrams)
 
     def flush(self) -> None:
         self._record.flush()
@@ -59,7 +59,8 @@ class Driver:
         self._clock = SystemClock()
         self._run = new_run(self._clock.wall_ns())
         keys = None if parameters.seal == "crc" else read_keys(parameters.key)
-        self._publication = Publication(parameters.publications, probe, self._run, keys)
+        self._publication = Publication(parameters.publications, probe, self._run, keys, self._clock)
+        self._links = LinkWatch(self._publication.publishers)
         self._senders = []
         for n, (publisher, sender) in enumerate(self._publication._members):
             sender.close()
@@ -85,10 +86,14 @@ class Driver:
             if not adding and not flushed:
                 flushed = True
                 self._publication.flush(now_ns)
-            self._publication.poll(now_ns, self._clock.wall_ns())
+            self._tell_links()
+            self._publication.poll()
             self._write_ledger(adding)
             if self._stop:
-                stopped_ns = stopped_ns or now_ns
+                if stopped_ns is None:
+                    stopped_ns = now_ns
+                    self._tell_links(last=True)
+                    self._publication.flush(now_ns)
                 if self._publication.idle or now_ns - stopped_ns > PATIENCE_S * 1e9:
                     break
             timer_ns = self._publication.next_timer(now_ns)
@@ -96,6 +101,12 @@ class Driver:
                        *((next_tick_ns - now_ns) / 1e9,) * adding]
             select.select(self._publication.filenos(), [], [], max(0.0, min(waits_s)))
         return self._publication.idle
+
+    def _tell_links(self, *, last: bool = False) -> None:
+        """Events of the links are published, as the child of tmon_probe does."""
+        rows = rows_of(self._links.look(self._clock.monotonic_ns(), self._clock.wall_ns(), last=last), "chaos", "child")
+        if rows:
+            self._publication.add(rows, self._clock.monotonic_ns())
 
     def _add_until(self, count: int, now_ns: int) -> None:
         """So many rows of the most frequent kind in all, and of the others what belongs to them."""
@@ -112,7 +123,6 @@ class Driver:
         line = json.dumps({
             "probe": self._probe, "run": run_ms(self._run), "adding": adding, "idle": self._publication.idle,
             "added": {kind.name: n for kind, n in self._added.items()},
-            "given_up": {name: n for p in publishers for name, n in p.statistics.given_up.items()},
             "pdus": sum(p.statistics.pdus for p in publishers), "retries": sum(p.statistics.retries for p in publishers),
             "bad_acks": sum(p.statistics.bad_acks for p in publishers)})
         if line != self._ledger_line:

@@ -27,7 +27,6 @@ class Ledger:
     run: int
     added: Counter[str]
     settled: Counter[str]
-    given_up: Counter[str]
     pdus: int
     retries: int
 
@@ -38,7 +37,7 @@ def ledger_of(path: Path) -> Ledger:
     last = entries[-1]
     settled = next((e for e in reversed(entries) if e["idle"]), None)
     return Ledger(path.stem, last["probe"], last["run"], Counter(last["added"]), Counter(settled["added"] if settled else {}),
-                  Counter(last["given_up"]), last["pdus"], last["retries"])
+                  last["pdus"], last["retries"])
 
 
 @dataclass
@@ -81,21 +80,26 @@ def numbered_rows(directory: Path) -> Found:
     return found
 
 
+def declared(directory: Path) -> dict[tuple[str, int], Counter[str]]:
+    """Rows given up, by (probe, run) and kind, as the events of the probes say."""
+    found: dict[tuple[str, int], Counter[str]] = {}
+    for row in spool_rows(directory, "event"):
+        if row["code"] == "observations_given_up":
+            details = json.loads(row["details"])
+            found.setdefault((row["probe"], int(row["run"])), Counter())[details["kind"]] += details["rows"]
+    return found
+
+
 @dataclass(frozen=True)
 class Wire:
-    """What one probe sent, as the recorder saw it. octets: IP headers included; least_gap_ns: None with fewer than two PDUs.
-
-    lateness_ns     how far the PDUs were from keeping the gap, by the generic cell rate algorithm (ITU-T I.371 annex A): the
-                    largest delay of a PDU behind its slot that explains the ones that follow it closely
-    """
+    """What one probe sent, as the recorder saw it. octets: IP headers included; least_gap_ns: None with fewer than two datagrams."""
 
     pdus: int
     octets: int
     least_gap_ns: int | None
-    lateness_ns: int
 
 
-def wire_of(path: Path, probe: str, gap_ns: int) -> Wire:
+def wire_of(path: Path, probe: str) -> Wire:
     """From a pcap of what went to the collector, timestamps in ns."""
     times, octets = [], 0
     number = probe_number(probe).to_bytes(4)
@@ -105,20 +109,10 @@ def wire_of(path: Path, probe: str, gap_ns: int) -> Wire:
             if bytes(ip.data.data)[_PROBE_AT] == number:
                 times.append(round(time * 1_000_000_000))
                 octets += ip.len
-    return Wire(len(times), octets, min((b - a for a, b in pairwise(times)), default=None), lateness_ns(times, gap_ns))
+    return Wire(len(times), octets, min((b - a for a, b in pairwise(times)), default=None))
 
 
-def lateness_ns(times: list[int], gap_ns: int) -> int:
-    """See Wire. Virtual scheduling: the slot of a PDU is a gap after that of the one before, or when it came, if that is later."""
-    slot, late = None, 0
-    for time in times:
-        if slot is not None:
-            late = max(late, slot - time)
-        slot = time + gap_ns if slot is None else max(slot, time) + gap_ns
-    return late
-
-
-def decided_gap_ns(path: Path) -> int | None:
-    """Shortest time between two sendings, by the moments that the engine decided by."""
+def called_gap_ns(path: Path) -> int | None:
+    """Shortest time between two calls of a driver's socket."""
     times = [int(line.split()[0]) for line in path.read_text().splitlines()]
     return min((b - a for a, b in pairwise(times)), default=None)

@@ -107,7 +107,7 @@ SCENARIOS = (
     Scenario("rate_64k", Impairment(rate_bps=64_000, queue_octets=8_000), rows_per_s=4000, limit_s=30, proves=("retries",)),
     Scenario("outage_short", script=outage(0.2, 0.8), seconds=4, proves=("link_lost", "retries")),
     Scenario("outage_long", script=outage(0.1, 0.9), seconds=7,
-             publish={"final_timeout": "2s", "max_retries": "2", "initial_timeout": "200ms"},
+             publish={"final_timeout": "2s", "max_retries": "2", "initial_timeout": "200ms", "break_border": "300ms"},
              proves=("link_lost", "retries", "given_up")),
     Scenario("collector_killed", script=at_random(Do.KILL_COLLECTOR, 3), seconds=6, rows_per_s=3000, proves=("collectors_killed",)),
     Scenario("collector_killed_unheard", seconds=5, rows_per_s=2000, proves=("collectors_killed", "retries"),

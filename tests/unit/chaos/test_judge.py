@@ -7,10 +7,11 @@ import pytest
 
 from tests.chaos.judge import Result, driven
 from tests.chaos.numbered import KINDS, number_of, numbered, unaltered
-from tests.chaos.recording import lateness_ns
 from tests.unit.collector.make import gathered
 from tmon_collector.csv_text import csv_header
-from tmon_common.observations import IP_COUNTERS
+from tmon_common.events import event
+from tmon_common.events.rows import rows_of
+from tmon_common.observations import EVENT, IP_COUNTERS
 
 ROWS = 40
 RUN = 7  # as `gathered` says
@@ -29,11 +30,15 @@ def recorded(directory, *, drop=(), again=(), change=None, given_up=0, settled=0
             if change is not None:
                 lines[change] = lines[change][:-2] + (b"1\n" if lines[change].endswith(b"0\n") else b"0\n")
         (spool / f"{kind.name}.collector.x.csv").write_bytes(csv_header(kind) + b"".join(lines))
+    told = [event("observations_given_up", 0, "collector", kind="ip_counters", rows=1, cause="queue full")] * given_up
+    if rows := rows_of(told, "chaos", "child"):
+        with (spool / "event.collector.x.csv").open("ab") as file:
+            file.write(gathered(EVENT, rows.words, rows.strings))
     added = {kind.name: ROWS for kind in KINDS}
-    base = {"probe": "probe", "run": RUN, "pdus": 1, "retries": 0, "adding": False, "given_up": {"ip_counters": given_up}}
+    base = {"probe": "probe", "run": RUN, "pdus": 1, "retries": 0, "adding": False}
     lines = [{**base, "idle": True, "added": dict.fromkeys(added, settled)}, {**base, "idle": False, "added": added}]
     (directory / "probe.0.ledger").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    (directory / "probe.0.sends").write_text("0 1 100\n3000000 3000001 100\n")
+    (directory / "probe.0.sends").write_text("0 100\n3000000 100\n")
 
 
 def verdict(directory, killed=(), **how):
@@ -56,7 +61,7 @@ def test_numbered_rows_are_recognised_after_their_way_through_pdus_and_files(kin
 
 def test_all_is_well(tmp_path):
     result = verdict(tmp_path)
-    assert (result.faults, result.added, result.found, result.decided_gap_ns) == ([], 4 * ROWS, 4 * ROWS, GAP_NS)
+    assert (result.faults, result.added, result.found, result.called_gap_ns) == ([], 4 * ROWS, 4 * ROWS, GAP_NS)
 
 
 @pytest.mark.parametrize(("how", "fault"), [
@@ -82,13 +87,3 @@ def test_rows_of_nobody_are_found(tmp_path):
     result = Result()
     driven(result, tmp_path, ["probe.0"], [])
     assert any("rows that nobody added" in fault for fault in result.faults)
-
-
-@pytest.mark.parametrize(("times", "late"), [
-    ([], 0), ([0], 0), ([0, 3, 6], 0), ([0, 10, 20], 0),
-    ([0, 5, 6], 2),  # the second was 2 late, so the third is 2 too close
-    ([0, 1], 2), ([0, 0, 0], 6),
-])
-def test_lateness_is_that_of_virtual_scheduling(times, late):
-    """Gap 3."""
-    assert late == lateness_ns(times, 3)
