@@ -24,7 +24,7 @@ from tmon_common.config.read import read
 from tmon_common.config.select import select_probe
 from tmon_common.events.rows import rows_of
 from tmon_common.pdu.header import new_run, run_ms
-from tmon_common.pdu.keys import read_keys
+from tmon_common.pdu.key_file import read_keys
 from tmon_probe.child.link_watch import LinkWatch
 from tmon_probe.publish import Publication
 from tmon_probe.publish.sender import Sender

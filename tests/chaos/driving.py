@@ -89,8 +89,10 @@ class Drivers:
 
     def _wait_for_ledgers(self) -> None:
         """Before a driver has one, it would die of a signal without a word."""
-        for name in self._current():
-            until(lambda name=name: self.ledger(name), f"{name} adds rows", START_LIMIT_S)
+        for _, name, program in self._latest():
+            until(lambda name=name, program=program: self.ledger(name) or program.process.poll() is not None, f"{name} adds rows",
+                  START_LIMIT_S)
+            assert self.ledger(name), f"{name} ended at once: {program.messages}"
 
     def _latest(self) -> list[tuple[str, str, Program]]:
         return self._runs[-len(self._stage.probes):]

@@ -92,7 +92,7 @@ def declared(directory: Path) -> dict[tuple[str, int], Counter[str]]:
 
 @dataclass(frozen=True)
 class Wire:
-    """What one probe sent, as the recorder saw it. octets: IP headers included; least_gap_ns: None with fewer than two datagrams."""
+    """What one probe sent, as the recorder saw it. octets: IP headers included; least_gap_ns: None with fewer than two."""
 
     pdus: int
     octets: int
