@@ -39,7 +39,8 @@ def _writable_descriptor(text: str) -> int:
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = _Parser(prog="tmon_collector", description="Receive the PDUs of probes, write CSV files to the spool.")
+    parser = _Parser(prog="tmon_collector", description="Receive the PDUs of probes, write CSV files to the spool.",
+                     allow_abbrev=False)
     parser.add_argument("-l", dest="local", action="store_true", help="configuration in ./tmon.xml (next: ./tmon-new.xml)")
     parser.add_argument("-c", dest="current", type=Path, metavar="FILE", help="configuration (default /etc/trafMon/xml/tmon.xml)")
     parser.add_argument("-n", dest="next", type=Path, metavar="FILE", help="where the next configuration will be put")
@@ -62,7 +63,9 @@ def _run(arguments: argparse.Namespace) -> int:
     from tmon_common.config.problems import ConfigurationError
     from tmon_common.config.read import read
     from tmon_common.config.select import select_collector
+    from tmon_common.restart import Launch
 
+    launch = Launch()
     locations = locate(arguments.local, arguments.current, arguments.next)
     try:
         configuration = read(locations.current)
@@ -78,15 +81,21 @@ def _run(arguments: argparse.Namespace) -> int:
     from tmon_collector.spool import SpoolError
     from tmon_common import diagnostics
     from tmon_common.clock import SystemClock
+    from tmon_common.control import Control
 
     try:
         diagnostics.set_up(configuration.diagnostics, "tmon_collector")
-        collector = Collector(configuration, parameters, SystemClock(), locations.next)
+        clock = SystemClock()
+        control = Control("tmon_collector", locations, configuration, lambda c: select_collector(c, arguments.name), clock, launch)
+        collector = Collector(configuration, parameters, clock, control)
     except (ListenError, SpoolError, OSError, ValueError) as error:
         print(f"tmon_collector: {error}", file=sys.stderr)
         return 2
     collector.run(on_ready=lambda: tell_ready(collector.receiver.port, arguments.ready_fd))
-    return 0
+    if not collector.restarting:
+        return 0
+    same_port = None if arguments.port is None else str(collector.receiver.port)
+    return control.restart(lambda: collector.stopped, {"--ready-fd": None, "--port": same_port})
 
 
 if __name__ == "__main__":

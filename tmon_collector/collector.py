@@ -8,20 +8,21 @@ import selectors
 import signal
 import socket
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from pathlib import Path
 
 from tmon_collector.csv_text import csv_field
 from tmon_collector.decode import Decoding
 from tmon_collector.gathering import Gathering, warm_up
 from tmon_collector.key_store import KeyStore
+from tmon_collector.linger import LINGER_LOOK_NS, Linger
 from tmon_collector.receive import MAX_RECEIVED, Receiver
 from tmon_collector.spool import Spool
 from tmon_collector.thresholds.online import Thresholds
 from tmon_common.clock import Clock
 from tmon_common.config.model import Collector as Parameters
 from tmon_common.config.model import Configuration
+from tmon_common.control import Control
 from tmon_common.events import Event
 from tmon_common.events.rows import rows_of
 from tmon_common.observations import EVENT
@@ -38,14 +39,15 @@ LAST_ROUNDS = 64  # wake-ups spent on what has already arrived when told to stop
 class Collector:
     """The collector `parameters` of a configuration. SpoolError or ListenError when it cannot start.
 
-    next_configuration  where the version that follows will be put; the scheduled switch is still to come
+    control     what operators ask of it while it runs
     """
 
     def __init__(self, configuration: Configuration, parameters: Parameters, clock: Clock,
-                 next_configuration: Path | None = None) -> None:
-        self.next_configuration = next_configuration
+                 control: Control) -> None:
         self._parameters = parameters
         self._clock = clock
+        self._control, self._linger = control, Linger()
+        self._debug = logger.isEnabledFor(logging.DEBUG)
         self._run_ms = clock.wall_ns() // 1_000_000
         self.receiver = Receiver(parameters.address, parameters.port, parameters.receive_buffer_octets)
         try:
@@ -67,6 +69,7 @@ class Collector:
 
         on_ready: called once everything is in place. In the main thread only.
         """
+        self._control.take_signals()
         wake, wake_end = socket.socketpair()
         wake.setblocking(False)
         wake_end.setblocking(False)
@@ -80,9 +83,13 @@ class Collector:
                 logger.info("collector %s listening on %s port %d, spool %s", self._parameters.name, self.receiver.address,
                             self.receiver.port, self._parameters.spool)
                 on_ready()
-                while not self._stop:
+                self._tell_events(self._control.started())
+                while not (self._stop or self._may_restart()):
                     selector.select(self._wait_s())
+                    with suppress(BlockingIOError):
+                        wake.recv(4096)
                     self._round()
+                    self._heed()
             for _ in range(LAST_ROUNDS):
                 if not self._round():
                     break
@@ -93,6 +100,32 @@ class Collector:
                 signal.signal(number, handler)
             wake.close()
             wake_end.close()
+
+    # ---- what operators ask for
+
+    @property
+    def restarting(self) -> bool:
+        """After `run`: it ended for a switch of the configuration, and no signal has asked for more."""
+        return self._control.switching and not self._stop
+
+    @property
+    def stopped(self) -> bool:
+        """A signal has asked for the end."""
+        return self._stop
+
+    def _heed(self) -> None:
+        self._tell_events(self._control.look())
+        self._debug = logger.isEnabledFor(logging.DEBUG)
+
+    def _may_restart(self) -> bool:
+        """Probes that switch at the same moment deliver what they have; it is written before this collector goes."""
+        statistics = self.decoding.statistics
+        return self._control.switching and self._linger.over(statistics.pdus + statistics.duplicates, self._clock.monotonic_ns())
+
+    def _tell_events(self, events: Iterable[Event]) -> None:
+        for event in events:
+            logger.log(event.severity.level, "%s", event.text)
+            self._publish(event)
 
     def close(self) -> None:
         """Completes the files and lets go of socket and spool."""
@@ -108,7 +141,10 @@ class Collector:
         """One wake-up. Returns how many datagrams there were."""
         received = self.receiver.received()
         if received:
-            self.receiver.send(self.decoding.handle(received, self._clock.monotonic_ns(), self._clock.wall_ns()))
+            answers = self.decoding.handle(received, self._clock.monotonic_ns(), self._clock.wall_ns())
+            self.receiver.send(answers)
+            if self._debug:
+                self._tell_round(len(received), len(answers))
         if len(received) < MAX_RECEIVED:
             self.spool.rotate()
         self.thresholds.tick(self._clock.wall_ns())
@@ -117,11 +153,16 @@ class Collector:
             self._tell()
         return len(received)
 
-    def _wait_s(self) -> float | None:
-        """How long to wait for datagrams: until a file is due. The wall clock may step, so never more than a minute."""
-        due_ns = self.spool.next_rotation()
-        due = [at for at in (due_ns, self.thresholds.next_tick()) if at is not None]
-        waits_ns = [60_000_000_000, *(at - self._clock.wall_ns() for at in due)]
+    def _tell_round(self, received: int, answered: int) -> None:
+        counted = self.decoding.statistics
+        logger.debug("%d datagrams taken, %d answers sent; in all %d PDUs, %d rows, %d duplicates, %d rejected", received, answered,
+                     counted.pdus, counted.rows, counted.duplicates, counted.rejected.total())
+
+    def _wait_s(self) -> float:
+        """How long to wait for datagrams: until a file is due, or operators may have asked for something."""
+        waits_ns = [LINGER_LOOK_NS if self._control.switching else self._control.wait_ns()]
+        due = (self.spool.next_rotation(), self.thresholds.next_tick())
+        waits_ns += [at - self._clock.wall_ns() for at in due if at is not None]
         return max(0, min(waits_ns)) / 1e9
 
     def _publish(self, event: Event) -> None:

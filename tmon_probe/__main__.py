@@ -8,10 +8,13 @@ import sys
 from pathlib import Path
 
 from tmon_common import diagnostics
+from tmon_common.clock import SystemClock
 from tmon_common.config.locate import locate
 from tmon_common.config.problems import ConfigurationError
 from tmon_common.config.read import read
 from tmon_common.config.select import select_probe
+from tmon_common.control import Control
+from tmon_common.restart import Launch
 
 USAGE_ERROR, INTERRUPTED = 2, 130
 
@@ -26,6 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
+    launch = Launch()
     locations = locate(options.local, options.configuration, options.next)
     try:
         configuration = read(locations.current)
@@ -41,9 +45,14 @@ def _run(options: argparse.Namespace) -> int:
     from tmon_probe.father.capture.batch import CaptureError  # from here on numba is needed: half a second to load
     from tmon_probe.processes import ProbeProcesses
     from tmon_probe.ring_memory import RingMemoryError
+    from tmon_probe.startable import check_start
 
+    clock = SystemClock()
+    control = Control("tmon_probe", locations, configuration, lambda c: check_start(c, options.probe), clock, launch)
     try:
-        return ProbeProcesses(configuration, probe).run()
+        processes = ProbeProcesses(configuration, probe, control, clock)
+        status = processes.run()
+        return control.restart(lambda: processes.stop_asked) if processes.restarting else status
     except (AnalysisError, CaptureError, KeyFileError, PluginError, RingMemoryError) as error:
         print(f"tmon_probe: {error}", file=sys.stderr)
     except FileExistsError:

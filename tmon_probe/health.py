@@ -25,9 +25,10 @@ import numpy as np
 
 from tmon_common.config.interfaces import MAX_FATHERS, MAX_INTERFACES
 from tmon_common.config.model import Configuration, Probe
+from tmon_common.moment import Moment
 from tmon_common.stats import SEGMENTS, Reader, Statistics
 from tmon_probe.father import counts
-from tmon_probe.father.watch import HealthWatch, InterfaceTotals, Moment, RingTotals, Watched
+from tmon_probe.father.watch import HealthWatch, InterfaceTotals, RingTotals, Watched
 from tmon_probe.health_names import CHILD, CHILD_HEALTH, FATHER, FATHER_OWN, LANE, RING, Totals, padded, parts_of
 
 __all__ = ["CHILD", "FATHER", "Part", "ProbeReader", "ProbeStatistics", "attach", "create", "running", "segment_name"]

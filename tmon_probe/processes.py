@@ -12,12 +12,14 @@ from contextlib import ExitStack
 from importlib.metadata import version
 from multiprocessing.connection import wait
 
-from tmon_common.clock import SystemClock
+from tmon_common.clock import Clock
 from tmon_common.config.model import Configuration, Probe
+from tmon_common.control import SWITCH_REASON, Control
 from tmon_common.events import event
 from tmon_common.observations import Rows
 from tmon_common.pdu.header import new_run, run_ms
 from tmon_common.pdu.key_file import read_keys
+from tmon_common.restart import CONTROL_SIGNALS, STOP_SIGNALS
 from tmon_probe import health
 from tmon_probe.child import merge
 from tmon_probe.child.analysers.load import factories_of
@@ -37,16 +39,18 @@ log = logging.getLogger(__name__)
 
 PROCESS_LOST = 3
 """Exit status when one of the processes died; else it is the child's."""
+NOT_FOR_FORKED = (*STOP_SIGNALS, *CONTROL_SIGNALS)
 STOP_PATIENCE_S = 5.0
 WATCH_EVERY_S = 0.1
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+SWITCH_PATIENCE_S = 30.0
+"""A switch waits so long until everything is acknowledged, before it hurries: the collector may be starting anew, too."""
 
 
 class ProbeProcesses:
     """This process is the first father; child and further fathers are forked from it, with everything opened and compiled."""
 
-    def __init__(self, configuration: Configuration, probe: Probe) -> None:
-        self._configuration, self._probe, self._clock = configuration, probe, SystemClock()
+    def __init__(self, configuration: Configuration, probe: Probe, control: Control, clock: Clock) -> None:
+        self._configuration, self._probe, self._control, self._clock = configuration, probe, control, clock
         self._stop_asked = 0
         self._changed = False  # asking the system for every batch would cost more than the batch
         self._lost = ""
@@ -56,6 +60,16 @@ class ProbeProcesses:
         self._reporter: Reporter | None = None
         self._watchman: Watchman | None = None
         self._run = new_run(self._clock.wall_ns())
+
+    @property
+    def stop_asked(self) -> bool:
+        """By a signal, even while a switch is under way."""
+        return self._stop_asked > 0
+
+    @property
+    def restarting(self) -> bool:
+        """After `run`: it ended for a switch of the configuration; everything is closed."""
+        return self._control.switching and not self.stop_asked
 
     def run(self) -> int:
         """Until the sources are finished or a signal asks to stop. Returns the exit status.
@@ -92,13 +106,16 @@ class ProbeProcesses:
                 self._watch_others()
                 self._stop_others()
                 self._say_goodbye()
+                if self._control.switching:
+                    self._child.join(SWITCH_PATIENCE_S)
+                    self._lanes.hurry()
                 self._child.join()
             finally:
                 self._stop_others()
                 self._pipe.close()
                 self._end_child()
                 for number in STOP_SIGNALS:  # there is nothing left to stop, and no ring to tell it to
-                    signal.signal(number, signal.SIG_IGN)
+                    signal.signal(number, self._on_late_signal if self._control.switching else signal.SIG_IGN)
                 self._others = []
                 father = self._watchman = self._reporter = None  # they look into the two segments that are closed now
         return self._status()
@@ -107,7 +124,7 @@ class ProbeProcesses:
         """Fork the others; the first father, to be run here."""
         fathers = Fathers(self._probe, ground, self._lanes, self._statistics, self._pipe, self._clock)
         lossless = not any(s.live for s in ground.all_sources)
-        options = {"run": self._run, "keys": self._keys, "parent": os.getpid(), "signals": STOP_SIGNALS, "lossless": lossless,
+        options = {"run": self._run, "keys": self._keys, "parent": os.getpid(), "signals": NOT_FOR_FORKED, "lossless": lossless,
                    "patient": lossless and not any(s.paced for s in ground.all_sources), "orphaned": self._offloading.restore,
                    "forked": ground.keep_sources}
         child = multiprocessing.get_context("fork").Process(
@@ -119,27 +136,34 @@ class ProbeProcesses:
         for n, cpu in enumerate(ground.lanes.father_cpus[1:], 1):
             rings = list(dict.fromkeys(f.ring for f in fathers.feeds[n]))
             name = f"father {n} of probe {self._probe.name}"
-            other = FatherProcess(name, cpu, lambda stopping, n=n: fathers.make(n, stopping), rings, STOP_SIGNALS)
+            other = FatherProcess(name, cpu, lambda stopping, n=n: fathers.make(n, stopping), rings, NOT_FOR_FORKED)
             other.start()
             self._others.append(other)
         self._pipe.keep_writer()
         for number in STOP_SIGNALS:
             signal.signal(number, self._on_signal)
         signal.signal(signal.SIGCHLD, self._on_child)
+        self._control.take_signals()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, (*STOP_SIGNALS, signal.SIGCHLD))
         self._reporter = fathers.reporters[0]
         self._reporter.tell([event("probe_started", self._clock.wall_ns(), self._probe.name, version=version("trafmon"),
-                                   interfaces=len(self._probe.interfaces)), *self._offloading.events(self._clock.wall_ns())])
+                                   interfaces=len(self._probe.interfaces)), *self._control.started(),
+                             *self._offloading.events(self._clock.wall_ns())])
         self._watchman = Watchman(self._probe, self._statistics, self._reporter, self._clock,
                                   self._offloading.device_back)
-        return fathers.make(0, self._stopping, self._watchman.look)
+        return fathers.make(0, self._stopping, self._look_around)
+
+    def _look_around(self) -> None:
+        self._watchman.look()
+        self._reporter.tell(self._control.look())
 
     def _say_goodbye(self) -> None:
         """What is still to be told; the child waits for it."""
         self._watchman.look(last=True)
         if self._lost and self._child.is_alive():
             self._reporter.tell([event("father_lost", self._clock.wall_ns(), self._probe.name)])
-        reason = self._lost or ("asked to" if self._stop_asked else "at the end of the recordings")
+        switching = SWITCH_REASON if self._control.switching else ""
+        reason = self._lost or ("asked to" if self._stop_asked else switching or "at the end of the recordings")
         self._reporter.tell([event("probe_stopped", self._clock.wall_ns(), self._probe.name, reason=reason)])
         self._pipe.close()
         self._lanes.end()
@@ -148,7 +172,7 @@ class ProbeProcesses:
         if self._changed:
             self._changed = False
             self._look_for_the_dead()
-        return self._stop_asked > 0 or bool(self._lost) or self._given_up
+        return self._stop_asked > 0 or bool(self._lost) or self._given_up or self._control.switching
 
     def _look_for_the_dead(self) -> None:
         if self._lost:
@@ -167,7 +191,7 @@ class ProbeProcesses:
         """This father has nothing more to do."""
         while not self._stopping() and (living := [o.sentinel for o in self._others if o.alive]):
             wait([*living, self._child.sentinel], WATCH_EVERY_S)
-            self._watchman.look()
+            self._look_around()
 
     def _stop_others(self) -> None:
         """After this nobody writes any more, and the child knows."""
@@ -201,6 +225,9 @@ class ProbeProcesses:
             self._child.kill()
             for other in self._others:
                 other.kill()
+
+    def _on_late_signal(self, _number: int, _frame: object) -> None:
+        self._stop_asked += 1
 
     def _on_child(self, _number: int, _frame: object) -> None:
         self._changed = True

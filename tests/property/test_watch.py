@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tmon_common.clock import FakeClock
-from tmon_probe.father.watch import BLIND_NS, EVERY_NS, DropWatch, MalformedWatch, MergedWatch, Moment, RingWatch, TrafficWatch
+from tmon_common.moment import Moment
+from tmon_probe.father.watch import BLIND_NS, EVERY_NS, DropWatch, MalformedWatch, MergedWatch, RingWatch, TrafficWatch
 
 SECOND = 1_000_000_000
 STEPS = st.lists(st.tuples(st.integers(1, BLIND_NS), st.integers(0, 3)), min_size=1, max_size=200)

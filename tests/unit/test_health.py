@@ -10,10 +10,11 @@ import pytest
 from tmon_common.clock import FakeClock
 from tmon_common.config.interfaces import MAX_FATHERS, MAX_INTERFACES
 from tmon_common.config.model import Configuration, Interface, Probe
+from tmon_common.moment import Moment
 from tmon_common.stats import NAME_OCTETS, SEGMENTS, Statistics
 from tmon_probe import health
 from tmon_probe.father import counts
-from tmon_probe.father.watch import InterfaceTotals, Moment, RingTotals
+from tmon_probe.father.watch import InterfaceTotals, RingTotals
 from tmon_probe.health_names import CHILD, CHILD_HEALTH, FATHER, FATHER_OWN, LANE, parts_of
 
 PROBE = Probe("edge", (Interface("lan", device="eth0", no_traffic_ns=10**9), Interface("file", files=("x.pcap",)),

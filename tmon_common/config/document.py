@@ -6,6 +6,7 @@ brings no declarations of its own (entities, defaults).
 
 from __future__ import annotations
 
+import hashlib
 import re
 from pathlib import Path
 from xml.parsers import expat
@@ -21,10 +22,10 @@ MAX_ATTRIBUTES = 100
 
 
 class Document:
-    """root: element `trafmon` or whatever the file has instead."""
+    """root: element `trafmon` or whatever the file has instead. directory: where relative paths start; digest: of its octets."""
 
-    def __init__(self, path: Path, root: etree._Element, start_lines: list[int], text: str) -> None:
-        self.path = path
+    def __init__(self, path: Path, root: etree._Element, start_lines: list[int], text: str, directory: Path, digest: str) -> None:
+        self.path, self.directory, self.digest = path, directory, digest
         self.root = root
         self._start = dict(zip(root.iter("*"), start_lines, strict=False))
         self._text_lines = text.split("\n")
@@ -42,7 +43,15 @@ class Document:
 
 def load_document(path: Path) -> Document:
     """The tree of an XML file. ConfigurationError, with one problem, if it cannot be read, is not XML, or is too large."""
-    data = _octets(path)
+    return parse_document(path, read_octets(path))
+
+
+def parse_document(path: Path, data: bytes, directory: Path | None = None) -> Document:
+    """The same of octets that have been read. path: for messages; directory: if relative paths do not start at that file's."""
+    if len(data) > MAX_OCTETS:
+        _fail(path, 0, f"is larger than {MAX_OCTETS >> 20} MiB; no configuration is")
+    if not data.strip():
+        _fail(path, 0, "is empty; expected a configuration, <trafmon> ... </trafmon>")
     start_lines, complaint = _inspect(path, data)
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, dtd_validation=False, huge_tree=False)
     try:
@@ -56,20 +65,21 @@ def load_document(path: Path) -> Document:
         _fail(path, *complaint)
     encoding = root.getroottree().docinfo.encoding or "utf-8"
     text = data.decode(encoding, errors="replace").replace("\r\n", "\n").replace("\r", "\n")
-    return Document(path, root, start_lines, text)
+    return Document(path, root, start_lines, text, directory or path.absolute().parent, digest_of(data))
 
 
-def _octets(path: Path) -> bytes:
+def digest_of(data: bytes) -> str:
+    """What tells versions of a file apart: SHA-256, hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def read_octets(path: Path) -> bytes:
+    """What is in the file, one octet more than it may have at most. ConfigurationError if it cannot be read."""
     try:
         with path.open("rb") as file:
-            data = file.read(MAX_OCTETS + 1)
+            return file.read(MAX_OCTETS + 1)
     except OSError as error:
         _fail(path, 0, f"cannot be read: {error.strerror or error}")
-    if len(data) > MAX_OCTETS:
-        _fail(path, 0, f"is larger than {MAX_OCTETS >> 20} MiB; no configuration is")
-    if not data.strip():
-        _fail(path, 0, "is empty; expected a configuration, <trafmon> ... </trafmon>")
-    return data
 
 
 def _inspect(path: Path, data: bytes) -> tuple[list[int], tuple[int, str] | None]:

@@ -274,6 +274,7 @@ class Configuration:
 
     path        the file it was read from
     start_at_ns     moment at which it becomes valid; None: at once
+    digest      of the file's octets: tells versions apart
     """
 
     path: Path
@@ -285,6 +286,7 @@ class Configuration:
     store: Store = field(default_factory=Store)
     thresholds: Thresholds = field(default_factory=Thresholds)
     start_at_ns: int | None = None
+    digest: str = field(default="", compare=False)
 
     @cached_property
     def collector_by_name(self) -> dict[str, Collector]:

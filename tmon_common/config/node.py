@@ -68,7 +68,7 @@ class Node:
     def resolve(self, text: str) -> Path:
         if not text.strip():
             raise ValueError("expected a path")
-        path = self._document.path.absolute().parent / text
+        path = self._document.directory / text
         return path.resolve() if ".." in path.parts else path
 
     def problem(self, message: str, attribute: str | None = None) -> None:

@@ -53,6 +53,7 @@ def read_document(document: Document, known_analyses: Mapping[str, AnalysisDecla
         thresholds=read_thresholds(root.child("thresholds"), classes, probes),
         store=read_store(root.child("store")) or Store(database=root.resolve(str(Store().database))),
         start_at_ns=root.value("startAt", parse_moment),
+        digest=document.digest,
     )
     problems.raise_if_any()
     return configuration

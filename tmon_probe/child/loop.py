@@ -8,6 +8,7 @@ import select
 import time
 from collections.abc import Callable, Mapping
 
+from tmon_common import diagnostics
 from tmon_common.clock import Clock
 from tmon_common.config.model import Probe
 from tmon_common.events import event
@@ -215,3 +216,6 @@ class Child:
                              events_garbled=self._pipe.garbled, child_cpu_ns=time.process_time_ns(), flows_max=registry.max_flows,
                              links_broken=sum(p.broken for p in publishers),
                              backlog_octets=sum(p.backlog_octets for p in publishers), **analyses)
+        diagnostics.follow()
+        if log.isEnabledFor(logging.DEBUG):
+            log.debug("%s", ", ".join(f"{name} {value}" for name, value in zip(CHILD, values, strict=True)))

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import select
 import time
 from collections.abc import Callable, Sequence
 
+from tmon_common import diagnostics
 from tmon_common.clock import Clock
 from tmon_common.events import Event
 from tmon_probe.father.dissection import RECORDS_PER_PACKET, Dissection, Room
 from tmon_probe.father.feed import Feed, Lane
 from tmon_probe.health import Part
+
+log = logging.getLogger(__name__)
 
 OCTETS_PER_PACKET = 2 * 65_600
 """Of a ring's area: what a packet may take, and as much left out where it would go past the end."""
@@ -137,6 +141,11 @@ class Father:
         self._statistics.set(ring_full_waits=self._ring_full_waits, ring_slots=fullest.slots, ring_filled=filled,
                              ring_high_water=self._high_water, ring_octets=fullest.octets, ring_octets_filled=fullest.area_fill,
                              pid=os.getpid(), cpu_ns=time.process_time_ns())
+        diagnostics.follow()
+        if log.isEnabledFor(logging.DEBUG):
+            log.debug("process %d: ring %d of %d slots, %d of %d octets; waited for %d times; read up to %s", os.getpid(), filled,
+                      fullest.slots, fullest.area_fill, fullest.octets, self._ring_full_waits,
+                      ", ".join(f"{f.name} {f.reached_ns / 1e9:.3f}" for f in self._feeds))
         self._report()
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from tmon_common.events import Event, event
+from tmon_common.moment import Moment
 
 SECOND_NS = 1_000_000_000
 EVERY_NS = 60 * SECOND_NS
@@ -27,18 +27,6 @@ REASONS = {
     "malformed_ip_length": "the IP header or total length cannot be",
 }
 """What the father's counts of malformed packets mean; others are told by their name."""
-
-
-class Moment(NamedTuple):
-    """monotonic_ns: for lengths of time; wall_ns: for the stamps of events, ns since 1970-01-01 UTC."""
-
-    monotonic_ns: int
-    wall_ns: int
-
-    @classmethod
-    def of(cls, clock) -> Moment:
-        """Of a tmon_common.clock.Clock, which is not for engines to import."""
-        return cls(clock.monotonic_ns(), clock.wall_ns())
 
 
 class Growth:

@@ -80,7 +80,7 @@ def test_unreadable(tmp_path):
     tmp_path.chmod(0o755)
     script = (
         "import os, sys, pathlib; from tmon_common.config import document, problems; os.seteuid(65534)\n"
-        "try: document._octets(pathlib.Path(sys.argv[1]))\n"
+        "try: document.read_octets(pathlib.Path(sys.argv[1]))\n"
         "except problems.ConfigurationError as e: print(e)"
     )
     told = subprocess.run([sys.executable, "-c", script, path], check=True, capture_output=True, text=True).stdout

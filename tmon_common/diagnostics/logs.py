@@ -1,4 +1,4 @@
-"""Messages for whoever runs the programs: the standard `logging`, levels and destinations per module from the configuration.
+"""Loggers of the standard `logging` as the configuration asks for them: levels and destinations per module.
 
 One line a message: time (UTC), program, level, module, text. Destinations: stderr, journal (systemd's, by its native protocol;
 stderr where there is none), file:PATH (followed through log rotation).
@@ -18,6 +18,8 @@ from tmon_common.config.model import Diagnostics
 JOURNAL = Path("/run/systemd/journal/socket")
 OWN_PACKAGES = ("tmon_common", "tmon_probe", "tmon_collector", "tmon_store", "trafmon")
 
+_of_others: set[str] = set()
+"""Loggers of other packages, plug-ins perhaps, that have been given a level."""
 _PRIORITIES = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))
 
 
@@ -34,7 +36,7 @@ class _OneLine(logging.Formatter):
 
 
 class _Journal(logging.Handler):
-    """Messages to systemd's journal, a datagram each."""
+    """Messages to systemd's journal, a datagram each; to standard error if it does not take one now: nobody waits for it."""
 
     def __init__(self, program: str) -> None:
         super().__init__()
@@ -46,9 +48,9 @@ class _Journal(logging.Handler):
         text = self.format(record).replace("\n", " | ")
         try:
             self._socket.sendto(f"PRIORITY={priority}\nSYSLOG_IDENTIFIER={self._program}\nTRAFMON_MODULE={record.name}\n"
-                                f"MESSAGE={text}\n".encode(), str(JOURNAL))
+                                f"MESSAGE={text}\n".encode(), socket.MSG_DONTWAIT, str(JOURNAL))
         except OSError:
-            self.handleError(record)
+            sys.stderr.write(f"{self._program} {record.levelname} {record.name}: {text}\n")
 
     def close(self) -> None:
         self._socket.close()
@@ -56,7 +58,8 @@ class _Journal(logging.Handler):
 
 
 def set_up(diagnostics: Diagnostics, program: str) -> None:
-    """Makes loggers do what the configuration says; may be called again. OSError, naming the file, when one cannot be opened."""
+    """Makes loggers do what the configuration says; may be called again. OSError, naming the file, when one cannot be opened;
+    all is then as it was."""
     handlers: dict[str, logging.Handler] = {}
 
     def handler(destination: str) -> logging.Handler:
@@ -67,10 +70,16 @@ def set_up(diagnostics: Diagnostics, program: str) -> None:
     plan = dict.fromkeys(OWN_PACKAGES, (diagnostics.level, diagnostics.destination))
     for name, level, destination in diagnostics.modules:
         plan[name] = (level, destination or plan.get(name, ("", ""))[1])
-    prepared = [(name, level, handler(destination) if destination else None) for name, (level, destination) in plan.items()]
+    try:
+        prepared = [(name, level, handler(destination) if destination else None) for name, (level, destination) in plan.items()]
+    except OSError:
+        for opened in handlers.values():
+            opened.close()
+        raise
     for name in list(logging.root.manager.loggerDict):
-        if name.split(".")[0] in OWN_PACKAGES:
+        if name.split(".")[0] in OWN_PACKAGES or name in _of_others:
             _reset(logging.getLogger(name))
+    _of_others.update(name for name, _, _ in prepared if name.split(".")[0] not in OWN_PACKAGES)
     for name, level, chosen in prepared:
         logger = logging.getLogger(name)
         logger.setLevel(level.upper())
