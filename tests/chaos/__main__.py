@@ -24,6 +24,9 @@ from tests.chaos.scenarios import SCENARIOS, Scenario
 COLUMNS = ("scenario", "rows added", "in spool", "lost", "given up", "died with probe", "dupl.", "least gap ms: calls", "wire",
            "PDUs", "octets /row", "retries", "settled s", "verdict")
 
+MAX_FAULT = 400
+"""Last characters of what a program told that are shown."""
+
 
 def _ms(ns: int | None) -> str:
     return "" if ns is None else f"{ns / 1e6:.2f}"
@@ -67,7 +70,7 @@ def _play_all(options: argparse.Namespace, console: Console) -> int:
             try:
                 result = play(scenario, directory, options.seed, options.seconds)
             except (AssertionError, OSError, RuntimeError) as error:
-                result = Result(faults=[f"could not be played to its end: {error}"])
+                result = Result(faults=[f"could not be played to its end: {str(error)[-MAX_FAULT:]}"])
             table.add_row(*_line(scenario, result))
             console.print(f"{scenario.name}: {'; '.join(result.faults) or 'good'}", markup=False, highlight=False)
             faults += result.faults

@@ -16,8 +16,9 @@ import numpy as np
 
 from tmon_common.observations import EVENT, FLOW_DEFINITION, FTP_TRANSFER, IP_COUNTERS, Kind
 from tmon_common.pdu.ack import pack_acks, pack_heard
-from tmon_common.pdu.codec import Encoder
+from tmon_common.pdu.codec import MAX_PAYLOAD_OCTETS, Encoder
 from tmon_common.pdu.contents import (
+    MAX_ROWS,
     NO_LAG,
     Heartbeat,
     Observations,
@@ -37,6 +38,8 @@ ROWS_OF_SOUND = 3
 MAX_KEPT = 512
 """Datagrams sent before, of which later ones are made."""
 MAD_RUN_LASTS = 200
+STRINGS = ("a", "b")
+LONG_STRING = 30_000
 MAX_DATAGRAM = 65_507
 HEADER = 21
 TAG = 16
@@ -68,7 +71,8 @@ class Source:
         self._pdus = {SEALED: 0, PLAIN: 0}
         self._written = {SEALED: deque(maxlen=MAX_KEPT), PLAIN: deque(maxlen=MAX_KEPT)}  # type and content
         self._sent: list[bytes] = []  # sealed and sent: another time they are replays
-        self._encoders: dict[Kind, Encoder] = {}
+        self._encoders: dict[tuple[Kind, tuple[str, ...]], Encoder] = {}
+        self._swollen = self._payload(EVENT, MAX_ROWS, strings=("x" * LONG_STRING,))
         self._bases = [self._payload(kind, n) for kind in KINDS_OF_MAD for n in (1, 3, 40)]
         makers: list[tuple[int, Callable[[], Hostile]]] = [
             (2, self.sound), (2, self._retry), (1, self.heartbeat), (8, self._replay), (10, self._truncated), (1, self._oversized),
@@ -214,7 +218,7 @@ class Source:
         pdu = r.choice((self._mad_pdu, r.getrandbits(32), max(0, self._mad_pdu - r.randrange(40))))
         self._mad_pdu += 1
         fields = [pdu, r.choice((0, 1, r.getrandbits(32))), number, rows, words, strings]
-        match r.randrange(8):
+        match r.randrange(9):
             case 0:
                 fields[r.randrange(2, 6)] = r.choice((0, 1, 255, 256, 1024, 1025, 65535))
             case 1:
@@ -227,7 +231,10 @@ class Source:
                 payload = payload[: r.randrange(len(payload) + 1)]
             case 5:
                 payload += r.randbytes(r.randrange(1, 9))
-            case 6:
+            case 6:  # every text of every row is the one long string: 100 octets on the wire, 200 MB in a file
+                kind, fields[3], payload, fields[5] = self._swollen
+                fields[2], fields[4] = kind.number, kind.words
+            case 7:
                 changed = bytearray(payload)
                 for _ in range(r.randint(1, 4)):
                     changed[r.randrange(len(changed))] = r.choice((0, 0x7F, 0x80, 0xFF, r.randrange(256)))
@@ -266,18 +273,17 @@ class Source:
     def _refused(self, datagram: bytes) -> Hostile:
         return Hostile(datagram, self.reason(datagram) or "sealing")
 
-    def _payload(self, kind: Kind, rows: int, first: int = 0) -> tuple[Kind, int, bytes, int]:
+    def _payload(self, kind: Kind, rows: int, first: int = 0, strings: tuple[str, ...] = STRINGS) -> tuple[Kind, int, bytes, int]:
         words = np.full((rows, kind.words), first, np.int64)
         words[:, 0] = range(first, first + rows)
-        strings = ["a", "b"]
         for column in kind.expanded:
             if column.type.name == "STRING":
                 words[:, kind.word_of(column.name)] = 0
-        encoder = self._encoders.get(kind)
+        encoder = self._encoders.get((kind, strings))
         if encoder is None:
-            encoder = self._encoders[kind] = Encoder(kind)
-            encoder.offer(strings)
-        payload = encoder.encode(words, 0, 9000)
+            encoder = self._encoders[kind, strings] = Encoder(kind)
+            encoder.offer(list(strings))
+        payload = encoder.encode(words, 0, MAX_PAYLOAD_OCTETS)
         return kind, rows, payload.octets, payload.strings
 
     @staticmethod

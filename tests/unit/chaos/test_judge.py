@@ -2,6 +2,7 @@
 
 import csv
 import json
+import struct
 
 import pytest
 
@@ -12,6 +13,7 @@ from tmon_collector.csv_text import csv_header
 from tmon_common.events import event
 from tmon_common.events.rows import rows_of
 from tmon_common.observations import EVENT, IP_COUNTERS
+from tmon_common.pdu.header import probe_number
 
 ROWS = 40
 RUN = 7  # as `gathered` says
@@ -79,6 +81,21 @@ def test_what_is_not_as_promised_is_found(tmp_path, how, fault):
 @pytest.mark.parametrize("how", [{"drop": (3, 5), "given_up": 2}, {"drop": (30,), "settled": 20, "killed": ("probe.0",)}])
 def test_what_is_declared_or_died_with_its_probe_is_no_fault(tmp_path, how):
     assert verdict(tmp_path, **how).faults == []
+
+
+@pytest.mark.parametrize(("gap_ns", "faults"), [(3_000_000, 0), (2_999_000, 0), (2_990_000, 1), (1000, 1)])
+def test_the_gap_on_the_wire_is_that_of_the_recorder(tmp_path, gap_ns, faults):
+    """But for what its clock may be slewed; other probes' datagrams in between do not count."""
+    frame = bytes(12) + b"\x08\x00" + struct.pack("!BBHHHBBH", 0x45, 0, 60, 1, 0, 64, 17, 0) + bytes(8) + struct.pack(
+        "!HHHH", 9777, 9777, 40, 0)
+    ours, other = (frame + bytes(4) + probe_number(name).to_bytes(4) + bytes(24) for name in ("probe", "other"))
+    with (tmp_path / "wire.pcap").open("wb") as file:
+        file.write(struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 65535, 1))
+        for octets, at_ns in ((ours, 0), (other, 500), (ours, 4_000_000), (ours, 4_000_000 + gap_ns)):
+            file.write(struct.pack("<IIII", 1_700_000_000, at_ns, len(octets), len(octets)) + octets)
+    result = Result()
+    result.judge_wire(tmp_path, ["probe"], GAP_NS)
+    assert (len(result.faults), result.pdus, result.wires[0].octets, result.wire_gap_ns) == (faults, 3, 180, gap_ns)
 
 
 def test_rows_of_nobody_are_found(tmp_path):
