@@ -225,11 +225,16 @@ class Attack:
 
 
 def told_by(messages: str) -> Counter[str]:
-    """What a collector told on its log, by reason; `not understood`, `pdus`, `duplicates` and `rows`."""
+    """What a collector told on its log, by reason; `not understood`, `pdus`, `duplicates` and `rows`.
+
+    At its end it tells all in one line; one that does not has told everything now and then.
+    """
     told = Counter[str]()
+    in_all, now_and_then = "datagrams that changed nothing, in all: ", "datagrams that changed nothing: "
+    heading = in_all if in_all in messages else now_and_then
     for line in messages.splitlines():
-        if "datagrams that changed nothing: " in line:
-            for part in line.partition("datagrams that changed nothing: ")[2].split(", "):
+        if heading in line:
+            for part in line.partition(heading)[2].split(", "):
                 count, _, what = part.partition(" ")
                 told["not understood" if what.endswith("not understood") else what] += int(count)
         if found := re.search(r"stopped; (\d+) rows of (\d+) PDUs written, (\d+) duplicates", line):

@@ -18,8 +18,11 @@ def test_hostile_datagrams_change_nothing_but_counters(tmp_path):
 
 
 def test_what_a_collector_told_is_added_up():
-    """Several lines, kinds with spaces in their name for people, and the last words."""
+    """Several lines, kinds with spaces in their name for people, and the last words; a line that has it all counts alone."""
     told = told_by("x WARNING datagrams that changed nothing: 3 corrupt, 2 kind 999 of mad: not understood\n"
                    "x WARNING datagrams that changed nothing: 4 corrupt, 1 kind 7 of mad: not understood\n"
                    "x INFO stopped; 12 rows of 5 PDUs written, 6 duplicates, 1 files completed\n")
+    last = told_by("x WARNING collector c: datagrams that changed nothing: 82 within 0 s, the last from y: 29 corrupt, 1 kind 16 …\n"
+                   "x WARNING datagrams that changed nothing, in all: 31 corrupt, 2 kind 16 of mad: not understood\n")
+    assert Counter({"corrupt": 31, "not understood": 2}) == last
     assert Counter({"corrupt": 7, "not understood": 3, "rows": 12, "pdus": 5, "duplicates": 6}) == told
