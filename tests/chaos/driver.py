@@ -123,8 +123,7 @@ class Driver:
         line = json.dumps({
             "probe": self._probe, "run": run_ms(self._run), "adding": adding, "idle": self._publication.idle,
             "added": {kind.name: n for kind, n in self._added.items()},
-            "pdus": sum(p.statistics.pdus for p in publishers), "retries": sum(p.statistics.retries for p in publishers),
-            "bad_acks": sum(p.statistics.bad_acks for p in publishers)})
+            "retries": sum(p.statistics.retries for p in publishers)})
         if line != self._ledger_line:
             self._ledger_line = line
             self._ledger.write(line + "\n")

@@ -27,7 +27,6 @@ class Ledger:
     run: int
     added: Counter[str]
     settled: Counter[str]
-    pdus: int
     retries: int
 
 
@@ -37,7 +36,7 @@ def ledger_of(path: Path) -> Ledger:
     last = entries[-1]
     settled = next((e for e in reversed(entries) if e["idle"]), None)
     return Ledger(path.stem, last["probe"], last["run"], Counter(last["added"]), Counter(settled["added"] if settled else {}),
-                  last["pdus"], last["retries"])
+                  last["retries"])
 
 
 @dataclass

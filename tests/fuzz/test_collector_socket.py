@@ -22,7 +22,7 @@ def test_what_a_collector_told_is_added_up():
     told = told_by("x WARNING datagrams that changed nothing: 3 corrupt, 2 kind 999 of mad: not understood\n"
                    "x WARNING datagrams that changed nothing: 4 corrupt, 1 kind 7 of mad: not understood\n"
                    "x INFO stopped; 12 rows of 5 PDUs written, 6 duplicates, 1 files completed\n")
-    last = told_by("x WARNING collector c: datagrams that changed nothing: 82 within 0 s, the last from y: 29 corrupt, 1 kind 16 …\n"
+    last = told_by("x WARNING collector c: datagrams that changed nothing: 82 within 0 s, the last from y: 29 corrupt, 1 kin…\n"
                    "x WARNING datagrams that changed nothing, in all: 31 corrupt, 2 kind 16 of mad: not understood\n")
     assert Counter({"corrupt": 31, "not understood": 2}) == last
     assert Counter({"corrupt": 7, "not understood": 3, "rows": 12, "pdus": 5, "duplicates": 6}) == told

@@ -37,7 +37,7 @@ def recorded(directory, *, drop=(), again=(), change=None, given_up=0, settled=0
         with (spool / "event.collector.x.csv").open("ab") as file:
             file.write(gathered(EVENT, rows.words, rows.strings))
     added = {kind.name: ROWS for kind in KINDS}
-    base = {"probe": "probe", "run": RUN, "pdus": 1, "retries": 0, "adding": False}
+    base = {"probe": "probe", "run": RUN, "retries": 0, "adding": False}
     lines = [{**base, "idle": True, "added": dict.fromkeys(added, settled)}, {**base, "idle": False, "added": added}]
     (directory / "probe.0.ledger").write_text("".join(json.dumps(line) + "\n" for line in lines))
     (directory / "probe.0.sends").write_text("0 100\n3000000 100\n")
