@@ -36,6 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--reorder", type=float, default=0.0)
     parser.add_argument("--reorder-extra", type=duration_ns, default=Impairment().reorder_extra_ns)
     parser.add_argument("--corrupt", type=float, default=0.0)
+    parser.add_argument("--corrupt-unseen", type=float, default=0.0, help="share of these that UDP checksums do not tell")
     parser.add_argument("--rate", type=bit_rate, default=0, help="bit/s, e.g. 2M (no limit)")
     parser.add_argument("--queue", type=int, default=Impairment().queue_octets, help="octets before the rate limit")
     parser.add_argument(
@@ -55,6 +56,7 @@ def _config(options: argparse.Namespace) -> LinkConfig:
         reorder=options.reorder,
         reorder_extra_ns=options.reorder_extra,
         corrupt=options.corrupt,
+        corrupt_unseen=options.corrupt_unseen,
         rate_bps=options.rate,
         queue_octets=options.queue,
     )

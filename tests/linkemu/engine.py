@@ -9,13 +9,13 @@ import heapq
 from dataclasses import asdict, dataclass
 from random import Random
 
+from tests.linkemu.corruption import ETHERNET_HEADER, damage_unseen, invert_one_bit
 from tests.linkemu.impairment import Direction, Fate, Impairment
 from tests.linkemu.vlan import ETHERNET_ADDRESSES, VlanRule, carried
 
 MAX_IN_FLIGHT = 100_000
 """Frames that the link holds at most; beyond, arriving frames meet the fate of a full queue."""
 
-_ETHERNET_HEADER = ETHERNET_ADDRESSES + 2
 _NS_PER_S = 1_000_000_000
 
 
@@ -195,7 +195,7 @@ class LinkEngine:
     ) -> tuple[Delivery, ...]:
         impairment = lane.impairment
         held_back = draws.reorder < impairment.reorder
-        corrupted = draws.corrupt < impairment.corrupt and len(frame) > _ETHERNET_HEADER
+        corrupted = draws.corrupt < impairment.corrupt and len(frame) > ETHERNET_HEADER
         natural_ns = departure_ns + impairment.delay_ns + int(draws.jitter * impairment.jitter_ns)
         planned_ns = max(natural_ns, lane.last_planned_ns)
         times_ns = [planned_ns + impairment.reorder_extra_ns if held_back else lane.in_order(planned_ns)]
@@ -207,7 +207,9 @@ class LinkEngine:
         lane.counts.corrupted += corrupted
         if corrupted:
             tag_octets = len(on_link) - len(frame)
-            frame = _invert_one_bit(frame, draws.bit)
+            # The draw that decided on corruption also decides which sort: those below the share of the unseen one.
+            unseen = draws.corrupt < impairment.corrupt * impairment.corrupt_unseen
+            frame = (damage_unseen if unseen else invert_one_bit)(frame, draws.bit)
             on_link = on_link[: ETHERNET_ADDRESSES + tag_octets] + frame[ETHERNET_ADDRESSES:]
         deliveries = tuple(
             Delivery(lane.direction, seq, copy, self.phase, now_ns, time_ns, held_back, corrupted, frame, on_link)
@@ -217,11 +219,3 @@ class LinkEngine:
             self._serial += 1
             heapq.heappush(self._in_flight, (delivery.planned_ns, self._serial, delivery))
         return deliveries
-
-
-def _invert_one_bit(frame: bytes, draw: float) -> bytes:
-    """The frame with one bit behind its Ethernet header inverted; `draw` in [0, 1) chooses which."""
-    bit = int(draw * (len(frame) - _ETHERNET_HEADER) * 8)
-    changed = bytearray(frame)
-    changed[_ETHERNET_HEADER + bit // 8] ^= 0x80 >> (bit % 8)
-    return bytes(changed)

@@ -51,12 +51,14 @@ class Impairment:
     reorder_extra_ns: int = 10_000_000
     corrupt: float = 0.0
     """Probability that one bit behind the Ethernet header is inverted."""
+    corrupt_unseen: float = 0.0
+    """Share of these in which the bit lies in a UDP payload and the UDP checksum is made right again: programs see the damage."""
     rate_bps: int = 0
     queue_octets: int = 64_000
     """Room before the rate limit; a frame that does not fit is dropped."""
 
     def __post_init__(self) -> None:
-        for name in ("loss", "duplicate", "reorder", "corrupt"):
+        for name in ("loss", "duplicate", "reorder", "corrupt", "corrupt_unseen"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ValueError(f"{name}={getattr(self, name)}: a probability lies between 0 and 1")
         for name in ("delay_ns", "jitter_ns", "reorder_extra_ns", "rate_bps", "queue_octets"):
