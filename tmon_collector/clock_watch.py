@@ -13,6 +13,8 @@ from tmon_common.observations import ABSENT, PROBE_CLOCK, Rows
 from tmon_common.pdu.contents import Heartbeat
 
 ROWS_EVERY_NS = 60_000_000_000
+TELL_EVERY_NS = 60_000_000_000
+"""Events of one run, at most one of a code in this time: whoever sends heartbeats must not fill the disk with them."""
 KEPT_NS = 3_600_000_000_000
 """A run silent for so long is forgotten; what its clock was worth does not matter any more."""
 
@@ -32,6 +34,13 @@ class _Run:
         self.told_sound = True
         self.steps_told = 0
         self.fresh = False
+        self._tell_after_ns: dict[str, int] = {}
+
+    def may_tell(self, code: str, now_ns: int) -> bool:
+        if now_ns < self._tell_after_ns.get(code, now_ns):
+            return False
+        self._tell_after_ns[code] = now_ns + TELL_EVERY_NS
+        return True
 
 
 class ClockWatch:
@@ -50,9 +59,9 @@ class ClockWatch:
         run.heard_ns, run.fresh = now_ns, True
         events = []
         step = run.clock.heard(heartbeat, wall_ns, now_ns)
-        if step and abs(step.by_ns) > self._tolerance_ns:
+        if step and abs(step.by_ns) > self._tolerance_ns and run.may_tell("clock_stepped", now_ns):
             events.append(event("clock_stepped", wall_ns, probe, by_us=_us(step.by_ns)))
-        if run.clock.sound != run.told_sound:
+        if run.clock.sound != run.told_sound and run.may_tell("clock_sound" if run.clock.sound else "clock_unsound", now_ns):
             run.told_sound = run.clock.sound
             known = run.clock.bounds()
             low = known.high if known.low is None else known.low

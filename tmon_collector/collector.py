@@ -126,6 +126,8 @@ class Collector:
         counted = self.decoding.statistics
         logger.info("stopped; %d rows of %d PDUs written, %d duplicates, %d files completed", counted.rows, counted.pdus,
                     counted.duplicates, self.spool.completed)
+        if bad := counted.bad():
+            logger.warning("datagrams that changed nothing, in all: %s", ", ".join(f"{n} {what}" for what, n in bad.most_common()))
 
     def _round(self) -> int:
         """One wake-up. Returns how many datagrams there were."""

@@ -115,6 +115,17 @@ def test_a_probe_that_hears_no_answer():
     assert world.codes() == ["clock_unsound"]
 
 
+def test_a_mad_clock_does_not_flood():
+    """Heartbeats whose times jump about, ten thousand in a minute: a few events."""
+    chance = random.Random(3)
+    watch, events = ClockWatch("rome", MS, 0), []
+    for n in range(10_000):
+        now = n * 6 * MS
+        events += watch.heard("west", 7, Heartbeat(0, 0, START + chance.randrange(-SECOND, SECOND), chance.randrange(SECOND)), START,
+                              now)
+    assert 1 <= len(events) <= 3
+
+
 def test_rows():
     """One a minute for each run that was heard."""
     world = World(3 * MS, lambda: MS, lambda: 2 * MS)
