@@ -75,10 +75,13 @@ class Decoding:
         if bad is not None:
             self.statistics.last_bad = str(bad[0])
         self.probes.forget_candidates()
-        return self._pack_answers(wall_ns)
+        answers = self._pack_answers(wall_ns)
+        self._sessions.forget()
+        return answers
 
     def _take(self, datagram: bytes, address: Address, now_ns: int, wall_ns: int) -> None:
         pdu_type, probe, run, content = self._sessions.open(datagram)
+        self.probes.check(probe, run)
         if pdu_type != HEARTBEAT:
             header = parse_observations(content)
             self.probes.heard(probe, now_ns)

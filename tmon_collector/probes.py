@@ -54,6 +54,11 @@ class Probes:
         """A declared probe has proved to be alive."""
         self.heard_ns[self._names[number]] = now_ns
 
+    def check(self, number: int, run: int) -> None:
+        """PduError for a run that is over: which of its PDUs are written is no longer known, and what comes of it is old."""
+        if number in self.old and run in self.old[number]:
+            raise PduError("old_run")
+
     def known(self, number: int, run: int) -> Run | None:
         """A run of which PDUs are written, now heard again; None: there is none, or it was forgotten."""
         runs = self._runs.get(number, {})
@@ -63,14 +68,9 @@ class Probes:
         return runs[run]
 
     def run_of(self, number: int, run: int) -> Run:
-        """The run of a declared probe. One that is not known stays a candidate until `remember` or `forget_candidates`.
-
-        PduError for one that is over: which of its PDUs are written is no longer known.
-        """
+        """The run of a declared probe. One that is not known stays a candidate until `remember` or `forget_candidates`."""
         found = self.known(number, run) or self._candidates.get((number, run))
         if found is None:
-            if number in self.old and run in self.old[number]:
-                raise PduError("old_run")
             found = self._candidates[number, run] = self._run(number, run)
         return found
 

@@ -86,7 +86,7 @@ class Sessions:
         return Opened(header.type, header.probe, header.run, content)
 
     def close(self, probe: int, run: int, pdu_type: int, content: bytes) -> bytes:
-        """The datagram of an answer to a run of which something genuine was opened. KeyError for any other."""
+        """The datagram of an answer to a run of which something genuine was opened since `forget`. KeyError for any other."""
         if self._counter >> 32:
             self._instance, self._counter = secrets.randbits(64), 0
         of_run = self._runs[probe][run]
@@ -119,6 +119,10 @@ class Sessions:
         runs = self._runs.setdefault(header.probe, OrderedDict())
         runs[header.run] = run
         runs.move_to_end(header.run)
-        if len(runs) > MAX_RUNS:
-            gone, forgotten = runs.popitem(last=False)
-            self.restore(header.probe, gone, forgotten.window.highest)
+
+    def forget(self) -> None:
+        """Answers are sent: of each probe's runs, those silent for longest go. To be called after every batch."""
+        for probe, runs in self._runs.items():
+            while len(runs) > MAX_RUNS:
+                gone, forgotten = runs.popitem(last=False)
+                self.restore(probe, gone, forgotten.window.highest)

@@ -9,6 +9,7 @@ from tests.keys import RUN, collector_sessions, probe_session
 from tests.unit.collector.make import closed, pdu_of
 from tmon_collector.decode import Decoding
 from tmon_collector.gathering import CAPACITY
+from tmon_collector.journal import Remembered
 from tmon_collector.probes import MAX_AHEAD, MAX_RUNS
 from tmon_collector.written import MAX_RANGES
 from tmon_common.observations import EVENT, FLOW_DEFINITION, IP_COUNTERS, UDP_COUNTERS
@@ -258,6 +259,29 @@ def test_a_small_pdu_cannot_become_a_huge_file(decoding, paper):
     assert len(datagram) < 300
     assert answers(decoding, datagram) == [(REFUSAL, [0])]
     assert not paper.written
+
+
+def test_runs_that_are_over_are_refused(decoding, paper):
+    """Neither PDUs nor heartbeats of them are taken, answered, or a sign of life; also after a restart."""
+    for run in range(MAX_RUNS + 1):
+        answers(decoding, pdu_of(0, [run], run=run))
+    after = Decoding(["probe", "other"], collector_sessions("probe", "other", keys=None), paper)
+    remembered = Remembered()
+    for record in decoding.state():
+        remembered.take(record)
+    after.restore(remembered)
+    for engine in (decoding, after):
+        engine.probes.heard_ns.clear()
+        assert answers(engine, pdu_of(1, [99], run=0), heartbeat(5, run=0)) == []
+        assert engine.statistics.rejected == {"old_run": 2}
+        assert not engine.probes.heard_ns
+    assert 99 not in paper.flows()
+
+
+def test_many_runs_at_once(decoding):
+    """More than sessions are kept of; each gets its answer. (Anybody can send such under a CRC.)"""
+    datagrams = [closed(OBSERVATIONS, pdu_of(0, [1])[HEADER_OCTETS:-4], run=RUN + n) for n in range(40)]
+    assert len(decoding.handle([(d, HERE) for d in datagrams], 0, WALL_NS)) == 40
 
 
 def test_strings_of_several_pdus(decoding, paper):

@@ -120,6 +120,8 @@ def test_runs_long_silent_are_not_taken_twice():
     datagrams = [run.close(OBSERVATIONS, b"x") for run in runs]
     for datagram in datagrams:
         sessions.open(datagram)
+    sessions.forget()
+    assert len(sessions._runs[PROBE]) == MAX_RUNS
     assert {reason_of(sessions.open, d) for d in datagrams} == {"replayed"}
     assert sessions.open(runs[0].close(OBSERVATIONS, b"y")).content == b"y"
 
