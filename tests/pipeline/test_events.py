@@ -43,17 +43,20 @@ def test_an_event_arrives_in_the_database(tmp_path, max_pdu):
         assert collector.stop() == 0, collector.messages
         [path] = collector.files("event.*.csv")
     with path.open(newline="") as file:
-        rows = [r for r in csv.DictReader(file) if r["component"] != "collector"]
-    found = sorted(rows, key=lambda r: float(r["time"]))  # warnings leave in PDUs of their own
+        rows = list(csv.DictReader(file))
+    own = [r["code"] for r in rows if r["component"] == "collector"]
+    assert own == ["collector_started", "collector_stopped"]
+    found = [r for r in rows if r["component"] != "collector"]
+    found.sort(key=lambda r: float(r["time"]))  # warnings leave in PDUs of their own
     assert [*found[0]] == list(EVENT.header)
     assert [(r["code"], r["subject"], r["text"], r["severity"]) for r in found] == [
         (e.code, e.subject, e.text, e.severity.value) for e in EVENTS]
 
     database = tmp_path / "t.duckdb"
     report = load_spool(collector.spool, database)
-    assert (report.rows, report.rejected, report.warnings) == (len(EVENTS), 0, [])
+    assert (report.rows, report.rejected, report.warnings) == (len(EVENTS) + len(own), 0, [])
     columns = "probe, run, epoch_ns(time), component, host, severity, code, subject, text"
-    assert ask(database, f"SELECT {columns} FROM event ORDER BY time") == [
+    assert ask(database, f"SELECT {columns} FROM event WHERE component <> 'collector' ORDER BY time") == [
         ("probe", 5, e.time_ns, "father", "host1", e.severity.value, e.code, e.subject or None, e.text) for e in EVENTS]
     assert ask(database, "SELECT subject, sum((details->>'packets')::BIGINT) FROM event WHERE code = 'kernel_drops' GROUP BY ALL"
                ) == [("lan", 1_234_569)]
