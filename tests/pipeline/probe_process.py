@@ -130,10 +130,10 @@ class Program:
         until(lambda: not self.relatives(), f"all processes of {self.process.args} end")
 
 
-def start_collector(directory: Path, **options) -> Program:
-    """Returns once it listens."""
+def start_collector(directory: Path, *names: str, **options) -> Program:
+    """Returns once it listens. names: which one of the configuration."""
     ready, ready_end = os.pipe()
-    collector = Program("tmon_collector", directory, "-l", "--ready-fd", str(ready_end), pass_fds=(ready_end,), **options)
+    collector = Program("tmon_collector", directory, "-l", "--ready-fd", str(ready_end), *names, pass_fds=(ready_end,), **options)
     os.close(ready_end)
     readable = select.select([ready], [], [], START_LIMIT_S)[0]
     told = os.read(ready, 16) if readable else b""
