@@ -128,10 +128,13 @@ class Child:
                 self._publication.set_keys(keys)
 
     def _deliver(self) -> bool:
-        """Send what is left, until it is acknowledged or out of patience."""
+        """Send what is left, and what is to be told of that, until it is acknowledged or out of patience."""
         self._tell_links(last=True)
         self._publication.flush(self._clock.monotonic_ns())
-        while not self._publication.idle and not self._out_of_patience():
+        while not self._out_of_patience():
+            if self._publication.idle and not self._tell_links(last=True):
+                break
+            self._publication.flush(self._clock.monotonic_ns())
             self._poll()
             self._wait_for_acknowledgements()
         self._update_statistics()
@@ -160,11 +163,13 @@ class Child:
         patience_ns = self._hurry_ns if hurried else max(p.parameters.final_timeout_ns for p in self._publication.publishers)
         return silent_ns > patience_ns
 
-    def _tell_links(self, *, last: bool = False) -> None:
+    def _tell_links(self, *, last: bool = False) -> bool:
+        """Whether there was something to tell."""
         events = self._links.look(self._clock.monotonic_ns(), self._clock.wall_ns(), last=last)
         for told in events:
             log.warning("%s", told.text)
         self._events.publish(events, "child")
+        return bool(events)
 
     def _tell_silence(self, acknowledged: int, waiting: int) -> None:
         silent_ns = self._silence.lasts_ns(acknowledged, waiting, self._clock.monotonic_ns())
