@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -21,22 +23,42 @@ class RegimeMachine(RuleBasedStateMachine):
 
     @initialize(gap=st.sampled_from([MS, 50 * MS, SECOND]), multiplier=st.sampled_from([1.0, 1.5, 2.0]),
                 increment=st.sampled_from([0, SECOND // 2, SECOND]), window=st.sampled_from([1, 3, 40]),
-                border=st.sampled_from([0, BORDER]))
-    def begin(self, gap, multiplier, increment, window, border):
+                border=st.sampled_from([0, BORDER]), rate=st.sampled_from([0, 4_000, 64_000]),
+                queue=st.sampled_from([1 << 20, 5_000, 2_000]))
+    def begin(self, gap, multiplier, increment, window, border, rate, queue):
         self.play = Playbook(min_gap_ns=gap, timeout_multiplier=multiplier, timeout_increment_ns=increment, max_retries=RETRIES,
-                             final_timeout_ns=FINAL, break_border_ns=border, window=window)
-        self.regime = Regime(SECOND, increment, multiplier, RETRIES, FINAL, border, gap)
+                             final_timeout_ns=FINAL, break_border_ns=border, window=window, max_rate=rate, queue_octets=queue)
+        self.regime = Regime(SECOND, increment, multiplier, RETRIES, FINAL, border, gap, rate, queue)
+        self.scale = Playbook(queue_octets=1 << 40).publisher  # weighs PDUs
         self.window, self.added, self.acknowledged = window, 0, set()
+        self.rows_added = self.rows_acknowledged = 0
 
-    @rule(permanent=st.booleans())
-    def add(self, permanent):
-        """A PDU of one row."""
+    @rule(permanent=st.booleans(), n=st.integers(1, 6))
+    def add(self, permanent, n):
+        """A PDU: of one definition, or of n rows of counters."""
+        self._add(permanent, n)
+
+    @rule(permanent=st.booleans(), pdus=st.integers(2, 20))
+    def add_many(self, permanent, pdus):
+        """More than a small queue takes."""
+        for _ in range(pdus):
+            self._add(permanent, 1)
+
+    def _add(self, permanent, n):
         play = self.play
-        play.add(definitions(self.added, 1) if permanent else counters(self.added, 1))
-        play.publisher.flush(play.now)
+        rows = definitions(self.added, 1) if permanent else counters(self.added, n)
+        before = self.scale.backlog_octets
+        for publisher in (self.scale, play.publisher):
+            publisher.add(rows, play.now)
+            publisher.flush(play.now)
+        pdu = Pdu(self.added, permanent, play.now, rows.kind.name, len(rows), self.scale.backlog_octets - before)
         self.regime.pass_time(play.now)
-        self.regime.pdus.append(Pdu(self.added, permanent, play.now))
+        given_up = len(self.regime.given_up)
+        self.regime.add(pdu, len(rows) * rows.kind.words * 8)
+        if any(p.permanent for p in self.regime.given_up[given_up:]):
+            assert all(held.permanent for held in play.publisher._holdings)
         self.added += 1
+        self.rows_added += len(rows)
 
     @rule(data=st.data(), refusal=st.integers(0, 3))
     @precondition(lambda self: self.added)
@@ -53,6 +75,7 @@ class RegimeMachine(RuleBasedStateMachine):
             known = self.regime.find(pdu)
             if known is not None and known.first is not None and kind == ACK:
                 self.acknowledged.add(pdu)
+                self.rows_acknowledged += known.rows
             self.regime.answer(pdu, self.play.now, refusal=kind == REFUSAL)
 
     @rule(by=st.one_of(st.integers(1, 3 * SECOND), st.sampled_from([10 * SECOND, 60 * SECOND])))
@@ -72,9 +95,9 @@ class RegimeMachine(RuleBasedStateMachine):
         regime.pass_time(play.now)
         seen = len(play.sent)
         play.step()
-        for _, pdu in play.sent[seen:]:
+        for (_, pdu), octets in zip(play.sent[seen:], play.sizes[seen:], strict=True):
             assert regime.may_send(pdu), f"{pdu} was sent, though its timer runs or it is gone"
-            regime.sent(pdu, play.now)
+            regime.sent(pdu, octets, play.now)
         if len(play.sent) == seen and play.now >= regime.next_slot:
             self._nothing_was_held_up()
 
@@ -97,15 +120,20 @@ class RegimeMachine(RuleBasedStateMachine):
         publisher._advance(self.play.now)
         held = {h.pdu: h for h in publisher._holdings}
         assert sorted(held) == sorted(p.number for p in self.regime.pdus)
-        assert publisher.losses.total == len(self.regime.given_up)
+        lost = Counter()
+        for pdu in self.regime.given_up:
+            lost[pdu.kind, pdu.cause] += pdu.rows
+        assert publisher.losses.rows == lost
+        assert publisher.backlog_octets <= publisher.parameters.queue_octets
         assert publisher.broken == (self.regime.broken_since is not None)
         for pdu in self.regime.pdus:
             assert held[pdu.number].due_ns == pdu.waits_until
             assert held[pdu.number].refused == pdu.refused
         assert len(held) + len(self.acknowledged) + len(self.regime.given_up) == self.added
+        assert sum(h.rows for h in held.values()) + self.rows_acknowledged + publisher.losses.total == self.rows_added
         assert publisher._in_flight == sum(p.waits_until is not None and not p.refused for p in self.regime.pdus)
         assert publisher._holdings.octets == sum(h.octets for h in held.values())
-        assert not any(p.permanent for p in self.regime.pdus if p.number in self.regime.given_up)
+        assert not any(p.permanent for p in self.regime.given_up if p.cause == "final timeout")
 
     def teardown(self):
         """The collector is back: everything held arrives, but for what it still refuses."""

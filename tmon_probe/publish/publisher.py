@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 from heapq import heappop, heappush
+from itertools import takewhile
 
 from tmon_common.config.model import Publication as Parameters
 from tmon_common.observations import Rows
@@ -200,6 +201,23 @@ class Publisher:
 
     def _enqueue(self, construction: Construction, payloads: Iterable[Packed], permanent: bool, now_ns: int) -> None:
         """Makes PDUs of payloads, then sees to it that the queue keeps within its bound."""
+        self._make_pdus(construction, payloads, permanent, now_ns)
+        while self.backlog_octets > self.parameters.queue_octets:
+            victim = self._holdings.least_precious(refused_only=self._lossless)
+            if victim is None:
+                break
+            if victim.permanent and not self._lossless and self._close_perishable(now_ns):
+                continue  # rows that have not become a PDU yet are less precious than it
+            self._give_up(victim, Cause.QUEUE_FULL)
+
+    def _close_perishable(self, now_ns: int) -> bool:
+        """Makes PDUs of perishable rows under construction, so that they can be given up. Whether there were any."""
+        waiting = [c for (_, permanent), c in self._constructions.items() if c.octets and not permanent]
+        for construction in waiting:
+            self._make_pdus(construction, construction.flush(now_ns), permanent=False, now_ns=now_ns)
+        return bool(waiting)
+
+    def _make_pdus(self, construction: Construction, payloads: Iterable[Packed], permanent: bool, now_ns: int) -> None:
         kind = construction.kind
         for payload in payloads:
             self._holdings.add(Held(self._next_pdu, payload.type, kind.number, payload.rows, kind.words, payload.strings,
@@ -209,11 +227,6 @@ class Publisher:
         if construction.unfit:
             self.losses.add(kind.name, Cause.TOO_LONG, construction.unfit)
             construction.unfit = 0
-        while self.backlog_octets > self.parameters.queue_octets:
-            victim = self._holdings.least_precious(refused_only=self._lossless)
-            if victim is None:
-                break
-            self._give_up(victim, Cause.QUEUE_FULL)
 
     def _advance(self, now_ns: int) -> None:
         """Closes what is too old to stay under construction, gives up what is too old to be sent, looks at timers."""
@@ -250,7 +263,9 @@ class Publisher:
             return
         since_ns = self._link.broken_since_ns - self.parameters.break_border_ns
         for worth in (Worth.SENT, Worth.UNSENT):
-            for held in [h for h in self._holdings.kept(worth).values() if h.created_ns >= since_ns]:
+            # Both are kept in the order of creation: those before the border, maybe very many, are not looked at.
+            border = list(takewhile(lambda h: h.created_ns >= since_ns, reversed(self._holdings.kept(worth).values())))
+            for held in reversed(border):
                 self._holdings.move(held, Worth.BORDER)
                 if held.first_sent_ns is None:
                     self._unsent_border.append(held)

@@ -190,3 +190,17 @@ def test_grave_events_are_permanent():
     play.run(100 * SECOND)
     assert play.publisher.losses.rows == {(EVENT.name, Cause.FINAL_TIMEOUT): 1}
     assert play.publisher.waiting == 1
+
+
+def test_rows_under_construction_go_before_definitions():
+    """A queue full of definitions gives up a counter that is not yet a PDU, not one of them."""
+    play = Playbook(queue_octets=10_000)
+    n = 0
+    while play.publisher.losses.total == 0:
+        one(play, definitions(n, 1))
+        n += 1
+    kept = {h.pdu for h in play.publisher._holdings}
+    play.add(counters(0, 3))
+    assert {h.pdu for h in play.publisher._holdings} == kept
+    assert play.publisher.backlog_octets <= 10_000
+    assert play.publisher.losses.rows == {("flow_definition", Cause.QUEUE_FULL): 1, ("ip_counters", Cause.QUEUE_FULL): 3}
