@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -14,7 +15,9 @@ from tmon_common.pdu.contents import Heartbeat
 
 ROWS_EVERY_NS = 60_000_000_000
 TELL_EVERY_NS = 60_000_000_000
-"""Events of one run, at most one of a code in this time: whoever sends heartbeats must not fill the disk with them."""
+"""Events of one probe, at most one of a code in this time: whoever sends heartbeats must not fill the disk with them."""
+MAX_RUNS = 8
+"""Of one probe: under a CRC anybody can send heartbeats of any run. The one silent for longest is forgotten."""
 KEPT_NS = 3_600_000_000_000
 """A run silent for so long is forgotten; what its clock was worth does not matter any more."""
 
@@ -34,7 +37,24 @@ class _Run:
         self.told_sound = True
         self.steps_told = 0
         self.fresh = False
+
+
+class _Probe:
+    """runs: by their start in ms, longest silent first."""
+
+    def __init__(self) -> None:
+        self.runs: OrderedDict[int, _Run] = OrderedDict()
         self._tell_after_ns: dict[str, int] = {}
+
+    def run(self, run_ms: int, tolerance_ns: int) -> _Run:
+        """This run, heard again."""
+        run = self.runs.get(run_ms)
+        if run is None:
+            run = self.runs[run_ms] = _Run(tolerance_ns)
+            if len(self.runs) > MAX_RUNS:
+                self.runs.popitem(last=False)
+        self.runs.move_to_end(run_ms)
+        return run
 
     def may_tell(self, code: str, now_ns: int) -> bool:
         if now_ns < self._tell_after_ns.get(code, now_ns):
@@ -48,20 +68,21 @@ class ClockWatch:
 
     def __init__(self, collector: str, tolerance_ns: int, now_ns: int) -> None:
         self._collector, self._tolerance_ns = collector, tolerance_ns
-        self._runs: dict[tuple[str, int], _Run] = {}
+        self._probes: dict[str, _Probe] = {}
         self._next_ns = now_ns + ROWS_EVERY_NS
 
     def heard(self, probe: str, run_ms: int, heartbeat: Heartbeat, wall_ns: int, now_ns: int) -> list[Event]:
         """A genuine heartbeat came. wall_ns: the collector's clock, ns since 1970-01-01 UTC; now_ns: monotonic."""
-        run = self._runs.get((probe, run_ms))
-        if run is None:
-            run = self._runs[probe, run_ms] = _Run(self._tolerance_ns)
+        of_probe = self._probes.get(probe)
+        if of_probe is None:
+            of_probe = self._probes[probe] = _Probe()
+        run = of_probe.run(run_ms, self._tolerance_ns)
         run.heard_ns, run.fresh = now_ns, True
         events = []
         step = run.clock.heard(heartbeat, wall_ns, now_ns)
-        if step and abs(step.by_ns) > self._tolerance_ns and run.may_tell("clock_stepped", now_ns):
+        if step and abs(step.by_ns) > self._tolerance_ns and of_probe.may_tell("clock_stepped", now_ns):
             events.append(event("clock_stepped", wall_ns, probe, by_us=_us(step.by_ns)))
-        if run.clock.sound != run.told_sound and run.may_tell("clock_sound" if run.clock.sound else "clock_unsound", now_ns):
+        if run.clock.sound != run.told_sound and of_probe.may_tell("clock_sound" if run.clock.sound else "clock_unsound", now_ns):
             run.told_sound = run.clock.sound
             known = run.clock.bounds()
             low = known.high if known.low is None else known.low
@@ -74,12 +95,13 @@ class ClockWatch:
         if now_ns < self._next_ns:
             return
         self._next_ns = now_ns + ROWS_EVERY_NS
-        for (probe, run_ms), run in list(self._runs.items()):
-            if now_ns - run.heard_ns > KEPT_NS:
-                del self._runs[probe, run_ms]
-            elif run.fresh:
-                run.fresh = False
-                yield ClockRow(probe, run_ms, self._row(run, wall_ns))
+        for probe, of_probe in self._probes.items():
+            for run_ms, run in list(of_probe.runs.items()):
+                if now_ns - run.heard_ns > KEPT_NS:
+                    del of_probe.runs[run_ms]
+                elif run.fresh:
+                    run.fresh = False
+                    yield ClockRow(probe, run_ms, self._row(run, wall_ns))
 
     def next_rows_ns(self) -> int:
         """Monotonic time at which `rows` has something to say."""

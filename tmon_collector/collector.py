@@ -49,7 +49,8 @@ class Collector:
                                      observers=self.thresholds.observers())
             self.thresholds.heard_ns = self.decoding.probes.heard_ns
             self.decoding.restore(self.spool.take_remembered())
-            self.spool.compact(self.decoding.state())
+            self.spool.state = self.decoding.state
+            self.spool.compact()
             self.telling = Telling(configuration, parameters, self.spool, self.decoding, clock)
         except BaseException:
             self.receiver.close()
@@ -142,7 +143,7 @@ class Collector:
         self.thresholds.tick(self._clock.wall_ns())
         self.keys.look(self._clock.monotonic_ns())
         if self.spool.journal_long:
-            self.spool.compact(self.decoding.state())
+            self.spool.compact()
         self.telling.look()
         return len(received)
 

@@ -64,6 +64,7 @@ class Remembered:
     """What a journal says.
 
     files       octets that count, by name
+    runs        those written last come last
     found       there was one
     damaged     unsound records lie between sound ones, or there was a file that is no journal: it may miss something
     """
@@ -79,7 +80,7 @@ class Remembered:
         if record.file:
             self.files[record.file] = record.end
         for probe, number, counter, ranges in record.runs:
-            run = self.runs.setdefault((probe, number), RememberedRun())
+            run = self.runs[probe, number] = self.runs.pop((probe, number), None) or RememberedRun()
             run.counter = max(run.counter, counter)
             for first, end in ranges:
                 run.written.add_range(first, end)

@@ -55,8 +55,11 @@ class Probes:
         self.heard_ns[self._names[number]] = now_ns
 
     def check(self, number: int, run: int) -> None:
-        """PduError for a run that is over: which of its PDUs are written is no longer known, and what comes of it is old."""
-        if number in self.old and run in self.old[number]:
+        """PduError for a run that is over: which of its PDUs are written is no longer known, and what comes of it is old.
+
+        A run that is remembered is not, also where its clock has a time so long ago that it is below the floor.
+        """
+        if number in self.old and run in self.old[number] and run not in self._runs.get(number, ()):
             raise PduError("old_run")
 
     def known(self, number: int, run: int) -> Run | None:

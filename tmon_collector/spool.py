@@ -10,7 +10,7 @@ import fcntl
 import logging
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,6 +57,7 @@ class Spool:
     completed.
 
     happened    events, to be taken by the owner
+    state       what the journal has to hold beside the files: of the owner, which gives here what says it
     """
 
     def __init__(self, collector: Collector, clock: Clock) -> None:
@@ -67,11 +68,12 @@ class Spool:
         self._directory = collector.spool
         self._files: dict[str, SpoolFile] = {}
         self._trouble_told_ns: int | None = None
-        self._in_trouble: set[str] = set()
+        self._in_trouble: dict[str, int] = {}  # kinds that could not be written, and when last
         self._recovery_due = False  # trouble was told, its end not yet
         self.happened: list[Event] = []
         self._uncompleted: dict[str, int] = {}  # `.part` files that wait for the next start, and octets of them that count
         self.recovery = Recovery()
+        self.state: Callable[[], Iterable[Record]] = tuple
         self._lock = self._open()
         self._journal = Journal(self._directory, collector.name, collector.sync)
         self._remembered = self._read_journal()
@@ -92,7 +94,7 @@ class Spool:
         where = self._journal.path
         try:
             if not self._journal.begun:
-                self._journal.rewrite([Record(name, octets) for name, octets in self._uncompleted.items()])
+                self._journal.rewrite(self._snapshot())
             where = None
             if file is None:
                 file = self._begin(kind, now_ns)
@@ -124,12 +126,10 @@ class Spool:
         """It is time for `compact`."""
         return self._journal.long
 
-    def compact(self, state: Iterable[Record]) -> None:
-        """The journal becomes a snapshot: `state` and the files that are open. When it cannot be written, it goes on as it is."""
-        files = [Record(f.part.name, f.octets) for f in self._files.values()]
-        files += [Record(name, octets) for name, octets in self._uncompleted.items()]
+    def compact(self) -> None:
+        """The journal becomes a snapshot. When it cannot be written, it goes on as it is."""
         try:
-            self._journal.rewrite([*files, *state])
+            self._journal.rewrite(self._snapshot())
         except OSError as error:
             self.failures[errno.errorcode.get(error.errno or 0, str(error.errno))] += 1
             logger.warning("%s: cannot be written anew (%s); it goes on growing", self._journal.path, error.strerror)
@@ -150,6 +150,12 @@ class Spool:
             self._complete(name)
         self._journal.close()
         os.close(self._lock)
+
+    def _snapshot(self) -> list[Record]:
+        """`state`, and the files that are not complete."""
+        files = [Record(f.part.name, f.octets) for f in self._files.values()]
+        files += [Record(name, octets) for name, octets in self._uncompleted.items()]
+        return [*files, *self.state()]
 
     def _begin(self, kind: Kind, now_ns: int) -> SpoolFile:
         rotate_ns = self._collector.rotate_ns
@@ -248,8 +254,8 @@ class Spool:
 
     def _tell_trouble(self, kind: Kind, where: Path | None, error: OSError) -> None:
         self.failures[errno.errorcode.get(error.errno or 0, str(error.errno))] += 1
-        self._in_trouble.add(kind.name)
         now_ns = self._clock.monotonic_ns()
+        self._in_trouble[kind.name] = now_ns
         if self._trouble_told_ns is None or now_ns - self._trouble_told_ns >= REPEAT_TROUBLE_NS:
             self._trouble_told_ns = now_ns
             where = where or self._directory / f"{kind.name}.{self._collector.name}.*"
@@ -260,7 +266,10 @@ class Spool:
                 self.happened.append(event("disk_full", self._clock.wall_ns(), str(self._directory), error=error.strerror or ""))
 
     def _tell_recovery(self, kind: Kind) -> None:
-        self._in_trouble.discard(kind.name)
+        self._in_trouble.pop(kind.name, None)
+        # Of a kind that is not tried any more (its probe has gone) it would never be known.
+        tried_after_ns = self._clock.monotonic_ns() - REPEAT_TROUBLE_NS
+        self._in_trouble = {name: at_ns for name, at_ns in self._in_trouble.items() if at_ns > tried_after_ns}
         if self._recovery_due and not self._in_trouble:
             self._recovery_due = False
             logger.warning("spool %s: can be written again; probes deliver what they kept", self._directory)

@@ -95,7 +95,8 @@ def test_exactly_once(seed, failing, sync):
                     spool = Spool(parameters, clock)
                     decoding = Decoding(["probe"], collector_sessions(keys=None), spool)
                     decoding.restore(spool.take_remembered())
-                    spool.compact(decoding.state())
+                    spool.state = decoding.state
+                    spool.compact()
                     while waiting if last else True:
                         sent = chance.sample(sorted(rows), 6) if not last else sorted(waiting)
                         datagrams = [(pdu_of(i, rows[i][1], rows[i][0], behind=i), HERE) for i in sent]
@@ -105,7 +106,7 @@ def test_exactly_once(seed, failing, sync):
                         clock.advance(chance.choice([0, 10**8, 10**9]))
                         spool.rotate()
                         if chance.random() < 0.2:
-                            spool.compact(decoding.state())
+                            spool.compact()
                     spool.close()
                 let_go(directory)
         finally:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tmon_collector.clock_watch import ROWS_EVERY_NS, ClockWatch
+from tmon_collector.clock_watch import MAX_RUNS, ROWS_EVERY_NS, ClockWatch
 from tmon_collector.clocks import WINDOW_NS, ProbeClock
 from tmon_common.observations import ABSENT
 from tmon_common.pdu.contents import NO_LAG, Heartbeat
@@ -36,7 +36,7 @@ class World:
 
     @property
     def clock(self):
-        return self.watch._runs["west", 7].clock
+        return self.watch._probes["west"].runs[7].clock
 
     def codes(self):
         return [e.code for e in self.events]
@@ -124,6 +124,17 @@ def test_a_mad_clock_does_not_flood():
         mad = Heartbeat(0, 0, START + chance.randrange(-SECOND, SECOND), chance.randrange(SECOND))
         events += watch.heard("west", 7, mad, START, now)
     assert 1 <= len(events) <= 3
+
+
+def test_runs_without_end():
+    """Heartbeats of ever other runs, as anybody can send under a CRC: what is kept, told and written stays bounded."""
+    watch, events = ClockWatch("rome", MS, 0), []
+    for n in range(3000):
+        for sent in (START, START, START + SECOND):
+            events += watch.heard("west", n, Heartbeat(0, 0, sent, NO_LAG), START + SECOND, n)
+    assert len(events) <= 3
+    rows = list(watch.rows(START, ROWS_EVERY_NS))
+    assert [row.run_ms for row in rows] == list(range(3000 - MAX_RUNS, 3000))
 
 
 def test_rows():

@@ -32,6 +32,14 @@ def test_what_it_says():
     assert not remembered.damaged
 
 
+def test_runs_written_last_come_last():
+    """As the one silent for longest is the first to be forgotten."""
+    records = [Record("a", 1, [WrittenIds(1, run, 0, [(n, n + 1)])]) for n, run in enumerate((7, 8, 9, 7))]
+    remembered, _ = parse(HEADER_LINE + b"".join(map(packed, records)))
+    assert list(remembered.runs) == [(1, 8), (1, 9), (1, 7)]
+    assert remembered.runs[1, 7].written.ranges() == [(0, 1), (3, 4)]
+
+
 @pytest.mark.parametrize("tail", [b"", b"\0\0\0", b"00000000 {}", b"x\n"])
 def test_torn_anywhere(tail):
     """The records that are whole count, those behind do not."""

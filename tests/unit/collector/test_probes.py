@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tmon_collector.probes import MAX_RUNS, Probes
-from tmon_collector.written import MAX_RANGES, WrittenPdus
+from tmon_collector.written import MAX_OLD_RUNS, MAX_RANGES, WrittenPdus
+from tmon_common.pdu.error import PduError
 from tmon_common.pdu.header import probe_number
 
 
@@ -78,6 +79,22 @@ def test_runs_of_a_probe():
     assert probes.known(number, 1) is first
     assert probes.known(number, 2) is None
     assert probes.name_of(12345) is None
+
+
+def test_a_run_that_is_remembered_is_not_over():
+    """Not even one of a time long ago (a machine that boots without clock), when the floor of old runs rises above it."""
+    probes = Probes(["a"])
+    number = probe_number("a")
+    living = probes.run_of(number, 1)
+    probes.remember(living)
+    for run in range(100, 100 + MAX_OLD_RUNS + MAX_RUNS):
+        probes.remember(probes.run_of(number, run))
+        assert probes.known(number, 1) is living
+    assert probes.old[number].floor >= 100
+    probes.check(number, 1)
+    for run in (2, 100, 101):
+        with pytest.raises(PduError, match="old_run"):
+            probes.check(number, run)
 
 
 def test_candidates_leave_no_trace():

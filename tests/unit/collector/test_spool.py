@@ -214,6 +214,31 @@ def test_a_disk_full_now_and_then_is_told_once_a_minute(parameters, clock, caplo
     assert spool.failures == {"ENOSPC": 6}
 
 
+def test_the_end_of_trouble_does_not_wait_for_kinds_that_never_come_again(parameters, clock, monkeypatch):
+    """A probe that went away while the disk was full must not hide that it is not any more, nor the next time it is."""
+    spool = Spool(parameters, clock)
+    full = [True]
+
+    def pwrite(descriptor, data, at):
+        if full[0]:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(descriptor, data, at)
+
+    real = os.pwrite
+    monkeypatch.setattr(spool_file.os, "pwrite", pwrite)
+    for _ in range(2):
+        full[0] = True
+        assert not spool.append(UDP_COUNTERS, memoryview(b"a\n"))
+        full[0] = False
+        assert spool.append(IP_COUNTERS, memoryview(b"a\n"))
+        assert [e.code for e in spool.happened] == ["disk_full"]
+        clock.advance(REPEAT_TROUBLE_NS)
+        assert spool.append(IP_COUNTERS, memoryview(b"a\n"))
+        assert [e.code for e in spool.happened] == ["disk_full", "disk_back"]
+        spool.happened.clear()
+    spool.close()
+
+
 def test_links_in_the_spool_are_not_followed(parameters, clock, tmp_path, caplog):
     """Neither as lock, nor as a file left behind: what they point to stays as it is."""
     victim = tmp_path / "victim"
