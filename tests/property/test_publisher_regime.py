@@ -140,7 +140,8 @@ class RegimeMachine(RuleBasedStateMachine):
         if not hasattr(self, "play"):
             return
         play = self.play
-        play.run_answering(play.now + 300 * SECOND)
+        slots = 2 * play.publisher.waiting  # a second each at most; some PDUs are sent again first
+        play.run_answering(play.now + (300 + slots) * SECOND)
         assert play.publisher.idle or play.publisher.waiting == play.publisher.refused_waiting
 
 

@@ -7,6 +7,7 @@ import pytest
 from tests.unit.publish.playbook import MS, SECOND, Playbook, counters, definitions
 from tmon_common.observations import EVENT
 from tmon_common.pdu.header import REFUSAL
+from tmon_probe.publish.held import Worth
 from tmon_probe.publish.link import LinkBack, LinkLost
 from tmon_probe.publish.loss import Cause
 from tmon_probe.publish.precious import parted
@@ -204,3 +205,21 @@ def test_rows_under_construction_go_before_definitions():
     assert {h.pdu for h in play.publisher._holdings} == kept
     assert play.publisher.backlog_octets <= 10_000
     assert play.publisher.losses.rows == {("flow_definition", Cause.QUEUE_FULL): 1, ("ip_counters", Cause.QUEUE_FULL): 3}
+
+
+def test_of_the_border_the_oldest_goes_first():
+    """Whether it was sent before the break or not."""
+    play = Playbook(break_border_ns=5 * SECOND, queue_octets=20_000, min_gap_ns=0, window=3)
+    for n in range(6):
+        one(play, counters(n, 1))
+    play.run(15 * SECOND)
+    border = [0, 1, 2, 3, 4, 5]
+    assert [h.pdu for h in play.publisher._holdings if h.worth is Worth.BORDER] == border
+    n = 0
+    while border:
+        one(play, definitions(n, 1))
+        n += 1
+        left = [h.pdu for h in play.publisher._holdings if h.worth is Worth.BORDER]
+        assert left == border[len(border) - len(left):]
+        border = left
+    assert {cause for _, cause in play.publisher.losses.rows} == {Cause.QUEUE_FULL}
