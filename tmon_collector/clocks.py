@@ -14,6 +14,8 @@ from tmon_common.pdu.contents import NO_LAG, Heartbeat
 WINDOW_NS = 600_000_000_000
 """Older heartbeats count no more: a clock 10 ppm wrong is 6 ms elsewhere by then."""
 MAX_SAMPLES = 600
+MOST_NS = (1 << 62) - 1
+"""146 years: who tells of more is damaged or a forger, and differences of two such have to fit in a column."""
 CONFIRMATIONS = 2
 """Heartbeats in a row that must say so before a verdict changes."""
 
@@ -49,8 +51,8 @@ class ProbeClock:
 
     def heard(self, heartbeat: Heartbeat, wall_ns: int, now_ns: int) -> Step | None:
         """A heartbeat has come. wall_ns: the collector's clock; now_ns: monotonic."""
-        high = wall_ns - heartbeat.sent_ns
-        low = None if heartbeat.lag_ns == NO_LAG else -heartbeat.lag_ns
+        high = _limited(wall_ns - heartbeat.sent_ns)
+        low = None if heartbeat.lag_ns == NO_LAG else _limited(-heartbeat.lag_ns)
         while self._samples and now_ns - self._samples[0][0] > WINDOW_NS:
             self._samples.popleft()
         step = self._contradiction(high, low)
@@ -86,3 +88,7 @@ class ProbeClock:
         self._against = self._against + 1 if beyond == self.sound else 0
         if self._against >= CONFIRMATIONS:
             self.sound, self._against = not beyond, 0
+
+
+def _limited(offset_ns: int) -> int:
+    return max(-MOST_NS, min(offset_ns, MOST_NS))

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from tmon_collector.clock_watch import MAX_RUNS, ROWS_EVERY_NS, ClockWatch
 from tmon_collector.clocks import WINDOW_NS, ProbeClock
+from tmon_common.events.rows import rows_of
 from tmon_common.observations import ABSENT
 from tmon_common.pdu.contents import NO_LAG, Heartbeat
 
@@ -54,6 +55,15 @@ def test_the_truth_is_between_the_bounds(offset, up_ns, down_ns, seed):
         assert known.low is None or known.low <= offset
     assert world.clock.steps == 0
     assert "clock_stepped" not in world.codes()
+
+
+@given(st.lists(st.tuples(*[st.sampled_from([-2**63, -2**63 + 1, -1, 0, START, 2**62, 2**63 - 1])] * 2), min_size=1, max_size=6))
+def test_whatever_a_heartbeat_tells_becomes_a_row(heartbeats):
+    """Under a CRC anybody can tell anything: figures that no clock has must not end the collector."""
+    watch = ClockWatch("rome", 10 * MS, 0)
+    for n, (sent, lag) in enumerate(heartbeats):
+        rows_of(watch.heard("west", 7, Heartbeat(0, 0, sent, lag), START, n * BEAT), "here", "collector")
+    assert len(list(watch.rows(START, ROWS_EVERY_NS))) == 1
 
 
 def test_bounds_are_the_tightest_of_the_window():
