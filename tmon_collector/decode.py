@@ -46,7 +46,7 @@ class Decoding:
                  hear: Callable[[str, int, Heartbeat, int, int], None] = lambda *_: None,
                  observers: Mapping[str, Sequence[Callable]] | None = None) -> None:
         self.statistics = CollectorStatistics()
-        self.probes = Probes(probes)
+        self.probes = Probes(probes, sessions.proves)
         self._sink = sink
         self._kinds = catalogue().kinds_by_number() if kinds is None else kinds
         self._sessions, self._hear = sessions, hear

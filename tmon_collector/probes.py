@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from tmon_collector.csv_text import csv_field
 from tmon_collector.written import OldRuns, WrittenPdus
@@ -29,11 +29,14 @@ class Run:
 class Probes:
     """The declared probes. ValueError when two names share a number, so that their PDUs could not be told apart.
 
+    proves      whether what comes of a probe, by its number, is surely of that probe. Of others no run is ever over: forged runs,
+                which displace what is remembered, would shut the genuine ones out
     old         by number of the probe: runs that are over
     newly_old   (probe, run) that the journal does not know yet
     """
 
-    def __init__(self, names: Iterable[str]) -> None:
+    def __init__(self, names: Iterable[str], proves: Callable[[int], bool] = lambda _: True) -> None:
+        self._proves = proves
         self.heard_ns: dict[str, int] = {}  # when each was last heard, on the monotonic clock
         self.old: dict[int, OldRuns] = {}
         self.newly_old: list[tuple[int, int]] = []
@@ -59,7 +62,7 @@ class Probes:
 
         A run that is remembered is not, also where its clock has a time so long ago that it is below the floor.
         """
-        if number in self.old and run in self.old[number] and run not in self._runs.get(number, ()):
+        if run in self.old.get(number, ()) and run not in self._runs.get(number, ()) and self._proves(number):
             raise PduError("old_run")
 
     def known(self, number: int, run: int) -> Run | None:
@@ -84,15 +87,16 @@ class Probes:
         runs.move_to_end(run.run)
         while len(runs) > MAX_RUNS:
             over, _ = runs.popitem(last=False)
-            self.old.setdefault(run.number, OldRuns()).add(over)
-            self.newly_old.append((run.number, over))
+            if self._proves(run.number):
+                self.old.setdefault(run.number, OldRuns()).add(over)
+                self.newly_old.append((run.number, over))
 
     def restore(self, number: int, run: int, written: WrittenPdus) -> None:
         """What an earlier start has written of a run. Those of probes that are no longer declared are passed over."""
         if number in self._names:
             restored = self._run(number, run)
             restored.written = written
-            self._runs.setdefault(number, OrderedDict())[run] = restored
+            self.remember(restored)
 
     def runs(self) -> Iterator[Run]:
         """All that are remembered; of each probe the longest silent first."""

@@ -51,6 +51,10 @@ class Sessions:
         for probe, of_probe in keys.items():
             self.set_keys(probe, of_probe)
 
+    def proves(self, probe: int) -> bool:
+        """Whether what is opened of a declared probe is surely of that probe: not under a CRC."""
+        return self._keys[probe] is not None
+
     def set_keys(self, probe: str, keys: Keys | None) -> None:
         """The key file of a probe has changed."""
         number = probe_number(probe)
@@ -125,4 +129,5 @@ class Sessions:
         for probe, runs in self._runs.items():
             while len(runs) > MAX_RUNS:
                 gone, forgotten = runs.popitem(last=False)
-                self.restore(probe, gone, forgotten.window.highest)
+                if forgotten.key:  # a CRC proves nothing; forged runs must not displace counters
+                    self.restore(probe, gone, forgotten.window.highest)

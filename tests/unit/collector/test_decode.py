@@ -11,13 +11,13 @@ from tmon_collector.decode import Decoding
 from tmon_collector.gathering import CAPACITY
 from tmon_collector.journal import Remembered
 from tmon_collector.probes import MAX_AHEAD, MAX_RUNS
-from tmon_collector.written import MAX_RANGES
+from tmon_collector.written import MAX_OLD_RUNS, MAX_RANGES
 from tmon_common.observations import EVENT, FLOW_DEFINITION, IP_COUNTERS, UDP_COUNTERS
 from tmon_common.pdu.ack import parse_acks, parse_heard
 from tmon_common.pdu.codec import MAX_PAYLOAD_OCTETS, Encoder
 from tmon_common.pdu.contents import MAX_ROWS, NO_LAG, Heartbeat, Observations, pack_heartbeat, pack_observations
 from tmon_common.pdu.error import PduError
-from tmon_common.pdu.header import ACK, COMPRESSED, HEADER_OCTETS, HEARD, HEARTBEAT, OBSERVATIONS, REFUSAL, run_ms
+from tmon_common.pdu.header import ACK, COMPRESSED, HEADER_OCTETS, HEARD, HEARTBEAT, OBSERVATIONS, REFUSAL, parse_header, run_ms
 
 HERE = ("127.0.0.1", 4000)
 WALL_NS = 1_700_000_123_000_000_000
@@ -261,21 +261,47 @@ def test_a_small_pdu_cannot_become_a_huge_file(decoding, paper):
     assert not paper.written
 
 
-def test_runs_that_are_over_are_refused(decoding, paper):
-    """Neither PDUs nor heartbeats of them are taken, answered, or a sign of life; also after a restart."""
-    for run in range(MAX_RUNS + 1):
-        answers(decoding, pdu_of(0, [run], run=run))
-    after = Decoding(["probe", "other"], collector_sessions("probe", "other", keys=None), paper)
-    remembered = Remembered()
+def sealed(datagram, run):
+    """The same PDU, sealed."""
+    return probe_session(run=run).close(parse_header(datagram).type, datagram[HEADER_OCTETS:-4])
+
+
+def restarted(decoding, sessions, paper):
+    """Another start, which knows what a snapshot says."""
+    after, remembered = Decoding(["probe", "other"], sessions, paper), Remembered()
     for record in decoding.state():
         remembered.take(record)
     after.restore(remembered)
-    for engine in (decoding, after):
+    return after
+
+
+def test_runs_that_are_over_are_refused(paper):
+    """Neither PDUs nor heartbeats of them are taken, answered, or a sign of life; also after a restart."""
+    decoding = Decoding(["probe", "other"], collector_sessions("probe", "other"), paper)
+    for run in range(MAX_RUNS + 1):
+        assert len(decoding.handle([(sealed(pdu_of(0, [run]), run), HERE)], 0, WALL_NS)) == 1
+    session = probe_session(run=0)
+    late = [session.close(parse_header(d).type, d[HEADER_OCTETS:-4]) for d in (pdu_of(0, [0]), pdu_of(1, [99]), heartbeat(5))]
+    for engine in (decoding, restarted(decoding, collector_sessions("probe", "other"), paper)):
         engine.probes.heard_ns.clear()
-        assert answers(engine, pdu_of(1, [99], run=0), heartbeat(5, run=0)) == []
+        assert engine.handle([(d, HERE) for d in late[1:]], 0, WALL_NS) == []
         assert engine.statistics.rejected == {"old_run": 2}
         assert not engine.probes.heard_ns
     assert 99 not in paper.flows()
+
+
+def test_forged_runs_shut_no_probe_out(decoding, paper):
+    """Under a CRC anybody can send rows of any run: the genuine one is still taken, at once and after a restart; little is kept."""
+    answers(decoding, pdu_of(0, [1]))
+    forged = [closed(OBSERVATIONS, pdu_of(0, [7])[HEADER_OCTETS:-4], run=(1 << 64) - 1 - n) for n in range(MAX_OLD_RUNS + 2 * MAX_RUNS)]
+    decoding.handle([(d, HERE) for d in forged], 0, WALL_NS)
+    after = restarted(decoding, collector_sessions("probe", "other", keys=None), paper)
+    for n, engine in enumerate((decoding, after), 1):
+        assert answers(engine, pdu_of(n, [100 + n])) == [(ACK, [n])]
+        assert answers(engine, heartbeat(5)) == [(HEARD, WALL_NS)]
+        assert not engine.statistics.rejected
+        assert not engine.probes.old
+        assert len(list(engine.probes.runs())) == MAX_RUNS
 
 
 def test_many_runs_at_once(decoding):

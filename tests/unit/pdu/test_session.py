@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from tests.keys import COLLECTOR, KEY, RUN, collector_sessions, probe_session
 from tests.oracles import sealing
-from tmon_collector.sessions import MAX_RUNS, Opened
+from tmon_collector import sessions as sessions_module
+from tmon_collector.sessions import MAX_RUNS, Opened, Sessions
 from tmon_common.pdu.error import REASONS, PduError
 from tmon_common.pdu.header import ACK, HEADER_OCTETS, HEARD, HEARTBEAT, OBSERVATIONS, probe_number
 from tmon_common.pdu.keys import Key
@@ -124,6 +125,17 @@ def test_runs_long_silent_are_not_taken_twice():
     assert len(sessions._runs[PROBE]) == MAX_RUNS
     assert {reason_of(sessions.open, d) for d in datagrams} == {"replayed"}
     assert sessions.open(runs[0].close(OBSERVATIONS, b"y")).content == b"y"
+
+
+def test_forged_runs_displace_no_counters(monkeypatch):
+    """Those of a probe under a CRC, which anybody can send, beside one with a key."""
+    monkeypatch.setattr(sessions_module, "MAX_COUNTERS", 4)
+    sessions = Sessions(COLLECTOR, {"probe": (KEY,), "plain": None})
+    sessions.restore(PROBE, RUN, 5)
+    for n in range(MAX_RUNS + 10):
+        sessions.open(probe_session("plain", run=n, keys=None).close(OBSERVATIONS, b"x"))
+    sessions.forget()
+    assert sessions.counter(PROBE, RUN) == 5
 
 
 @pytest.mark.parametrize(("reason", "datagram"), [
