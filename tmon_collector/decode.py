@@ -185,7 +185,8 @@ class Decoding:
         yield Record(runs=[WrittenIds(run.number, run.run, self._sessions.counter(run.number, run.run), run.written.ranges())
                            for run in self.probes.runs()])
         for probe, old in self.probes.old.items():
-            yield Record(old=[(probe, run) for run in old.numbers], floors=[(probe, old.floor)] if old.floor >= 0 else [])
+            yield Record(old=[(probe, run) for run in (*old.numbers, *old.clockless)],
+                         floors=[(probe, old.floor)] if old.floor >= 0 else [])
 
     def _answer(self, pdu_type: int, run: Run, pdu: int, address: Address) -> None:
         self._answers.setdefault((pdu_type, run.number, run.run, address), []).append(pdu)

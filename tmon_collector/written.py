@@ -8,6 +8,7 @@ from tmon_common.pdu.contents import expand
 
 MAX_RANGES = 4096  # ranges of written ids, with holes between them, remembered of one run
 MAX_OLD_RUNS = 1024  # numbers of old runs of one probe
+FIRST_CLOCKED = 1_577_836_800_000 << 16  # runs that started before 2020: of clocks that nobody has set
 
 
 class WrittenPdus:
@@ -72,23 +73,33 @@ class WrittenPdus:
 class OldRuns:
     """Numbers of runs of one probe that are over and no longer remembered: the largest MAX_OLD_RUNS of them, and a floor below.
 
-    Numbers grow with time (header.new_run), so the ones below the floor are the oldest.
+    Numbers grow with time (header.new_run), so the ones below the floor are the oldest. But those of a machine that starts without
+    knowing the time do not: of them the last MAX_OLD_RUNS are remembered apart, and no floor shuts new ones out.
     """
 
     def __init__(self) -> None:
         self.floor = -1
         self.numbers: list[int] = []  # ascending
+        self.clockless: dict[int, None] = {}  # in the order they were added
 
     def __contains__(self, run: int) -> bool:
+        if run < FIRST_CLOCKED:
+            return run in self.clockless
         i = bisect_left(self.numbers, run)
         return run <= self.floor or (i < len(self.numbers) and self.numbers[i] == run)
 
     def add(self, run: int) -> None:
         """This one is over."""
-        if run not in self:
-            insort(self.numbers, run)
-            if len(self.numbers) > MAX_OLD_RUNS:
-                self.floor = self.numbers.pop(0)
+        if run in self:
+            return
+        if run < FIRST_CLOCKED:
+            self.clockless[run] = None
+            if len(self.clockless) > MAX_OLD_RUNS:
+                del self.clockless[next(iter(self.clockless))]
+            return
+        insort(self.numbers, run)
+        if len(self.numbers) > MAX_OLD_RUNS:
+            self.floor = self.numbers.pop(0)
 
     def raise_floor(self, run: int) -> None:
         """This one and all below are over."""

@@ -293,7 +293,8 @@ def test_runs_that_are_over_are_refused(paper):
 def test_forged_runs_shut_no_probe_out(decoding, paper):
     """Under a CRC anybody can send rows of any run: the genuine one is still taken, at once and after a restart; little is kept."""
     answers(decoding, pdu_of(0, [1]))
-    forged = [closed(OBSERVATIONS, pdu_of(0, [7])[HEADER_OCTETS:-4], run=(1 << 64) - 1 - n) for n in range(MAX_OLD_RUNS + 2 * MAX_RUNS)]
+    content = pdu_of(0, [7])[HEADER_OCTETS:-4]
+    forged = [closed(OBSERVATIONS, content, run=(1 << 64) - 1 - n) for n in range(MAX_OLD_RUNS + 2 * MAX_RUNS)]
     decoding.handle([(d, HERE) for d in forged], 0, WALL_NS)
     after = restarted(decoding, collector_sessions("probe", "other", keys=None), paper)
     for n, engine in enumerate((decoding, after), 1):

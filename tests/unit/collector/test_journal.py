@@ -7,19 +7,20 @@ import pytest
 
 from tmon_collector import journal as module
 from tmon_collector.journal import HEADER_LINE, Journal, Record, WrittenIds, packed, parse
+from tmon_collector.written import FIRST_CLOCKED
 
 RECORDS = [
     Record("a.csv.part", 100, [WrittenIds(1, 7, 3, [(0, 2), (5, 6)])]),
     Record("b.csv.part", 50, [WrittenIds(1, 7, 5, [(2, 4)]), WrittenIds(2, 8, -1, [(9, 10)])]),
     Record("a.csv.part", 170, [WrittenIds(1, 9, 0, [(0, 1)])], old=[(2, 8)]),
-    Record(old=[(3, 5)], floors=[(3, 4)]),
+    Record(old=[(3, FIRST_CLOCKED + 5), (3, 9)], floors=[(3, FIRST_CLOCKED + 4)]),
 ]
 
 
 def said(remembered):
     """All of it, to be compared."""
     return (remembered.files, {k: (r.counter, r.written.ranges()) for k, r in remembered.runs.items()},
-            {p: (o.floor, o.numbers) for p, o in remembered.old.items()})
+            {p: (o.floor, o.numbers, list(o.clockless)) for p, o in remembered.old.items()})
 
 
 def test_what_it_says():
@@ -27,7 +28,7 @@ def test_what_it_says():
     assert said(remembered) == (
         {"a.csv.part": 170, "b.csv.part": 50},
         {(1, 7): (5, [(0, 4), (5, 6)]), (1, 9): (0, [(0, 1)])},
-        {2: (-1, [8]), 3: (4, [5])})
+        {2: (-1, [], [8]), 3: (FIRST_CLOCKED + 4, [FIRST_CLOCKED + 5], [9])})
     assert end == len(HEADER_LINE) + sum(len(packed(r)) for r in RECORDS)
     assert not remembered.damaged
 

@@ -1,11 +1,13 @@
 """Which PDUs are written already, and whose runs they are."""
 
+import random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tmon_collector.probes import MAX_RUNS, Probes
-from tmon_collector.written import MAX_OLD_RUNS, MAX_RANGES, WrittenPdus
+from tmon_collector.written import FIRST_CLOCKED, MAX_OLD_RUNS, MAX_RANGES, OldRuns, WrittenPdus
 from tmon_common.pdu.error import PduError
 from tmon_common.pdu.header import probe_number
 
@@ -82,19 +84,34 @@ def test_runs_of_a_probe():
 
 
 def test_a_run_that_is_remembered_is_not_over():
-    """Not even one of a time long ago (a machine that boots without clock), when the floor of old runs rises above it."""
+    """Not even when the floor of old runs rises above it."""
     probes = Probes(["a"])
     number = probe_number("a")
-    living = probes.run_of(number, 1)
+    living = probes.run_of(number, FIRST_CLOCKED)
     probes.remember(living)
     for run in range(100, 100 + MAX_OLD_RUNS + MAX_RUNS):
-        probes.remember(probes.run_of(number, run))
-        assert probes.known(number, 1) is living
-    assert probes.old[number].floor >= 100
-    probes.check(number, 1)
+        probes.remember(probes.run_of(number, FIRST_CLOCKED + run))
+        assert probes.known(number, FIRST_CLOCKED) is living
+    assert probes.old[number].floor >= FIRST_CLOCKED + 100
+    probes.check(number, FIRST_CLOCKED)
     for run in (2, 100, 101):
         with pytest.raises(PduError, match="old_run"):
-            probes.check(number, run)
+            probes.check(number, FIRST_CLOCKED + run)
+
+
+def test_a_probe_without_clock_is_not_shut_out():
+    """Its runs start in 1970, in no order: none that is new is over, however many were, of whatever time; those of late are."""
+    old, chance = OldRuns(), random.Random(3)
+    for run in range(2 * MAX_OLD_RUNS):
+        old.add(FIRST_CLOCKED + run)
+    runs = [20_000 + chance.randrange(5000) << 16 | n for n in range(3 * MAX_OLD_RUNS)]
+    for run in runs:
+        assert run not in old
+        old.add(run)
+        assert run in old
+    assert all(run in old for run in runs[-MAX_OLD_RUNS:])
+    assert len(old.clockless) == len(old.numbers) == MAX_OLD_RUNS
+    assert FIRST_CLOCKED in old
 
 
 def test_candidates_leave_no_trace():
