@@ -69,9 +69,11 @@ class SpoolFile:
         os.fsync(self._descriptor)
 
     def discard(self) -> None:
-        """Closes and removes the file."""
-        os.close(self._descriptor)
-        self.part.unlink(missing_ok=True)
+        """Closes and removes the file. Where it cannot be removed, it holds no row that counts: the next start tries again."""
+        with contextlib.suppress(OSError):
+            os.close(self._descriptor)
+        with contextlib.suppress(OSError):
+            self.part.unlink(missing_ok=True)
 
     def complete(self) -> None:
         """Everything to the disk, then the final name. OSError when the system cannot; the file is closed in any case."""

@@ -4,7 +4,7 @@ import errno
 import os
 import random
 import tempfile
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from hypothesis import given, settings
@@ -14,7 +14,7 @@ from tests.keys import collector_sessions, probe_session
 from tests.unit.collector.make import pdu_of
 from tmon_collector import journal, spool_file
 from tmon_collector.decode import Decoding
-from tmon_collector.spool import Spool
+from tmon_collector.spool import Spool, SpoolError
 from tmon_common.clock import FakeClock
 from tmon_common.config.model import Collector
 from tmon_common.observations import IP_COUNTERS, UDP_COUNTERS
@@ -29,18 +29,30 @@ class Killed(BaseException):
 
 
 class Calls:
-    """The module `os` for spool and journal: after `left` calls that write, the process is killed; some fail before that."""
+    """The module `os` for spool and journal, and `patched()` for what they do by Path: after `left` calls that change something,
+    the process is killed; some fail before that."""
 
-    WRITING = ("pwrite", "ftruncate", "fsync")
+    CHANGING = ("open", "pwrite", "ftruncate", "fsync", "rename", "unlink")
 
     def __init__(self, chance):
         self.left, self.failing, self._chance = None, 0.0, chance
 
     def __getattr__(self, name):
         call = getattr(os, name)
-        return (lambda *a: self._write(call, name, *a)) if name in self.WRITING else call
+        return (lambda *a: self._change(call, name, *a)) if name in self.CHANGING else call
 
-    def _write(self, call, name, *a):
+    @contextmanager
+    def patched(self):
+        saved = journal.os, spool_file.os, Path.rename, Path.unlink
+        journal.os = spool_file.os = self
+        Path.rename = lambda path, to: self._change(saved[2], "rename", path, to)
+        Path.unlink = lambda path, missing_ok=False: self._change(saved[3], "unlink", path, missing_ok)
+        try:
+            yield
+        finally:
+            journal.os, spool_file.os, Path.rename, Path.unlink = saved
+
+    def _change(self, call, name, *a):
         if self.left is not None:
             if self.left <= 0:
                 raise Killed
@@ -81,17 +93,15 @@ def test_exactly_once(seed, failing, sync):
     kinds = (IP_COUNTERS, UDP_COUNTERS)
     rows = {i: (kinds[chance.randrange(2)], list(range(10 * i, 10 * i + chance.randrange(1, 5)))) for i in range(30)}
     waiting, heard = set(rows), set()
-    saved = journal.os, spool_file.os
     with tempfile.TemporaryDirectory() as directory:
         clock = FakeClock()
         parameters = Collector("c", "", 0, Path(directory), rotate_ns=10**9, sync=sync)
-        journal.os = spool_file.os = calls
-        try:
+        with calls.patched():
             for start in range(8):
                 last = start == 7
-                calls.left, calls.failing = None if last else chance.randrange(1, 40), 0.0 if last else failing
+                calls.left, calls.failing = None if last else chance.randrange(1, 60), 0.0 if last else failing
                 spool = None
-                with suppress(Killed):
+                with suppress(Killed, SpoolError):
                     spool = Spool(parameters, clock)
                     decoding = Decoding(["probe"], collector_sessions(keys=None), spool)
                     decoding.restore(spool.take_remembered())
@@ -104,13 +114,14 @@ def test_exactly_once(seed, failing, sync):
                         heard |= acked
                         waiting -= acked
                         clock.advance(chance.choice([0, 10**8, 10**9]))
+                        if chance.random() < 0.1:
+                            clock.step(-chance.choice([10**8, 10**9, 10**10]))
                         spool.rotate()
                         if chance.random() < 0.2:
                             spool.compact()
                     spool.close()
+                calls.left, calls.failing = None, 0.0
                 let_go(directory)
-        finally:
-            journal.os, spool_file.os = saved
         for kind in kinds:
             flows = sorted(int(line.split(",")[2]) for f in Path(directory).glob(f"{kind.name}.*.csv")
                            for line in f.read_text().splitlines()[1:])
