@@ -14,11 +14,13 @@ LOOK_EVERY_NS = 10_000_000_000
 
 
 class KeyWatch:
-    """path: of the file, whose keys somebody has read already or tried to."""
+    """path: of the file. in_use: keys that were read of it a while ago, so that it may have changed since; None: somebody will read
+    it now."""
 
-    def __init__(self, path: Path, now_ns: int) -> None:
+    def __init__(self, path: Path, now_ns: int, in_use: Keys | None = None) -> None:
         self._path = path
-        self._signature = self._look()
+        self._in_use = in_use
+        self._signature = self._look() if in_use is None else None
         self._next_ns = now_ns + LOOK_EVERY_NS
 
     def changed(self, now_ns: int) -> Keys | None:
@@ -35,6 +37,9 @@ class KeyWatch:
         except KeyFileError as error:
             logger.error("%s; the keys read before stay in use", error)
             return None
+        if keys == self._in_use:
+            return None
+        self._in_use = keys
         logger.warning("key file %s: read anew, %d in use", self._path, len(keys))
         return keys
 

@@ -15,6 +15,7 @@ from tmon_common.events import event
 from tmon_common.increase import Increase
 from tmon_common.observations import Rows
 from tmon_common.pdu.key_watch import KeyWatch
+from tmon_common.pdu.keys import Keys
 from tmon_probe import health
 from tmon_probe.child.chain import Chain
 from tmon_probe.child.events import EventRows
@@ -38,6 +39,7 @@ SILENCE_NS = 5_000_000_000
 class Child:
     """make_chain gets the function that takes finished rows.
 
+    keys        of the probe, as they were read at its start; None to go without
     lossless    a replay: hold back while the queues are half full; else (live) the queues give up their least precious rows
     statistics  the child's part
     pipe        brings the fathers' events, which are published too
@@ -47,8 +49,8 @@ class Child:
     """
 
     def __init__(self, intake: Intake, make_chain: Callable[[Callable[[Rows], None]], Chain], publication: Publication,
-                 statistics: health.Part, pipe: EventPipe, clock: Clock, *, probe: Probe, lossless: bool, hurry_ns: int,
-                 father: int | None = None) -> None:
+                 statistics: health.Part, pipe: EventPipe, clock: Clock, *, probe: Probe, keys: Keys | None, lossless: bool,
+                 hurry_ns: int, father: int | None = None) -> None:
         self._intake, self._publication, self._clock, self._hurry_ns = intake, publication, clock, hurry_ns
         self._lossless, self._statistics, self._pipe, self._probe = lossless, statistics, pipe, probe
         self._events = EventRows(health.host_of(probe), self._take)
@@ -57,7 +59,7 @@ class Child:
         self._next_statistics_ns = 0
         self._acknowledged, self._acknowledged_ns = -1, clock.monotonic_ns()
         self._silence, self._silence_told = Silence(self._acknowledged_ns), Increase(clock)
-        self._key_watch = None if probe.seal == "crc" else KeyWatch(probe.key, self._acknowledged_ns)
+        self._key_watch = None if keys is None else KeyWatch(probe.key, self._acknowledged_ns, keys)
         self._links = LinkWatch(publication.publishers)
         self._refused = [Increase(clock) for _ in publication.publishers]
         self._alerts: dict[str, Increase] = {}

@@ -48,8 +48,8 @@ def run_child(probe: Probe, father_cpus: tuple[int, ...], lanes: Lanes, make_cha
     publication = Publication(probe.publications, probe.name, run, keys, clock, lossless=lossless)
     pipe.keep_reader()
     intake = open_intake(lanes, clock, patient=patient)
-    child = Child(intake, make_chain, publication, statistics, pipe, clock, probe=probe, lossless=lossless, hurry_ns=HURRY_NS,
-                  father=parent)
+    child = Child(intake, make_chain, publication, statistics, pipe, clock, probe=probe, keys=keys, lossless=lossless,
+                  hurry_ns=HURRY_NS, father=parent)
     gc.freeze()  # modules and compiled kernels stay: a collection need not look at them every time
     try:
         status = DELIVERED if child.run() else NOT_DELIVERED

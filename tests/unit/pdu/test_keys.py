@@ -88,6 +88,19 @@ def test_a_changed_file_is_read_anew(tmp_path):
     assert watch.changed(5 * LOOK_EVERY_NS) == (other,)
 
 
+def test_a_file_that_changed_before_it_was_watched(tmp_path, caplog):
+    """A probe reads its keys, compiles for half a minute, and only then begins to look: what came meanwhile is not missed."""
+    path = key_file(tmp_path)
+    before = read_keys(path)
+    write_keys(path, (new_key("later"),))
+    watch = KeyWatch(path, 0, before)
+    assert watch.changed(LOOK_EVERY_NS) == read_keys(path)
+    caplog.clear()
+    unchanged = KeyWatch(path, 0, read_keys(path))
+    assert unchanged.changed(LOOK_EVERY_NS) is None
+    assert not caplog.records
+
+
 def test_a_file_that_comes_later(tmp_path):
     watch = KeyWatch(tmp_path / "keys" / "probe.key", 0)
     assert watch.changed(LOOK_EVERY_NS) is None
