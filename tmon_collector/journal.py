@@ -24,7 +24,6 @@ logger = logging.getLogger(__name__)
 
 LONG_OCTETS = 1 << 20
 """A journal that has grown to this (or twice what its last snapshot had) is to be written anew as a snapshot."""
-HEADER = {"journal": "trafmon collector", "version": 1}
 
 
 class WrittenIds(NamedTuple):
@@ -98,18 +97,22 @@ def packed(record: Record) -> bytes:
     return _line(said)
 
 
-def parse(octets: bytes) -> tuple[Remembered, int]:
-    """What the octets of a journal say, and where its last sound record ends; 0: not even its first line is sound."""
+def header_line(collector: str) -> bytes:
+    """First line of the journal of a collector. What another one wrote, of PDUs with the same ids, says nothing of this one."""
+    return _line({"journal": "trafmon collector", "version": 1, "collector": collector})
+
+
+def parse(octets: bytes, header: bytes) -> tuple[Remembered, int]:
+    """What the octets of a journal say, and where its last sound record ends; 0: not even its first line is what it should be."""
     remembered, end, at, unsound = Remembered(found=True), 0, 0, False
     while (line_end := octets.find(b"\n", at)) >= 0:
-        said = _parse_line(octets[at:line_end])
-        at = line_end + 1
+        line, at = octets[at:line_end], line_end + 1
         if end == 0:
-            if said != HEADER:
+            if line + b"\n" != header:
                 return remembered, 0
         else:
             try:
-                record = _record(said)
+                record = _record(_parse_line(line))
             except (TypeError, ValueError, KeyError, AttributeError):
                 unsound = True
                 continue
@@ -128,6 +131,7 @@ class Journal:
     def __init__(self, directory: Path, name: str, sync: bool) -> None:
         self.path = directory / f".{name}.journal"
         self.octets = 0
+        self._header = header_line(name)
         self._sync = sync
         self._descriptor: int | None = None
         self._long = LONG_OCTETS
@@ -140,12 +144,12 @@ class Journal:
             return Remembered()
         with os.fdopen(os.dup(descriptor), "rb") as file:
             octets = file.read()
-        remembered, end = parse(octets)
+        remembered, end = parse(octets, self._header)
         if end and not remembered.damaged:
             self._descriptor, self.octets = descriptor, end
             return remembered
         os.close(descriptor)
-        if not end and HEADER_LINE.startswith(octets):  # killed, or the disk full, at the very beginning
+        if not end and self._header.startswith(octets):  # killed, or the disk full, at the very beginning
             self.path.unlink()
             return Remembered()
         remembered.damaged = True
@@ -178,7 +182,7 @@ class Journal:
 
     def rewrite(self, snapshot: Iterable[Record]) -> None:
         """A snapshot of everything takes the place of all records. OSError when it cannot be written: they stay then."""
-        lines = HEADER_LINE + b"".join(map(packed, snapshot))
+        lines = self._header + b"".join(map(packed, snapshot))
         self._long = max(self.octets, len(lines), LONG_OCTETS // 2) * 2  # also when it fails: not at every wake-up
         path = self.path.with_name(self.path.name + ".new")
         path.unlink(missing_ok=True)
@@ -213,16 +217,13 @@ class Journal:
         while (aside := self.path.with_name(f"{self.path.name}.damaged-{n}")).exists():
             n += 1
         self.path.rename(aside)
-        logger.error("%s: damaged, or no journal of a collector; kept as %s. Rows may be written twice that were written before: "
-                     "check that file system, then remove it", self.path, aside.name)
+        logger.error("%s: damaged, or no journal of this collector; kept as %s. Rows may be written twice that were written "
+                     "before: check that file system, then remove it", self.path, aside.name)
 
 
 def _line(said: dict[str, Any]) -> bytes:
     text = json.dumps(said, separators=(",", ":")).encode()
     return b"%08x %b\n" % (crc32c(text), text)
-
-
-HEADER_LINE = _line(HEADER)
 
 
 def _parse_line(line: bytes) -> Any:

@@ -6,9 +6,10 @@ import os
 import pytest
 
 from tmon_collector import journal as module
-from tmon_collector.journal import HEADER_LINE, Journal, Record, WrittenIds, packed, parse
+from tmon_collector.journal import Journal, Record, WrittenIds, header_line, packed, parse
 from tmon_collector.written import FIRST_CLOCKED
 
+HEADER_LINE = header_line("c")
 RECORDS = [
     Record("a.csv.part", 100, [WrittenIds(1, 7, 3, [(0, 2), (5, 6)])]),
     Record("b.csv.part", 50, [WrittenIds(1, 7, 5, [(2, 4)]), WrittenIds(2, 8, -1, [(9, 10)])]),
@@ -24,7 +25,7 @@ def said(remembered):
 
 
 def test_what_it_says():
-    remembered, end = parse(HEADER_LINE + b"".join(map(packed, RECORDS)))
+    remembered, end = parse(HEADER_LINE + b"".join(map(packed, RECORDS)), HEADER_LINE)
     assert said(remembered) == (
         {"a.csv.part": 170, "b.csv.part": 50},
         {(1, 7): (5, [(0, 4), (5, 6)]), (1, 9): (0, [(0, 1)])},
@@ -36,7 +37,7 @@ def test_what_it_says():
 def test_runs_written_last_come_last():
     """As the one silent for longest is the first to be forgotten."""
     records = [Record("a", 1, [WrittenIds(1, run, 0, [(n, n + 1)])]) for n, run in enumerate((7, 8, 9, 7))]
-    remembered, _ = parse(HEADER_LINE + b"".join(map(packed, records)))
+    remembered, _ = parse(HEADER_LINE + b"".join(map(packed, records)), HEADER_LINE)
     assert list(remembered.runs) == [(1, 8), (1, 9), (1, 7)]
     assert remembered.runs[1, 7].written.ranges() == [(0, 1), (3, 4)]
 
@@ -54,8 +55,8 @@ def test_torn_anywhere(tail):
                 rest -= len(line)
             else:
                 break
-        expected, expected_end = parse(b"".join(sound))
-        remembered, end = parse(whole[:cut] + tail)
+        expected, expected_end = parse(b"".join(sound), HEADER_LINE)
+        remembered, end = parse(whole[:cut] + tail, HEADER_LINE)
         assert (said(expected), expected_end) == (said(remembered), end)
         assert not remembered.damaged
 
@@ -82,11 +83,13 @@ def test_a_snapshot_takes_its_place(tmp_path):
     journal.rewrite(RECORDS[1:2])
     journal.append(RECORDS[2])
     journal.close()
-    assert said(Journal(tmp_path, "c", sync=False).read()) == said(parse(HEADER_LINE + b"".join(map(packed, RECORDS[1:3])))[0])
+    snapshot, _ = parse(HEADER_LINE + b"".join(map(packed, RECORDS[1:3])), HEADER_LINE)
+    assert said(Journal(tmp_path, "c", sync=False).read()) == said(snapshot)
     assert [p.name for p in tmp_path.iterdir()] == [".c.journal"]
 
 
-@pytest.mark.parametrize("damage", [b"something else\n", b"\0" * 50, HEADER_LINE + b"x\n" + packed(RECORDS[0])])
+@pytest.mark.parametrize("damage", [b"something else\n", b"\0" * 50, HEADER_LINE + b"x\n" + packed(RECORDS[0]),
+                                    header_line("another") + packed(RECORDS[0])])
 def test_what_is_no_journal_is_kept_aside(tmp_path, damage, caplog):
     (tmp_path / ".c.journal").write_bytes(damage)
     remembered = Journal(tmp_path, "c", sync=False).read()

@@ -7,13 +7,14 @@ import pytest
 
 from tmon_collector import journal
 from tmon_collector.csv_text import csv_header
-from tmon_collector.journal import HEADER_LINE, Record, WrittenIds, packed
+from tmon_collector.journal import Record, WrittenIds, header_line, packed
 from tmon_collector.spool import Recovery, Spool, SpoolError
 from tmon_common.clock import FakeClock
 from tmon_common.config.model import Collector
 from tmon_common.observations import IP_COUNTERS, UDP_COUNTERS
 
 HEADER = csv_header(IP_COUNTERS)
+HEADER_LINE = header_line("c")
 PART = "ip_counters.c.20231114T000000_000000Z.csv.part"
 IDS = [WrittenIds(1, 7, 3, [(0, 2)])]
 
@@ -76,6 +77,15 @@ def test_a_damaged_journal(parameters, caplog):
     assert complete(parameters) == [HEADER + b"a\nb\n"]
     assert (parameters.spool / ".c.journal.damaged-1").read_bytes() == octets
     assert "kept as .c.journal.damaged-1" in caplog.text
+
+
+def test_a_journal_of_another_collector(parameters):
+    """Copied here: its ids are of other PDUs of the same run, and would be acknowledged unwritten. Every whole line counts."""
+    (parameters.spool / ".c.journal").write_bytes(header_line("d") + packed(Record(PART.replace(".c.", ".d."), 9, IDS)))
+    spool = started(parameters, HEADER + b"a\nb", None)
+    assert ids(spool) == {}
+    spool.close()
+    assert complete(parameters) == [HEADER + b"a\n"]
 
 
 def test_a_damaged_journal_on_a_full_disk(parameters, monkeypatch):
