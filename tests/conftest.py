@@ -1,5 +1,6 @@
 """What all tests share: the hypothesis profile, and the real captures at hand."""
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,9 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 SHARED_CAPTURES = REPOSITORY.parent / "shared" / "captures"
 OWN_CAPTURES = REPOSITORY / "tests" / "captures"
 NOT_THERE = "no capture in ../shared/captures beside the checkout, and none in tests/captures"
+
+# A shell starts what runs in the background with SIGINT ignored, and programs under test would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile(
     "project", deadline=None, derandomize=True, max_examples=100,
