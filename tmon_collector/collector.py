@@ -13,7 +13,7 @@ from tmon_collector.decode import Decoding
 from tmon_collector.gathering import warm_up
 from tmon_collector.key_store import KeyStore
 from tmon_collector.linger import LINGER_LOOK_NS, Linger
-from tmon_collector.receive import MAX_RECEIVED, Receiver
+from tmon_collector.receive import Receiver
 from tmon_collector.spool import Spool
 from tmon_collector.telling import Telling
 from tmon_collector.thresholds.online import Thresholds
@@ -138,8 +138,7 @@ class Collector:
             self.receiver.send(answers)
             if self._debug:
                 self._tell_round(len(received), len(answers))
-        if len(received) < MAX_RECEIVED:
-            self.spool.rotate()
+        self.spool.rotate()
         self.thresholds.tick(self._clock.wall_ns())
         self.keys.look(self._clock.monotonic_ns())
         if self.spool.journal_long:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import select
 import signal
@@ -15,6 +16,7 @@ from typing import Self
 from tests.keys import probe_session
 from tmon_common.pdu.ack import parse_acks
 from tmon_common.pdu.header import ACK
+from tmon_common.pdu.session import ProbeSession
 
 ROOT = Path(__file__).parents[2]
 START_LIMIT_S = 60  # kernels may have to be compiled
@@ -33,19 +35,19 @@ CONFIGURATION = """<?xml version="1.0" encoding="UTF-8"?>
     <collector name="collector" address="127.0.0.1"><spool directory="{spool}" rotate="1h"/></collector>
   </collectors>
   <probes>
-    <probe name="probe" seal="crc"><interface name="lan" device="lo"/><publish collector="collector"/></probe>
+    <probe name="probe" seal="{seal}"><interface name="lan" device="lo"/><publish collector="collector"/></probe>
   </probes>
 </trafmon>
 """
 
 
 class CollectorProcess:
-    """Running until `stop`. directory holds its configuration and, unless `spool` is given, its spool."""
+    """Running until `stop`. directory: of its configuration, its key for seal="aead" and, unless `spool` is given, its spool."""
 
-    def __init__(self, directory: Path, spool: Path | None = None, port: int = 0) -> None:
+    def __init__(self, directory: Path, spool: Path | None = None, port: int = 0, seal: str = "crc") -> None:
         self.spool = spool or directory / "spool"
         self.messages = ""
-        (directory / "tmon.xml").write_text(CONFIGURATION.format(spool=self.spool))
+        (directory / "tmon.xml").write_text(CONFIGURATION.format(spool=self.spool, seal=seal))
         ready, ready_end = os.pipe()
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tmon_collector", "-l", "--port", str(port), "--ready-fd", str(ready_end)],
@@ -81,11 +83,20 @@ class CollectorProcess:
         """Column `flow` of all complete ip_counters files."""
         return [int(line.split(",")[2]) for f in self.files("ip_counters.*.csv") for line in f.read_text().splitlines()[1:]]
 
+    def events(self) -> list[dict[str, str]]:
+        """Rows of all complete event files, in order of time."""
+        rows = []
+        for path in self.files("event.*.csv"):
+            with path.open(newline="") as file:
+                rows += csv.DictReader(file)
+        return sorted(rows, key=lambda row: float(row["time"]))
+
 
 class Hand:
-    """A socket that sends datagrams to a collector and takes its answers."""
+    """A socket that sends datagrams to a collector and takes its answers, to `session` (default: one that goes by CRC)."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, session: ProbeSession | None = None) -> None:
+        self._session = session or probe_session(keys=None)
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.connect(("127.0.0.1", port))
         self.acked: set[int] = set()
@@ -105,7 +116,7 @@ class Hand:
         if not select.select([self.socket], [], [], wait_s)[0]:
             return False
         answer = self.socket.recv(2000)
-        pdu_type, content = probe_session(keys=None).open(answer)
+        pdu_type, content = self._session.open(answer)
         if pdu_type == ACK:
             self.acked.update(parse_acks(content))
         return True

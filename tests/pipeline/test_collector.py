@@ -68,6 +68,8 @@ def test_killed_collector_loses_nothing_acknowledged(tmp_path):
         assert collector.stop() == 0
         assert sorted(collector.flows()) == [1, 2, 3]
         assert "left by a collector that was killed; completed as" in collector.messages
+        assert [e["code"] for e in collector.events()] == [
+            "collector_started", "collector_recovered", "collector_started", "collector_stopped"]
 
 
 def test_killed_again_and_again(tmp_path):
@@ -153,7 +155,7 @@ def test_bad_options(option, value, message):
 
 def test_whoever_started_the_collector_has_gone(tmp_path):
     """It collects all the same."""
-    (tmp_path / "tmon.xml").write_text(CONFIGURATION.format(spool=tmp_path / "spool"))
+    (tmp_path / "tmon.xml").write_text(CONFIGURATION.format(spool=tmp_path / "spool", seal="crc"))
     end, told = os.pipe()
     os.close(end)
     command = [sys.executable, "-m", "tmon_collector", "-l", "--port", "0", "--ready-fd", str(told)]

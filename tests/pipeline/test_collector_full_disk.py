@@ -60,6 +60,10 @@ def test_full_disk(tmp_path, small_disk):
         assert "No space left on device" in told[0]
         assert "free some room" in told[0]
         assert "can be written again" in collector.messages
+        events = collector.events()
+        assert [e["code"] for e in events] == ["collector_started", "disk_full", "disk_back", "collector_stopped"]
+        assert {e["subject"] for e in events[1:3]} == {str(collector.spool)}
+        assert "No space left on device" in events[1]["text"]
 
 
 def test_limit_of_file_size(tmp_path):
