@@ -88,7 +88,7 @@ class Driver:
                 self._publication.flush(now_ns)
             self._tell_links()
             self._publication.poll()
-            self._write_ledger(adding)
+            self._write_ledger(adding, idle=self._publication.idle)
             if self._stop:
                 if stopped_ns is None:
                     stopped_ns = now_ns
@@ -113,15 +113,15 @@ class Driver:
         due = [(kind, self._added[kind], count // EVERY[kind] - self._added[kind]) for kind in KINDS]
         for kind, _, more in due:
             self._added[kind] += more
-        self._write_ledger(adding=True)
+        self._write_ledger(adding=True, idle=False)  # these rows are not handed over yet
         for kind, first, more in due:
             if more > 0:
                 self._publication.add(numbered(kind, first, more), now_ns)
 
-    def _write_ledger(self, adding: bool) -> None:
+    def _write_ledger(self, adding: bool, *, idle: bool) -> None:
         publishers = self._publication.publishers
         line = json.dumps({
-            "probe": self._probe, "run": run_ms(self._run), "adding": adding, "idle": self._publication.idle,
+            "probe": self._probe, "run": run_ms(self._run), "adding": adding, "idle": idle,
             "added": {kind.name: n for kind, n in self._added.items()},
             "retries": sum(p.statistics.retries for p in publishers)})
         if line != self._ledger_line:
