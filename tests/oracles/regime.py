@@ -27,6 +27,7 @@ class Pdu:
     border: bool = False
     refused: bool = False
     refused_turn: int = 0  # among those refused
+    nameless: bool = False  # refused, and not sent again since
     cause: str = ""  # for which it was given up
 
 
@@ -118,12 +119,14 @@ class Regime:
         wait = self.timeout(pdu.sendings)
         if pdu.refused or self.broken_since is not None:
             wait = self.initial if number == self.pilot else self.largest
+        pdu.nameless = False
         pdu.last, pdu.waits_until, pdu.sendings = now, now + wait, pdu.sendings + 1
 
     def answer(self, number: int, now: int, *, refusal: bool) -> None:
         pdu = self.find(number)
-        if pdu is None or pdu.first is None:
+        if pdu is None or pdu.first is None or pdu.nameless:
             return
+        pdu.nameless = refusal
         self.answered = now
         if self.broken_since is not None:
             self.broken_since = self.pilot = None

@@ -70,10 +70,10 @@ class RegimeMachine(RuleBasedStateMachine):
             return
         self._step()
         for pdu in pdus:
-            for content in pack_acks([pdu]):
+            for content in pack_acks([self.play.id_of(pdu)]):
                 self.play.receive(self.play.sessions.close(PROBE, RUN, kind, content))
             known = self.regime.find(pdu)
-            if known is not None and known.first is not None and kind == ACK:
+            if known is not None and known.first is not None and not known.nameless and kind == ACK:
                 self.acknowledged.add(pdu)
                 self.rows_acknowledged += known.rows
             self.regime.answer(pdu, self.play.now, refusal=kind == REFUSAL)

@@ -31,8 +31,9 @@ _REFUSED = (Worth.REFUSED, Worth.REFUSED_PERMANENT)
 class Held:
     """An observations PDU, complete but for its seal.
 
-    pdu         id, counted from 0 in a run
+    pdu         number in the order in which they were made, from 0; it does not travel
     type        OBSERVATIONS or COMPRESSED
+    sent_as     the id that travels: number in the order of first sendings, from 0; None: never sent, or refused under the last one
     first_sent_ns   when it was sent for the first time; None: never
     sent_ns     when it was sent last
     sendings    how many times since the link was last known to work; they set its timeout
@@ -49,6 +50,7 @@ class Held:
     permanent: bool
     created_ns: int
     worth: Worth
+    sent_as: int | None = None
     first_sent_ns: int | None = None
     sent_ns: int = 0
     sendings: int = 0
@@ -72,6 +74,7 @@ class Holdings:
         self.refused_octets = 0
         self._by_pdu: dict[int, Held] = {}
         self._kept: dict[Worth, OrderedDict[int, Held]] = {worth: OrderedDict() for worth in Worth}
+        self._sent: dict[int, Held] = {}  # by the id that travels
         self._oldest = 0
 
     def __len__(self) -> int:
@@ -82,6 +85,20 @@ class Holdings:
 
     def get(self, pdu: int) -> Held | None:
         return self._by_pdu.get(pdu)
+
+    def sent(self, pdu_id: int) -> Held | None:
+        """By the id that travels."""
+        return self._sent.get(pdu_id)
+
+    def name(self, held: Held, pdu_id: int) -> None:
+        """Under this id it is sent from now on."""
+        held.sent_as = pdu_id
+        self._sent[pdu_id] = held
+
+    def unname(self, held: Held) -> None:
+        """The collector has nothing written under its id, and need not remember that."""
+        del self._sent[held.sent_as]
+        held.sent_as = None
 
     def kept(self, worth: Worth) -> OrderedDict[int, Held]:
         """Those of this worth by id, in the order in which they got it."""
@@ -116,6 +133,8 @@ class Holdings:
     def remove(self, held: Held) -> None:
         del self._by_pdu[held.pdu]
         del self._kept[held.worth][held.pdu]
+        if held.sent_as is not None:
+            del self._sent[held.sent_as]
         self.octets -= held.octets
         if held.refused:
             self.refused_octets -= held.octets
@@ -130,8 +149,8 @@ class Holdings:
                 return next(reversed(self._kept[worth].values()))
         return None
 
-    def oldest(self, next_pdu: int) -> int:
-        """Smallest id held, or next_pdu: the collector may forget all ids below."""
-        while self._oldest < next_pdu and self._oldest not in self._by_pdu:
+    def oldest(self, next_id: int) -> int:
+        """Smallest id that was sent and is held, or next_id: the collector may forget all ids below."""
+        while self._oldest < next_id and self._oldest not in self._sent:
             self._oldest += 1
         return self._oldest

@@ -5,6 +5,9 @@ the timer ran out, for a slot to be sent again. When all retries of a PDU are us
 the link counts as broken (*long retry mode*): that PDU, the pilot, is sent at the initial timeout, all others at the largest one.
 The first acknowledgement ends it. docs/publication.md tells the whole regime.
 
+Ids are given at the first sending, and anew after a refusal, so that those who overtake, those given up unsent and those that wait
+refused leave no lasting holes in the ids that the collector has to remember.
+
 All times are ns of one monotonic clock, handed in, but for wall_ns.
 """
 
@@ -71,7 +74,8 @@ class Publisher:
         self._kind_names: dict[int, str] = {}
         self._holdings = Holdings()
         self._in_flight = 0  # PDUs whose timer runs, but for those refused: what the window limits
-        self._next_pdu = 0
+        self._next_pdu = 0  # number of the one made next
+        self._next_id = 0  # of the one sent for the first time next
         self._resend: deque[Held] = deque()
         self._resend_refused: deque[Held] = deque()
         self._unsent_border: deque[Held] = deque()
@@ -134,8 +138,8 @@ class Publisher:
             self.statistics.bad_acks += 1
             return
         for low in pdus:
-            held = self._holdings.get(expand(low, self._next_pdu))
-            if held is None or held.first_sent_ns is None:
+            held = self._holdings.sent(expand(low, self._next_id))
+            if held is None:
                 self.statistics.stray_acks += 1
                 continue
             self._answered(now_ns)
@@ -143,8 +147,10 @@ class Publisher:
                 self.statistics.acked += 1
                 self._window.acknowledged()
                 self._release(held)
-            elif not held.refused:
-                self._set_aside(held, now_ns)
+            else:
+                self._holdings.unname(held)
+                if not held.refused:
+                    self._set_aside(held, now_ns)
 
     def next_timer(self) -> int | None:
         """When `datagrams_to_send` has something to do next, if nothing else happens; the past means now, None never."""
@@ -345,6 +351,9 @@ class Publisher:
                 self._holdings.move(held, Worth.PERMANENT)
         else:
             self.statistics.retries += 1
+        if held.sent_as is None:
+            self._holdings.name(held, self._next_id)
+            self._next_id += 1
         timeout_ns = self._timeouts.of(held.sendings)
         if held.refused or self._link.broken:
             timeout_ns = self.parameters.initial_timeout_ns if held.pdu == self._link.pilot else self._timeouts.largest_ns
@@ -355,13 +364,13 @@ class Publisher:
         if not held.refused:
             self._in_flight += 1
         self.statistics.pdus_sent += 1
-        header = Observations(held.pdu, held.pdu - self._holdings.oldest(self._next_pdu), held.kind, held.rows, held.words,
+        header = Observations(held.sent_as, held.sent_as - self._holdings.oldest(self._next_id), held.kind, held.rows, held.words,
                               held.strings)
         return self._session.close(held.type, pack_observations(header) + held.payload)
 
     def _heartbeat(self, wall_ns: int) -> bytes:
         self.statistics.heartbeats += 1
-        heartbeat = Heartbeat(self._next_pdu, self._next_pdu - self._holdings.oldest(self._next_pdu), wall_ns, self._lag_ns)
+        heartbeat = Heartbeat(self._next_id, self._next_id - self._holdings.oldest(self._next_id), wall_ns, self._lag_ns)
         self._lag_ns = NO_LAG
         return self._session.close(HEARTBEAT, pack_heartbeat(heartbeat))
 

@@ -11,7 +11,7 @@ from tmon_common.config.model import Publication
 from tmon_common.observations import FLOW_DEFINITION, IP_COUNTERS, Rows
 from tmon_common.pdu.ack import pack_acks, pack_heard
 from tmon_common.pdu.codec import Decoder
-from tmon_common.pdu.contents import OBSERVATIONS_OCTETS, parse_observations
+from tmon_common.pdu.contents import OBSERVATIONS_OCTETS, expand, parse_observations
 from tmon_common.pdu.header import ACK, HEARD, HEARTBEAT, probe_number
 from tmon_common.pdu.packing import unpacked
 from tmon_probe.publish import Publisher
@@ -20,6 +20,7 @@ MS = 1_000_000
 SECOND = 1000 * MS
 WALL_NS = 1_700_000_000_000_000_000
 PROBE = probe_number("probe")
+NOBODY = 1 << 31
 DEFAULT = Publication("collector", "127.0.0.1", 9, max_pdu_octets=317, max_build_ns=2 * SECOND, min_gap_ns=10 * MS, window=4,
                       initial_timeout_ns=SECOND, timeout_increment_ns=SECOND, timeout_multiplier=1.0, max_retries=3,
                       final_timeout_ns=100 * SECOND, heartbeat_ns=0, queue_octets=1 << 20,
@@ -42,7 +43,10 @@ def definitions(first: int, n: int) -> Rows:
 
 
 class Playbook:
-    """publisher under test, the time, and everything it sent as (time ns, id); heartbeats have id None."""
+    """publisher under test, the time, and everything it sent as (time ns, PDU); heartbeats have PDU None.
+
+    PDUs are told by their number in the order in which they were made, not by the id that travels; `id_of` gives that.
+    """
 
     def __init__(self, lossless: bool = False, **changes) -> None:
         self.now = 0
@@ -52,6 +56,7 @@ class Playbook:
         self.datagrams: dict[int, bytes] = {}
         self.contents: dict[int, bytes] = {}
         self.types: dict[int, int] = {}
+        self.ids: dict[int, int] = {}
         self.heartbeats: list[bytes] = []
         self.sizes: list[int] = []  # octets of each sending
         self.flows: set[int] = set()  # what the collector has acknowledged
@@ -78,11 +83,15 @@ class Playbook:
 
     def answer(self, *ids: int, pdu_type: int = ACK) -> None:
         """The collector's answer arrives."""
-        for content in pack_acks(ids):
+        for content in pack_acks([self.id_of(pdu) for pdu in ids]):
             self.receive(self.sessions.close(PROBE, RUN, pdu_type, content))
         if pdu_type == ACK:
             for pdu in ids:
                 self.flows.update(self.flows_of(pdu) if pdu in self.datagrams else ())
+
+    def id_of(self, pdu: int) -> int:
+        """Of one that was never sent: an id that nobody has."""
+        return self.ids.get(pdu, NOBODY - pdu)
 
     def hear(self, sent_ns: int) -> None:
         """The collector's answer to a heartbeat arrives; it was sent when its clock showed sent_ns."""
@@ -121,7 +130,9 @@ class Playbook:
         if opened.type == HEARTBEAT:
             self.heartbeats.append(opened.content)
         else:
-            pdu = parse_observations(opened.content).pdu
+            pdu_id = parse_observations(opened.content).pdu
+            pdu = self.publisher._holdings.sent(expand(pdu_id, self.publisher._next_id)).pdu
+            self.ids[pdu] = pdu_id
             self.datagrams[pdu], self.contents[pdu], self.types[pdu] = datagram, opened.content, opened.type
         self.sent.append((self.now, pdu))
         self.sizes.append(len(datagram))

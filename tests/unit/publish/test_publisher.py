@@ -322,10 +322,10 @@ def test_answers_that_make_no_sense():
 def test_ids_beyond_32_bits():
     """A run may send more than 2^32 PDUs."""
     play = Playbook(min_gap_ns=0)
-    play.publisher._next_pdu = play.publisher._holdings._oldest = 2**32 - 1
+    play.publisher._next_id = play.publisher._holdings._oldest = 2**32 - 1
     play.add(counters(0, 40))
     play.publisher.flush(0)
     ids = play.step()
-    assert ids[:2] == [2**32 - 1, 0]
+    assert [play.ids[pdu] for pdu in ids[:2]] == [2**32 - 1, 0]
     play.answer(*ids)
     assert play.publisher.idle
