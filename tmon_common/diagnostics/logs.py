@@ -11,6 +11,7 @@ import logging.handlers
 import socket
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from tmon_common.config.model import Diagnostics
@@ -33,6 +34,27 @@ class _OneLine(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         return super().format(record).replace("\n", " | ")
+
+
+class _File(logging.handlers.WatchedFileHandler):
+    """Messages to a file, a new one when it was rotated away; to standard error while there is none: the program goes on."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            super().emit(record)
+        except OSError:  # its directory is gone, or may not be written by whoever the program runs as
+            sys.stderr.write(f"{self.format(record)}\n")
+
+    def close(self) -> None:
+        with suppress(OSError):  # what the disk does not take is lost; told already
+            super().close()
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 the name is logging's
+        """The disk is full, maybe: the message, and no traceback for each."""
+        if isinstance(sys.exc_info()[1], OSError):
+            sys.stderr.write(f"{self.format(record)}\n")
+        else:
+            super().handleError(record)
 
 
 class _Journal(logging.Handler):
@@ -99,7 +121,7 @@ def _reset(logger: logging.Logger) -> None:
 def _handler(destination: str, program: str) -> logging.Handler:
     if destination.startswith("file:"):
         path = destination.removeprefix("file:")
-        made: logging.Handler = logging.handlers.WatchedFileHandler(path, encoding="utf-8")
+        made: logging.Handler = _File(path, encoding="utf-8")
     elif destination == "journal" and JOURNAL.exists():
         made = _Journal(program)
         made.setFormatter(logging.Formatter("%(message)s"))

@@ -110,6 +110,8 @@ def _try_out(destination: str) -> str:
     if destination.startswith("file:"):
         path = Path(destination.removeprefix("file:"))
         try:
+            if path.is_fifo():
+                return f"{path} is a pipe: the program would wait for whoever reads it; expected a file"
             path.open("ab").close()
         except OSError as error:
             return f"{path} cannot be written: {error.strerror}"

@@ -50,6 +50,31 @@ def test_a_file_that_cannot_be_opened(tmp_path):
         logs.set_up(Diagnostics(destination=f"file:{tmp_path / 'missing' / 'log'}"), "tmon_probe")
 
 
+def test_a_file_whose_directory_goes_away(tmp_path, capsys):
+    """Whoever logs does not fail; messages go to standard error until the file can be made again."""
+    directory = tmp_path / "logs"
+    directory.mkdir()
+    logs.set_up(Diagnostics(destination=f"file:{directory / 'log'}"), "tmon_probe")
+    logger = logging.getLogger("tmon_probe")
+    logger.warning("one")
+    directory.rename(tmp_path / "gone")
+    logger.warning("two")
+    logger.warning("three")
+    directory.mkdir()
+    logger.warning("four")
+    told = capsys.readouterr().err.splitlines()
+    assert ["two", "three"] == [line.split(": ")[1] for line in told]
+    assert (directory / "log").read_text().endswith("four\n")
+
+
+def test_a_full_disk(capsys):
+    """The message instead of a traceback."""
+    logs.set_up(Diagnostics(destination="file:/dev/full"), "tmon_probe")
+    logging.getLogger("tmon_probe").warning("told")
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.endswith("told")
+
+
 def test_no_journal_means_stderr(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(logs, "JOURNAL", tmp_path / "none")
     logs.set_up(Diagnostics(destination="journal"), "tmon_probe")

@@ -129,3 +129,11 @@ def test_a_forked_process_follows(made, path, messages):
 
 def test_nothing_to_follow(path):
     tuning.follow()
+
+
+def test_a_pipe_is_no_destination(made, path, tmp_path, messages):
+    """Nobody may read it: the program would stand still."""
+    os.mkfifo(tmp_path / "pipe")
+    path.write_text(f"* info file:{tmp_path}/pipe\n")
+    made.look()
+    assert f"{path}:1: {tmp_path}/pipe is a pipe" in messages.read_text()
