@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -64,7 +65,7 @@ class ThresholdEngine:
                                                      self.statistics)
         self._ended: list[tuple[str, Watch, Change]] = []  # not told yet
         self._clocks_ns: tuple[int, int] | None = None  # monotonic and wall, at the last tick
-        self._sources: dict[tuple[str, int], int] = {}
+        self._sources: OrderedDict[tuple[str, int], int] = OrderedDict()  # by probe and run; silent for longest first
         self._numbered = 0
         self._new: dict[tuple[str, str, int], list[np.ndarray]] = {}  # by kind, probe and source: rows not looked at yet
         self._new_rows: dict[tuple[str, str, int], int] = {}
@@ -144,14 +145,16 @@ class ThresholdEngine:
 
     def _source(self, probe: str, run_ms: int, now_ns: int) -> int:
         source = self._sources.get((probe, run_ms))
-        if source is None:
-            source = self._sources[probe, run_ms] = self._numbered
-            self._numbered += 1
-            if probe in self._progress:
-                self._begin_run(probe, run_ms, now_ns)
-            runs = sorted(r for p, r in self._sources if p == probe)
-            if len(runs) > KEPT_RUNS:
-                self.flows.forget(self._sources.pop((probe, runs[0])))
+        if source is not None:
+            self._sources.move_to_end((probe, run_ms))
+            return source
+        source = self._sources[probe, run_ms] = self._numbered
+        self._numbered += 1
+        if probe in self._progress:
+            self._begin_run(probe, run_ms, now_ns)
+        runs = [r for p, r in self._sources if p == probe]
+        if len(runs) > KEPT_RUNS:
+            self.flows.forget(self._sources.pop((probe, runs[0])))
         return source
 
     def _begin_run(self, probe: str, run_ms: int, now_ns: int) -> None:

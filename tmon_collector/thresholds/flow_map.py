@@ -17,7 +17,7 @@ from tmon_common.observations import ABSENT, FLOW_DEFINITION
 
 PAGE = 4096
 KEPT_RUNS = 8
-"""Runs of a probe whose flows are remembered."""
+"""Runs of a probe whose flows are remembered: those heard last."""
 UNKNOWN, OTHER = -1, -2
 """Instead of a number: a flow that was not defined yet; one that nobody watches."""
 _PORTS = ("src_port", "dst_port")

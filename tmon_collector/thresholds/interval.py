@@ -10,6 +10,8 @@ from tmon_common.metrics import Form
 MAX_CELLS = 1 << 20
 """Buckets of all series of an interval that are counted each for itself."""
 _MERGE_AT = 1 << 16
+MOST = 1 << 40
+"""Counts of a row, and of a bucket, above it are taken as this: no sum of all of them overflows."""
 
 
 class Interval:
@@ -44,7 +46,7 @@ class Interval:
     def add_buckets(self, series: np.ndarray, buckets: np.ndarray, counts: np.ndarray) -> int:
         """Returns how many of them had to be refused, for want of room."""
         self.rows[series] = True
-        self._more.append((series * BUCKETS + buckets, counts))
+        self._more.append((series * BUCKETS + buckets, np.minimum(counts, MOST)))
         self._waiting += len(series)
         return self._merge() if self._waiting >= _MERGE_AT else 0
 
@@ -73,11 +75,13 @@ class Interval:
         """As `log_buckets.percentiles_ns`, in seconds: the middle, on the log scale, of the bucket."""
         self._merge()
         series = self._keys // BUCKETS
-        totals = np.bincount(series, self._counts, minlength=len(self.rows)).astype(np.int64)
-        has = totals >= samples
+        ends = np.searchsorted(series, np.arange(len(self.rows)), side="right")
         sums = np.cumsum(self._counts)
-        before = np.cumsum(totals) - totals
-        ranks = before + np.maximum(np.ceil(percentile / 100 * totals).astype(np.int64), 1)
+        through = np.concatenate([[0], sums])[ends]
+        before = np.concatenate([[0], through[:-1]]).astype(np.int64)[: len(ends)]
+        totals = through - before
+        has = totals >= samples
+        ranks = before + np.clip(np.ceil(percentile / 100 * totals).astype(np.int64), 1, totals)
         at = np.searchsorted(sums, ranks[has])
         buckets = self._keys[at] % BUCKETS
         values = np.full(len(totals), np.nan)
@@ -94,5 +98,5 @@ class Interval:
         merged, inverse = np.unique(keys, return_inverse=True)
         sums = np.zeros(len(merged), np.int64)
         np.add.at(sums, inverse, counts)
-        self._keys, self._counts = merged[:MAX_CELLS], sums[:MAX_CELLS]
+        self._keys, self._counts = merged[:MAX_CELLS], np.minimum(sums[:MAX_CELLS], MOST)
         return len(merged) - len(self._keys)

@@ -115,7 +115,7 @@ class Thresholds:
             self.engine.restore(read_state(self._state_path))
         except OSError as error:
             self._tell_failure(self._state_path, error)
-        except (ValueError, TypeError, LookupError) as error:
+        except (ArithmeticError, ValueError, TypeError, LookupError) as error:
             logger.warning("%s: damaged (%s); what was crossed may be told again", self._state_path, error)
 
     def _remember(self) -> None:

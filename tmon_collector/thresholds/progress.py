@@ -29,6 +29,7 @@ class Progress:
         self.whole_from_ns: int | None = started_wall_ns if live else None
         self._newest_ns: int | None = None
         self._newest_at_ns = 0
+        self._was_silent = False  # until the next look at the wall clock
         self._every_ns = grace_ns // _MARKS_PER_GRACE
         self._marks: deque[tuple[int, int]] = deque(maxlen=MARKS)  # (how far its time had come, when), both ascending
 
@@ -56,7 +57,10 @@ class Progress:
 
     def heard(self, heard_ns: int, now_ns: int, now_wall_ns: int | None = None) -> None:
         """After a silence, what it observed meanwhile may still be on its way: those intervals do not count as whole."""
-        if self.heard_ns is not None and heard_ns - self.heard_ns > self.silence_ns and now_wall_ns is not None:
+        if self.heard_ns is not None and heard_ns - self.heard_ns > self.silence_ns:
+            self._was_silent = True
+        if self._was_silent and now_wall_ns is not None:
+            self._was_silent = False
             reached = self.reached_ns(now_ns, now_wall_ns)
             if reached is not None:
                 self.whole_from_ns = max(self.whole_from_ns or reached, reached)

@@ -463,3 +463,36 @@ def test_severity_and_collector():
     elsewhere = engine.ThresholdEngine(configuration(threshold(per=())), "another", T0)
     assert [] == elsewhere.tick(0, T0, {})
     assert CLASSES[0].name == "web"
+
+
+def test_counts_that_no_probe_has_seen():
+    """Whatever rows hold, a percentile of them is found; sums beyond what a float64 tells apart, or an int64 holds."""
+    simulation = Simulation(configuration(threshold("round_trip", 0.1, 0.09, service="dns", percentile=100.0)))
+    simulation.define((1, "web", 1))
+    for n in range(1000):
+        row = {"flow": 1, "start": T0, "end": T0 + 60 * SECOND, "metric": "dns", "bucket": 900 + n % 2}
+        simulation.take("round_trip_bucket", *[{**row, "count": (1 << 62) + 2 * n + 1}] * 100)
+    simulation.until(90)
+    assert [("crossed", 0)] == told(simulation.events)
+
+
+def test_many_rows_at_once_after_a_silence():
+    """They come before the next tick, and are not all: what was observed meanwhile is unknown, not little."""
+    simulation = Simulation(configuration(threshold(limit=8, back=10, above=False)))
+    simulation.define((1, "web", 1))
+    assert [] == play(simulation, HIGH, HIGH)
+    simulation.silent = {"p1"}
+    simulation.until(200)
+    simulation.silent = set()
+    for _ in range(engine.BATCH_ROWS):
+        simulation.packets(2, 0)
+    assert [] == simulation.until(260)
+
+
+def test_a_run_whose_clock_is_behind():
+    """The runs heard last are known, whatever their numbers: a machine may start without knowing the time."""
+    simulation = Simulation(configuration(threshold()))
+    for run in range(RUN, RUN + KEPT_RUNS):
+        simulation.define((1, "rest", 1), run=run)
+    simulation.define((1, "web", 1), run=5)
+    assert [("crossed", 1)] == play(simulation, LOW, HIGH, run=5)

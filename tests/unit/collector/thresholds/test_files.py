@@ -1,5 +1,6 @@
 """What a restarted collector knows: the file of flows, that of states, and both together on a real directory."""
 
+import json
 import logging
 import os
 
@@ -8,6 +9,7 @@ import pytest
 
 from tests.unit.collector.thresholds.make import RUN, SECOND, T0, configuration, definitions, rows_of, threshold, told
 from tmon_collector.thresholds import flow_file, online
+from tmon_collector.thresholds.engine import signature
 from tmon_collector.thresholds.flow_file import Definitions, FlowFile
 from tmon_collector.thresholds.online import Thresholds
 from tmon_collector.thresholds.state_file import read_state, write_state
@@ -191,10 +193,11 @@ def test_a_restart_needs_nothing_from_the_probes(tmp_path, killed):
     assert 0 == again.thresholds.statistics.rows_undefined
 
 
-def test_what_is_damaged_is_told_and_left_behind(tmp_path, caplog):
+@pytest.mark.parametrize("state", [7, [signature(threshold()), [[[], False, 10**30, None]]]])
+def test_what_is_damaged_is_told_and_left_behind(tmp_path, caplog, state):
     """The collector starts all the same."""
     (tmp_path / ".c.flows").write_bytes(b"rubbish")
-    (tmp_path / ".c.thresholds").write_text('{"version":1,"series":{"t p1":7}}')
+    (tmp_path / ".c.thresholds").write_text(json.dumps({"version": 1, "series": {"t p1": state}}))
     with caplog.at_level(logging.WARNING):
         bench = Bench(tmp_path)
     assert "7 damaged octets" in caplog.text
