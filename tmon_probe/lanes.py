@@ -75,6 +75,11 @@ class Lanes:
         for ring in self.rings:
             ring.hurry()
 
+    def cut(self) -> None:
+        """Nobody waits any longer."""
+        for ring in self.rings:
+            ring.cut()
+
     def end(self) -> None:
         """Of all that has been written, nothing more will come: every producer has ended, or is dead."""
         for ring in self.rings:

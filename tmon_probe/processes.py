@@ -43,7 +43,8 @@ NOT_FOR_FORKED = (*STOP_SIGNALS, *CONTROL_SIGNALS)
 STOP_PATIENCE_S = 5.0
 WATCH_EVERY_S = 0.1
 SWITCH_PATIENCE_S = 30.0
-"""A switch waits so long until everything is acknowledged, before it hurries: the collector may be starting anew, too."""
+"""A switch waits so long until everything is acknowledged, no longer: nothing is captured meanwhile. The collector may be starting
+anew, too."""
 
 
 class ProbeProcesses:
@@ -108,7 +109,7 @@ class ProbeProcesses:
                 self._say_goodbye()
                 if self._control.switching:
                     self._child.join(SWITCH_PATIENCE_S)
-                    self._lanes.hurry()
+                    self._lanes.cut()
                 self._child.join()
             finally:
                 self._stop_others()

@@ -23,6 +23,7 @@ from tmon_probe.ring_memory import RingMemory
 
 LINE = 8  # int64 words in a cache line
 HEAD, TAIL, PRODUCER_WAITS, CONSUMER_WAITS, ENDED, WATERMARK, HURRIED, STOPPED = (i * LINE for i in range(8))
+SOON, AT_ONCE = 1, 2
 AREA_HEAD, PUBLICATIONS = HEAD + 1, HEAD + 2
 AREA_TAIL = TAIL + 1
 WANTED_TAIL, WANTED_AREA_TAIL = PRODUCER_WAITS + 1, PRODUCER_WAITS + 2
@@ -168,6 +169,11 @@ class Ring:
         return bool(load_acquire(self._words, HURRIED))
 
     @property
+    def cut_short(self) -> bool:
+        """The end is waited for no longer."""
+        return load_acquire(self._words, HURRIED) == AT_ONCE
+
+    @property
     def watermark_ns(self) -> int:
         """Packet time that the producer has reached. What it published before is seen by whoever looks at `fill` after this."""
         return load_acquire(self._words, WATERMARK)
@@ -191,7 +197,13 @@ class Ring:
 
     def hurry(self) -> None:
         """Somebody waits for the end: the consumer is to be patient with nobody."""
-        store_release(self._words, HURRIED, 1)
+        if not self.hurried:
+            store_release(self._words, HURRIED, SOON)
+        _ring_bell(self._data)
+
+    def cut(self) -> None:
+        """Nobody waits any longer: the consumer is to end."""
+        store_release(self._words, HURRIED, AT_ONCE)
         _ring_bell(self._data)
 
     def stop(self) -> None:

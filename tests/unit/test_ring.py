@@ -235,3 +235,14 @@ def test_length_of_the_area_is_a_power_of_two(octets):
 def test_size_is_a_power_of_two(slots):
     with pytest.raises(ValueError, match="power of two"):
         Ring(slots, 16)
+
+
+def test_the_end_is_waited_for_and_then_no_longer():
+    """Whoever hurries afterwards does not bring patience back."""
+    ring = Ring(8, 1 << 12)
+    seen = []
+    for step in (lambda: None, ring.hurry, ring.cut, ring.hurry):
+        step()
+        seen.append((ring.hurried, ring.cut_short))
+    ring.close()
+    assert [(False, False), (True, False), (True, True), (True, True)] == seen

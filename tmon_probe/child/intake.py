@@ -62,6 +62,10 @@ class Intake(Protocol):
     def hurried(self) -> bool:
         """Somebody waits for the end."""
 
+    @property
+    def cut_short(self) -> bool:
+        """Nobody waits any longer."""
+
 
 def open_intake(lanes: Lanes, clock: Clock, *, patient: bool) -> Intake:
     """patient: all lanes are recordings that wait until they are read; order is kept whatever it takes."""
@@ -106,6 +110,10 @@ class OneLane:
     @property
     def hurried(self) -> bool:
         return self._ring.hurried
+
+    @property
+    def cut_short(self) -> bool:
+        return self._ring.cut_short
 
 
 class ManyLanes:
@@ -159,6 +167,10 @@ class ManyLanes:
     @property
     def hurried(self) -> bool:
         return any(r.hurried for r in self._rings)
+
+    @property
+    def cut_short(self) -> bool:
+        return any(r.cut_short for r in self._rings)
 
     def _look_at(self, lane: int, ring: Ring, now_ns: int, orphaned: bool) -> bool:
         """What the kernel has to know of a lane. True if it has ended."""

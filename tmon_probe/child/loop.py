@@ -155,7 +155,9 @@ class Child:
         return delivered
 
     def _out_of_patience(self) -> bool:
-        """Nothing has been acknowledged for too long: the final timeout, or less when the end is waited for."""
+        """Nothing has been acknowledged for too long: the final timeout, or less when the end is waited for. Or that is over."""
+        if self._intake.cut_short:
+            return True
         now_ns = self._clock.monotonic_ns()
         total = sum(p.statistics.acked for p in self._publication.publishers)
         if total != self._acknowledged:
