@@ -117,7 +117,7 @@ class RegimeMachine(RuleBasedStateMachine):
             return
         self.regime.pass_time(self.play.now)
         publisher = self.play.publisher
-        publisher._advance(self.play.now)
+        publisher.advance(self.play.now)
         held = {h.pdu: h for h in publisher._holdings}
         assert sorted(held) == sorted(p.number for p in self.regime.pdus)
         lost = Counter()

@@ -52,7 +52,10 @@ class Publication:
         for publisher, sender in self._members:
             for datagram in sender.received():
                 publisher.receive(datagram, clock.monotonic_ns(), clock.wall_ns())
+            if publisher.broken:
+                sender.renew(clock.monotonic_ns())
             if sender.blocked:
+                publisher.advance(clock.monotonic_ns())
                 sender.send([], clock.monotonic_ns())
                 publisher.left(clock.monotonic_ns())
             while not sender.blocked:

@@ -105,12 +105,26 @@ class Publisher:
         """Whether more rows are welcome: less than half of the queue is taken, by what the collector has not refused."""
         return (self.backlog_octets - self._holdings.refused_octets) * 2 < self.parameters.queue_octets
 
+    def advance(self, now_ns: int) -> None:
+        """Closes what is too old to stay under construction, gives up what is too old to be sent, looks at timers.
+
+        `datagrams_to_send` does it, too; this is for a caller that cannot send.
+        """
+        for (_, permanent), construction in self._constructions.items():
+            if construction.since_ns is not None and construction.since_ns + self.parameters.max_build_ns <= now_ns:
+                self._enqueue(construction, construction.flush(now_ns), permanent, now_ns)
+        for worth in (Worth.UNSENT, Worth.SENT):
+            while (held := self._holdings.first(worth)) and self._too_old(held, now_ns):
+                self._give_up(held, Cause.FINAL_TIMEOUT)
+        while (due_ns := self._first_timer()) is not None and due_ns <= now_ns:
+            self._timed_out(self._holdings.get(heappop(self._timers)[1]), now_ns)
+
     def datagrams_to_send(self, now_ns: int, wall_ns: int) -> list[bytes]:
         """What goes out now: one datagram with a minimum gap or a rate, some without. Call again while not empty.
 
         wall_ns: ns since 1970-01-01 UTC; heartbeats carry it.
         """
-        self._advance(now_ns)
+        self.advance(now_ns)
         datagrams: list[bytes] = []
         while len(datagrams) < self._slots.burst and self._slots.open(now_ns):
             datagram = self._next_datagram(now_ns, wall_ns)
@@ -233,17 +247,6 @@ class Publisher:
         if construction.unfit:
             self.losses.add(kind.name, Cause.TOO_LONG, construction.unfit)
             construction.unfit = 0
-
-    def _advance(self, now_ns: int) -> None:
-        """Closes what is too old to stay under construction, gives up what is too old to be sent, looks at timers."""
-        for (_, permanent), construction in self._constructions.items():
-            if construction.since_ns is not None and construction.since_ns + self.parameters.max_build_ns <= now_ns:
-                self._enqueue(construction, construction.flush(now_ns), permanent, now_ns)
-        for worth in (Worth.UNSENT, Worth.SENT):
-            while (held := self._holdings.first(worth)) and self._too_old(held, now_ns):
-                self._give_up(held, Cause.FINAL_TIMEOUT)
-        while (due_ns := self._first_timer()) is not None and due_ns <= now_ns:
-            self._timed_out(self._holdings.get(heappop(self._timers)[1]), now_ns)
 
     def _timed_out(self, held: Held, now_ns: int) -> None:
         held.due_ns = None

@@ -14,6 +14,7 @@ MAX_RECEIVED = 256  # answers taken at once
 MAX_ERRORS = 16  # errors after which no more answers are asked for; they may be persistent
 SEND_BUFFER_OCTETS = 1 << 20
 RESOLVE_AGAIN_NS = 30_000_000_000  # after a host name could not be resolved
+RENEW_EVERY_NS = 30_000_000_000
 
 _NO_ROOM = {errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOBUFS, errno.ENOMEM}
 
@@ -31,7 +32,8 @@ class Sender:
         self.errors: Counter[str] = Counter()
         self._socket: socket.socket | None = None
         self._unsent: list[bytes] = []
-        self._resolve_after_ns = 0
+        self._resolve_after_ns = self._renew_after_ns = 0
+        self._where: tuple[int, int, int, tuple] | None = None  # family, type, protocol and address, once resolved
         self._connect(0)
 
     def fileno(self) -> int | None:
@@ -72,6 +74,23 @@ class Sender:
                 self._count(error)
         return datagrams
 
+    def renew(self, now_ns: int) -> None:
+        """Takes another socket, now and then: to be called while nothing is answered. A socket keeps the address of this machine
+        from which it was connected, also when the machine has another since; then answers do not find it. The name is not resolved
+        again.
+        """
+        if self._where is None or now_ns < self._renew_after_ns:
+            return
+        self._renew_after_ns = now_ns + RENEW_EVERY_NS
+        try:
+            opened = _opened(*self._where)
+        except OSError as error:  # no way there at the moment
+            self._count(error)
+            return
+        if self._socket:
+            self._socket.close()
+        self._socket = opened
+
     def close(self) -> None:
         if self._socket:
             self._socket.close()
@@ -81,18 +100,15 @@ class Sender:
         if now_ns < self._resolve_after_ns:
             return False
         try:
-            family, kind, protocol, _, where = socket.getaddrinfo(self.address, self.port, type=socket.SOCK_DGRAM)[0]
-            opened = socket.socket(family, kind, protocol)
-            opened.setblocking(False)
-            opened.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_OCTETS)
-            opened.connect(where)
+            family, kind, protocol, _, address = socket.getaddrinfo(self.address, self.port, type=socket.SOCK_DGRAM)[0]
+            self._where = family, kind, protocol, address
+            self._socket = _opened(*self._where)
         except OSError as error:
             self.errors["unresolved"] += 1
             self._resolve_after_ns = now_ns + RESOLVE_AGAIN_NS
             logger.warning("collector %s port %d: %s; trying again in %d s", self.address, self.port, error,
                            RESOLVE_AGAIN_NS // 1_000_000_000)
             return False
-        self._socket = opened
         return True
 
     def _count(self, error: OSError) -> None:
@@ -100,3 +116,16 @@ class Sender:
         self.errors[name] += 1
         if self.errors[name] == 1:
             logger.warning("collector %s port %d: %s; PDUs are kept and sent again", self.address, self.port, error.strerror)
+
+
+def _opened(family: int, kind: int, protocol: int, address: tuple) -> socket.socket:
+    """OSError when there is no way to that address."""
+    opened = socket.socket(family, kind, protocol)
+    try:
+        opened.setblocking(False)
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_OCTETS)
+        opened.connect(address)
+    except OSError:
+        opened.close()
+        raise
+    return opened

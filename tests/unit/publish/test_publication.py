@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests.keys import KEY, RUN, collector_sessions
-from tests.unit.publish.playbook import DEFAULT, PROBE, SECOND, counters
+from tests.unit.publish.playbook import DEFAULT, PROBE, SECOND, counters, definitions
 from tmon_common.clock import FakeClock
 from tmon_common.pdu.ack import pack_acks
 from tmon_common.pdu.contents import parse_observations
@@ -71,3 +71,37 @@ def test_one_that_is_away_holds_up_nobody_else(publication, collectors):
     assert [p.idle for p in publication.publishers] == [True, False]
     assert publication.next_timer(0) == SECOND
     assert publication.accepts()
+
+
+def test_a_socket_without_room_holds_up_no_timers(publication):
+    """What is too old is given up, and the link counts as broken, also while nothing can be sent."""
+    publication.add(counters(0, 1), 0)
+    publication.flush(0)
+    publication.poll()
+    [(publisher, sender), _] = publication._members
+    sender._unsent, sender.send = [b"x"], lambda *_: None
+    publication.add(counters(1, 1), 0)
+    publication.flush(0)
+    publication._clock.advance(100 * SECOND)
+    publication.poll()
+    assert publisher.losses.total == 2
+
+
+def test_a_broken_link_gets_another_socket(publication, collectors):
+    """And goes on over it."""
+    publication.add(definitions(0, 1), 0)
+    publication.flush(0)
+    addresses = []
+    sessions = collector_sessions()
+    for _ in range(8):
+        publication.poll()
+        datagram, where = collectors[0].recvfrom(2000)
+        assert sessions.open(datagram)
+        addresses.append(where)
+        publication._clock.advance(4 * SECOND)
+    assert publication.publishers[0].broken
+    assert len(set(addresses)) == 2
+    collectors[0].sendto(sessions.close(PROBE, RUN, ACK, pack_acks([0])[0]), addresses[-1])
+    select.select(publication.filenos()[:1], [], [], WAIT_S)
+    publication.poll()
+    assert publication.publishers[0].idle

@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from tmon_probe.publish.sender import MAX_ERRORS, RESOLVE_AGAIN_NS, Sender
+from tmon_probe.publish.sender import MAX_ERRORS, RENEW_EVERY_NS, RESOLVE_AGAIN_NS, Sender
 
 WAIT_S = 5
 
@@ -116,3 +116,35 @@ def test_a_persistent_error_is_bounded_and_counted():
     for n in (1, 2):
         assert sender.received() == []
         assert sender.errors == {"ENETDOWN": n * MAX_ERRORS}
+
+
+def test_another_socket_while_nothing_is_answered():
+    """The machine may have another address since; seldom."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as collector:
+        collector.bind(("127.0.0.1", 0))
+        collector.settimeout(WAIT_S)
+        sender = Sender("127.0.0.1", collector.getsockname()[1])
+        seen = []
+        for now_ns in (RENEW_EVERY_NS, 2 * RENEW_EVERY_NS - 1, 2 * RENEW_EVERY_NS):
+            sender.renew(now_ns)
+            sender.send([b"x"], now_ns)
+            data, where = collector.recvfrom(100)
+            assert data == b"x"
+            seen.append(where)
+        assert seen[0] == seen[1] != seen[2]
+        sender.close()
+
+
+def test_no_way_to_the_collector_when_the_socket_is_renewed(monkeypatch):
+    """It goes on with the one that it has."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as collector:
+        collector.bind(("127.0.0.1", 0))
+        collector.settimeout(WAIT_S)
+        sender = Sender("127.0.0.1", collector.getsockname()[1])
+        with monkeypatch.context() as patch:
+            patch.setattr(sender, "_where", (socket.AF_INET, socket.SOCK_DGRAM, 0, ("255.255.255.255", 9)))  # EACCES
+            sender.renew(RENEW_EVERY_NS)
+        assert sender.errors == {"EACCES": 1}
+        sender.send([b"x"], RENEW_EVERY_NS)
+        assert collector.recv(100) == b"x"
+        sender.close()
