@@ -84,7 +84,7 @@ def _known(files: list[SpoolFile], report: LoadReport) -> list[SpoolFile]:
 def _load(spool: Path, files: list[SpoolFile], database: Path, backend: str, report: LoadReport, progress: Progress | None) -> None:
     from tmon_store.schema import flow_table, is_counted, manifest_table, record_table, rollups
 
-    store, kinds = open_store(database, backend), catalogue().kinds.values()
+    store, kinds = open_store(database, backend), [k for k in catalogue().kinds.values() if not k.transient]
     try:
         plain = [record_table(k) for k in kinds if not is_counted(k) and k.name != "flow_definition"]
         store.ensure([flow_table(), manifest_table(), *plain], [r for k in kinds if is_counted(k) for r in rollups(k)])

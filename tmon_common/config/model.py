@@ -86,11 +86,96 @@ class Analysis:
 
 
 @dataclass(frozen=True)
+class Point:
+    """An observation point of a one-way class: an interface of a probe. number: from 1, over all hops of the class in order."""
+
+    number: int
+    probe: str
+    interface: str
+
+
+@dataclass(frozen=True)
+class Hop:
+    """A place on the way of a packet. It has points (alternatives: the packet passes one of them), or its time stands in the "
+      "packet:
+
+    ip_timestamp    entry of the IPv4 Timestamp option, from 1 (RFC 791 section 3.1); 0: none
+    stamped_by      the same by the address of who stamps, 128 bits (IPv4 mapped); 0: none
+    ntp             timestamp of NTP packets: reference, origin, receive or transmit (RFC 5905 section 7.3); "" for none
+    """
+
+    name: str
+    points: tuple[Point, ...] = ()
+    ip_timestamp: int = 0
+    stamped_by: int = 0
+    ntp: str = ""
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Delays of interest: positions in OneWay.hops, and the name of a histogram in ns or None."""
+
+    from_hop: int
+    to_hop: int
+    histogram: str | None = None
+
+
+@dataclass(frozen=True)
+class OneWay:
+    """How the packets of a class are followed from hop to hop, in the order of the hops.
+
+    direction           "forward": every packet goes that way; "both": flows go either way, which one is learned from their packets
+    signature_octets    of the digest that travels: 2, 3 or 4
+    hashed_octets       of transport header and what follows, at most, that are hashed; algorithm: fast64 or md5
+    nat                 addresses and ports change on the way: packets are matched within the class, not within their flow
+    per                 "packet" (a fragment is one), or "datagram" (put together again, with its first and last time)
+    resolution_ns       of the times that travel; sizes: packet sizes travel, too
+    max_transit_ns      a packet that takes longer counts as lost
+    max_lifetime_ns     how long observations of a silent probe are waited for
+    output              "packets", "histograms" or "both"; individual: exceptions also have rows of their own
+    interval_ns         of counters and histograms; late_slots: intervals for which one stays open, after its end, for what
+    comes late
+    max_in_flight       observations that wait in a collector, at most; beyond, the oldest are judged as they are
+    clash_rate          share of packets with a clashing signature above which it is told
+    """
+
+    hops: tuple[Hop, ...]
+    latencies: tuple[Latency, ...] = ()
+    direction: str = "forward"
+    signature_octets: int = 4
+    hashed_octets: int = 65_535
+    algorithm: str = "fast64"
+    nat: bool = False
+    per: str = "packet"
+    resolution_ns: int = 1000
+    sizes: bool = True
+    max_transit_ns: int = 2 * SECOND
+    max_lifetime_ns: int = 3600 * SECOND
+    output: str = "both"
+    individual: bool = False
+    interval_ns: int = 60 * SECOND
+    late_slots: int = 1
+    max_in_flight: int = 4 << 20
+    clash_rate: float = 0.001
+
+    @property
+    def points(self) -> tuple[Point, ...]:
+        """All of them: point n is at n - 1."""
+        return tuple(p for hop in self.hops for p in hop.points)
+
+    @property
+    def extras(self) -> tuple[int, ...]:
+        """Positions of the hops whose times stand in packets; in their order they are the columns extra_time of observations."""
+        return tuple(i for i, hop in enumerate(self.hops) if not hop.points)
+
+
+@dataclass(frozen=True)
 class FlowClass:
     name: str
     filter: Filter
     flows: tuple[GranularFlow, ...]
     analyses: tuple[Analysis, ...]
+    one_way: OneWay | None = None
 
 
 @dataclass(frozen=True)

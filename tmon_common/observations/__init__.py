@@ -8,6 +8,18 @@ from tmon_common.observations.dns import DNS_TRANSACTION
 from tmon_common.observations.events import EVENT
 from tmon_common.observations.ftp import FTP_COUNTERS, FTP_TRANSFER
 from tmon_common.observations.kind import ABSENT, SOURCE_COLUMNS, Kind
+from tmon_common.observations.one_way import (
+    CLOCK_OFFSET,
+    ONE_WAY_COUNTERS,
+    ONE_WAY_DELAY_BUCKET,
+    ONE_WAY_DELAY_HISTOGRAM,
+    ONE_WAY_DROPPED,
+    ONE_WAY_GAP,
+    ONE_WAY_LOST,
+    ONE_WAY_MISSED,
+    ONE_WAY_OBSERVATION,
+    ONE_WAY_PACKET,
+)
 from tmon_common.observations.round_trips import ROUND_TRIP, ROUND_TRIP_BUCKET, ROUND_TRIP_HISTOGRAM
 from tmon_common.observations.rows import Rows
 from tmon_common.observations.sizes import IP_SIZES, MAX_SLICES
@@ -32,6 +44,16 @@ KINDS: dict[str, Kind] = {
         FTP_TRANSFER,
         FTP_COUNTERS,
         DNS_TRANSACTION,
+        ONE_WAY_OBSERVATION,
+        ONE_WAY_GAP,
+        ONE_WAY_PACKET,
+        ONE_WAY_DELAY_HISTOGRAM,
+        ONE_WAY_DELAY_BUCKET,
+        ONE_WAY_COUNTERS,
+        ONE_WAY_LOST,
+        ONE_WAY_DROPPED,
+        ONE_WAY_MISSED,
+        CLOCK_OFFSET,
     )
 }
 
@@ -39,6 +61,7 @@ KINDS_BY_NUMBER: dict[int, Kind] = {kind.number: kind for kind in KINDS.values()
 
 __all__ = [
     "ABSENT",
+    "CLOCK_OFFSET",
     "DNS_TRANSACTION",
     "EVENT",
     "FLOW_DEFINITION",
@@ -51,6 +74,15 @@ __all__ = [
     "KINDS",
     "KINDS_BY_NUMBER",
     "MAX_SLICES",
+    "ONE_WAY_COUNTERS",
+    "ONE_WAY_DELAY_BUCKET",
+    "ONE_WAY_DELAY_HISTOGRAM",
+    "ONE_WAY_DROPPED",
+    "ONE_WAY_GAP",
+    "ONE_WAY_LOST",
+    "ONE_WAY_MISSED",
+    "ONE_WAY_OBSERVATION",
+    "ONE_WAY_PACKET",
     "PROBE_CLOCK",
     "ROUND_TRIP",
     "ROUND_TRIP_BUCKET",

@@ -23,6 +23,7 @@ class Kind:
     number      identifies the kind in PDUs: 1 to 0x7fff here, 0x8000 and above for plug-ins
     columns     append-only: a collector of an older version skips the last ones, of a newer one leaves them empty
     permanent   definitions and the like: never given up by the retry regime
+    transient   only travels from probes to collectors, which make others of it; no files, no tables
     """
 
     name: str
@@ -30,6 +31,7 @@ class Kind:
     meaning: str
     columns: tuple[Column, ...]
     permanent: bool = False
+    transient: bool = False
 
     @cached_property
     def expanded(self) -> tuple[Column, ...]:
