@@ -1,7 +1,7 @@
 """Packets of two captures put together by their full contents, as tshark shows them: no hash, no knowledge of what lies between.
 
 Contents are all that stays as it is on the way (not TTL, nor the IP checksum), down to the octets of the payload. Equal packets are
-told apart by time: as many as both sides saw keep their order, and of all ways to leave some out, that one is taken whose delays lie
+told apart by time: as many as both sides saw keep their order, and of all ways to leave some out, the one is taken whose delays lie
 nearest to what is usual.
 """
 
