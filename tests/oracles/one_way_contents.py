@@ -55,8 +55,8 @@ def _by_contents(path: Path) -> dict[tuple, list[int]]:
     """Times at which packets of these contents passed, ns. Only IP."""
     found, ports = defaultdict(list), {}
     for frame in tshark.occurrences(path, NAMES):
-        if "tcp.payload" in frame:
-            frame.pop("data.data", None)  # what tshark makes of a part of HTTP's body depends on the parts it has seen
+        if "tcp.payload" in frame or "udp.payload" in frame:
+            frame.pop("data.data", None)  # how far tshark understands the rest of it depends on what it has seen before
         contents = tuple(tuple(frame.get(name, ("",))) for name in NAMES[1:])
         if source(contents):
             found[(*contents, _ports(contents, ports))].append(nanoseconds(frame["frame.time_epoch"][0]))
@@ -99,11 +99,17 @@ def _matched(near: Sequence[int], far: Sequence[int], usual: float, most: int) -
         ways = (list(zip(left, right, strict=True)) for left in combinations(group_near, count)
                 for right in combinations(group_far, count))
         chosen = min(ways, key=lambda way: sum(abs(b - a - usual) for a, b in way))
-        kept = dict(chosen)
+        kept = {a: min([b, *_copies_of(b, group_far, chosen)]) for a, b in chosen}
         groups += [(a, kept.get(a)) for a in group_near]
         copies += len(group_far) - count if group_near else 0
         groups += [(None, b) for b in group_far] if not group_near else []
     return groups, copies
+
+
+def _copies_of(arrival: int, far: Sequence[int], chosen: Sequence[tuple[int, int]]) -> list[int]:
+    """Those that are no packet's arrival themselves, and that this arrival is nearest to: the first counts."""
+    arrivals = [b for _, b in chosen]
+    return [b for b in far if b not in arrivals and min(arrivals, key=lambda other: abs(other - b)) == arrival]
 
 
 def _apart(near: Sequence[int], far: Sequence[int], most: int) -> list[tuple[list[int], list[int]]]:
