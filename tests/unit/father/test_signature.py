@@ -140,7 +140,8 @@ def test_fragments_are_packets_of_their_own(name, nat, md5):
 @pytest.mark.parametrize(("nat", "md5"), VARIANTS)
 def test_fragments_with_equal_octets_differ(nat, md5):
     """As of a long echo request full of zeros: in IPv4 by the offset, in IPv6 by the fragment header. Nothing of them is hidden."""
-    fours = [ipv4(17, bytes(64))[:6] + struct.pack(">H", flags) + ipv4(17, bytes(64))[8:] for flags in (0x2000, 0x2008, 0x2010, 0x18)]
+    four = ipv4(17, bytes(64))
+    fours = [four[:6] + struct.pack(">H", flags) + four[8:] for flags in (0x2000, 0x2008, 0x2010, 0x18)]
     sixes = [ipv6(44, struct.pack(">BBHI", 17, 0, offset << 3 | 1, 77) + bytes(64)) for offset in (0, 8, 16)]
     for packets in (fours, sixes):
         assert len(packets) == len(set(sign_many(packets, nat, md5)))

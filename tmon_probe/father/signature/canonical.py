@@ -13,8 +13,8 @@ It is a header of 16 octets (IPv4) or 48 octets (IPv6), then the transport octet
     then     transport header and payload, as far as they were captured and up to the limit; with nat some are zero
 
 Numbers are little endian, addresses as in the packet. Lengths are those that the headers state. A fragment is a packet of its own;
-a later one carries no transport header, so that with nat nothing of its octets is zero. Those of a later IPv6 fragment begin with the
-fragment header.
+a later one carries no transport header, so that with nat nothing of its octets is zero. Those of a later IPv6 fragment begin with
+the fragment header.
 """
 
 from numba import njit, uint64
@@ -32,7 +32,8 @@ MASKED_HEADER = 24  # every bit of `rewritten` is below
 def header_of(data, at, end, nat):
     """The canonical header of the packet data[at:end] (uint8).
 
-    Returns (IP version; protocol, -1 for a later fragment of IPv4; position of the transport octets; six uint64, of which the last four count for IPv6 only).
+    Returns (IP version; protocol, -1 for a later fragment of IPv4; position of the transport octets; six uint64, of which the last
+    four count for IPv6 only).
     """
     w0 = w1 = w2 = w3 = w4 = w5 = uint64(0)
     if data[at] >> 4 == 4:
