@@ -24,7 +24,7 @@ NAME = "trafmon one-way"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("captures", nargs="+", type=Path, metavar="CAPTURE",
                         help="pcap or pcapng files, gzip or not, of the same traffic: one for each place, in the order of the way")
-    parser.add_argument("--hop", action="append", default=[], metavar="NAME", dest="hops",
+    parser.add_argument("--hop", action="append", default=[], type=_name, metavar="NAME", dest="hops",
                         help="name of the place of a capture, given once for each in their order (the files' names); captures "
                              "with the same name are alternatives: a packet passes one of them")
     parser.add_argument("--packets", type=Path, metavar="FILE",
@@ -50,11 +50,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quiet", action="store_true", help="print no result, only warnings and errors")
 
 
+def _name(text: str) -> str:
+    from tmon_common.config.quantities import parse_name
+
+    try:
+        return parse_name(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def _transit(text: str) -> str:
     from tmon_common.config.quantities import parse_duration
 
     try:
-        parse_duration(text, 1_000_000, 600 * 10**9)
+        parse_duration(text, 1_000_000, 300 * 10**9)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{text}: {error}") from None
     return text
