@@ -108,7 +108,16 @@ def _wrong(options: argparse.Namespace) -> str:
     once = [c for c in options.captures if not c.is_file()]
     if len(once) > len(set(map(os.path.realpath, once))):
         return f"{once[0]} can be read once only; expected another capture for each place"
-    return ""
+    return _unwritable(options.packets) if options.packets else ""
+
+
+def _unwritable(file: Path) -> str:
+    """Why the file cannot be written; told before anything is measured. What is in it stays until then."""
+    try:
+        with file.open("ab"):
+            return ""
+    except OSError as error:
+        return f"{file}: cannot be written: {error.strerror}; choose another place with --packets"
 
 
 def _unusable(why: str) -> int:
