@@ -1,4 +1,7 @@
-"""The join, slow and obvious: observations as tuples, one key after the other, every pair looked at."""
+"""Twin of the one-way join, slow and obvious: objects, lists, one key after the other, every pair of neighbours looked at.
+
+It follows docs/decisions/0022-one-way-join.md, not the kernels.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,53 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from statistics import median_low
 
+from tmon_collector.one_way.packets import Flows, Observed
+from tmon_common.config.model import OneWay
+from tmon_common.observations import ABSENT
+
 SAMPLES = 255
+
+
+def joined(observed: Observed, flows: Flows, one_way: OneWay, reverse=None, before_ns=None):
+    """(packets as tuples, in order; fates; flows seen at the first hop of their way). What the collector's join must give."""
+    given, fates = [], ["undefined"] * len(observed.time_ns)
+    hop_of_point = [None, *(i for i, hop in enumerate(one_way.hops) for _ in hop.points)]
+    for row in range(len(fates)):
+        definition, point = int(observed.definition[row]), int(observed.point[row])
+        if not 0 <= definition < len(flows.flow) or flows.flow[definition] < 0 or not 1 <= point < len(hop_of_point):
+            continue
+        flow = int(flows.flow[definition])
+        back = 0 if reverse is None else int(reverse[flow])
+        position = len(one_way.hops) - 1 - hop_of_point[point] if back else hop_of_point[point]
+        tie = (point, definition, int(observed.octets[row]), 0 if observed.last_ns is None else int(observed.last_ns[row]),
+               () if observed.extras is None else tuple(observed.extras[row].tolist()))
+        given.append(Observation(row, flow, back, int(observed.signature[row]), position, int(observed.time_ns[row]), tie))
+    rows, seen_first = [], set()
+    for packet in join(given, one_way.nat, one_way.max_transit_ns):
+        late = before_ns is not None and packet.first.time >= before_ns
+        for o in (*packet.seen.values(), *packet.copies):
+            fates[o.row] = "later" if late else "joined"
+        if not late:
+            rows.append(_as_tuple(packet, observed, one_way))
+            if packet.first.position == 0:
+                seen_first |= {o.flow for o in packet.seen.values()}
+    return rows, fates, seen_first
+
+
+def _as_tuple(packet, observed, one_way):
+    hops = len(one_way.hops)
+    times, last, points = [ABSENT] * hops, [ABSENT] * hops, [0] * hops
+    for position, o in sorted(packet.seen.items()):
+        hop = hops - 1 - position if o.reverse else position
+        times[hop], points[hop] = o.time, o.tie[0]
+        last[hop] = o.tie[3] if observed.last_ns is not None else ABSENT
+    for _, o in sorted(packet.seen.items()):
+        for hop, extra in zip(one_way.extras, o.tie[4], strict=False):
+            if times[hop] == ABSENT:
+                times[hop] = extra
+    first = packet.first
+    return (first.flow, first.tie[1], first.signature, first.tie[2], tuple(times), tuple(last), tuple(points), len(packet.copies),
+            int(packet.clash), first.reverse, first.time)
 
 
 @dataclass
