@@ -27,7 +27,7 @@ def write_packets(database: Path, file: Path, hops: int) -> int:
                 f" FROM one_way_packet p JOIN flow f ON f.flow_key = p.flow_key ORDER BY p.time, {flow}, p.signature")
     try:
         with duckdb.connect(database, read_only=True) as store:
-            store.execute(f"SET memory_limit = '{MEMORY}'")
+            store.execute(f"SET memory_limit = '{MEMORY}'; SET enable_progress_bar = false")
             return store.execute(f"COPY ({question}) TO $file (FORMAT csv, HEADER, DELIMITER ',')",
                                  {"file": str(file)}).fetchall()[0][0]
     except duckdb.Error as error:
