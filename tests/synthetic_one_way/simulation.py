@@ -125,7 +125,7 @@ def _record(made: Made, hop: int, units: list[Unit], seen: list[Seen], rng: rand
         points = range(place.points) if unit.marks else [unit.time_ns // place.flap_ns % place.points]
         for point in points:
             made.recorded[hop, point].append((time_ns, unit.octets))
-        seen[unit.number].parts[hop].append((time_ns, *fragment_of(unit.octets)))
+            seen[unit.number].parts[hop].append((time_ns, *fragment_of(unit.octets)))
 
 
 def _cross(segment: Segment, units: list[Unit], back: bool, translator: Translator, rng: random.Random) -> list[Unit]:
