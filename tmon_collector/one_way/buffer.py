@@ -7,8 +7,8 @@ import numpy as np
 from tmon_collector.one_way.packets import Observed, chosen
 from tmon_common.observations import ABSENT
 
-CHUNK = 1 << 16
-"""Observations of a chunk."""
+LEAST, CHUNK = 256, 1 << 16
+"""Observations of a chunk, at least and at most: in between, a sixty-fourth of what the buffer holds, so that little is empty."""
 
 
 class Buffer:
@@ -78,16 +78,21 @@ class Buffer:
     def _fill(self, observed: Observed, many: int) -> None:
         at = 0
         while at < many:
-            if not self._chunks or self._chunks[-1].held == CHUNK:
-                self._chunks.append(_Chunk())
-            at += self._chunks[-1].fill(observed, at, many)
-        self._held += many
+            if not self._chunks or not self._chunks[-1].room:
+                self._chunks.append(_Chunk(min(max(LEAST, self._held // 64), CHUNK)))
+            taken = self._chunks[-1].fill(observed, at, many)
+            at += taken
+            self._held += taken
 
 
 class _Chunk:
-    def __init__(self) -> None:
-        self.columns = _columns(CHUNK, 0, False)
-        self.held, self.first_ns = 0, np.iinfo(np.int64).max
+    def __init__(self, size: int) -> None:
+        self.columns = _columns(size, 0, False)
+        self.size, self.held, self.first_ns = size, 0, np.iinfo(np.int64).max
+
+    @property
+    def room(self) -> int:
+        return self.size - self.held
 
     @property
     def octets(self) -> int:
@@ -103,12 +108,12 @@ class _Chunk:
 
     def fill(self, observed: Observed, start: int, end: int) -> int:
         """Take observations start.. as far as there is room; how many these were."""
-        many = min(end - start, CHUNK - self.held)
+        many = min(end - start, self.room)
         here, there = slice(self.held, self.held + many), slice(start, start + many)
         if observed.last_ns is not None and self.columns.last_ns is None:
-            self.columns = self.columns._replace(last_ns=np.full(CHUNK, ABSENT))
+            self.columns = self.columns._replace(last_ns=np.full(self.size, ABSENT))
         if observed.extras is not None and self.columns.extras is None:
-            self.columns = self.columns._replace(extras=np.full((CHUNK, observed.extras.shape[1]), ABSENT))
+            self.columns = self.columns._replace(extras=np.full((self.size, observed.extras.shape[1]), ABSENT))
         for column, source in zip(self.columns, observed, strict=True):
             if column is not None:
                 column[here] = ABSENT if source is None else source[there]

@@ -12,7 +12,8 @@ from tmon_common.observations import ABSENT
 
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch):
-    monkeypatch.setattr(buffer, "CHUNK", 4)
+    monkeypatch.setattr(buffer, "LEAST", 4)
+    monkeypatch.setattr(buffer, "CHUNK", 8)
 
 
 def rows(observations: Observed) -> list[tuple]:
@@ -59,15 +60,14 @@ def test_last_times_and_times_in_packets_only_where_there_are_any():
     assert [(2, ABSENT, (ABSENT, ABSENT)), (3, 4, (ABSENT, ABSENT)), (5, ABSENT, (6, ABSENT))] == [(r[0], r[5], r[6]) for r in rows(taken)]
 
 
-def test_memory_is_what_it_holds(monkeypatch):
+def test_memory_is_what_it_holds():
     """21 octets an observation, up to one chunk more."""
-    monkeypatch.setattr(buffer, "CHUNK", 64)
     held = Buffer(10_000)
     for start in range(0, 1000, 10):
         held.append(observed(*((1, time) for time in range(start, start + 10))))
-    assert 1000 * 21 <= held.octets <= (1000 + 64) * 21
+    assert 1000 * 21 <= held.octets <= (1000 + 8) * 21
     held.take(900)
-    assert 100 * 21 <= held.octets <= (100 + 64) * 21
+    assert 100 * 21 <= held.octets <= (100 + 8) * 21
 
 
 def test_nothing_is_no_trouble():
