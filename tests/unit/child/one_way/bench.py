@@ -69,8 +69,8 @@ class Bench:
     def _read(self, row) -> Told:
         extras = tuple(since(int(row[f"extra_time_{n:02}"])) for n in range(1, 5))
         octets = None if row["octets"] == ABSENT else int(row["octets"])
-        return Told(int(row["point"]), int(row["signature"]), int(row["time"]) - START, octets, since(int(row["last_time"])), extras,
-                    self._ports[int(row["flow"])])
+        return Told(int(row["point"]), int(row["signature"]), int(row["time"]) - START, octets, since(int(row["last_time"])),
+                    extras, self._ports[int(row["flow"])])
 
 
 def since(time_ns: int) -> int | None:

@@ -28,10 +28,8 @@ def expected(octets: bytes, entry: int, address: int, time_ns: int) -> int:
     """By the slow reader; of the three days around, the nearest."""
     found = ip_timestamp.read(octets)
     stamps = found.stamps if found else ()
-    if entry:
-        stamps = stamps[entry - 1 : entry]
-    else:
-        stamps = [s for s in stamps if s.address is not None and int(s.address) == address][:1]
+    named = [s for s in stamps if s.address is not None and int(s.address) == address][:1]
+    stamps = stamps[entry - 1 : entry] if entry else named
     if not stamps:
         return ABSENT
     if not stamps[0].standard:
@@ -85,7 +83,8 @@ def ntp(timestamp: int, name: str, time_ns: int, mode: int = 3, octets: int = 48
     return ntp_time(data, 0, 3, 3 + octets, place, time_ns)
 
 
-@given(st.sampled_from(sorted(NTP_PLACES)), st.integers(1, 2**64 - 1), st.integers(0, 1), st.integers(-FAR_NS + 10**9, FAR_NS - 10**9))
+@given(st.sampled_from(sorted(NTP_PLACES)), st.integers(1, 2**64 - 1), st.integers(0, 1),
+       st.integers(-FAR_NS + 10**9, FAR_NS - 10**9))
 def test_ntp_timestamps_in_any_era(name, timestamp, era, apart_ns):
     """Exact fractions of the seconds since 1900, in the era of the packet's time; before 1970 there are no packets."""
     seconds = Fraction(timestamp, 2**32) + era * 2**32 - (UNIX_EPOCH - NTP_EPOCH) // timedelta(seconds=1)
