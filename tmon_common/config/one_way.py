@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tmon_common.config.addresses import MAPPED, MAPPED_LAST, parse_address
@@ -39,6 +39,8 @@ MAX_POINTS = 255
 MAX_HASHED_OCTETS = 65_535
 MAX_STAMPS = 9
 """Entries that the Timestamp option of an IPv4 header has room for (RFC 791 section 3.1): 40 octets less 4, 4 for each."""
+HEADERS = 128
+"""Octets of a frame before its transport header, for all that is likely: tags, options, extension headers."""
 MILLISECOND, MINUTE, DAY = SECOND // 1000, 60 * SECOND, 86_400 * SECOND
 MAX_LATE_SLOTS = 1440
 
@@ -68,7 +70,7 @@ def read_one_way(node: Node, flow_class: str, flows: list[Node], fields: list[Gr
         hops=hops,
         latencies=_latencies(node, hops, histograms),
         direction=node.text("direction") or "forward",
-        signature_octets=int(node.value("signature", parse_number, 16, 32) or 32) // 8,
+        signature_octets={"16": 2, "24": 3}.get(node.text("signature"), 4),
         hashed_octets=node.value("hashed_octets", parse_octets, 0, MAX_HASHED_OCTETS),
         algorithm=node.text("algorithm") or "fast64",
         nat=node.flag("nat"),
@@ -93,9 +95,17 @@ def analysis_of(one_way: OneWay) -> Analysis:
     return Analysis(KIND, one_way.interval_ns, None, tuple(options.items()))
 
 
-def check_signatures(nodes: Iterable[Node], classes: Iterable[FlowClass], probes: Iterable[Probe]) -> None:
-    """nodes: the elements <flow_class> of the classes. A probe signs a packet once, for all its classes, and once more with nat."""
+def check_signatures(nodes: Sequence[Node], classes: Sequence[FlowClass], probes: Sequence[Probe]) -> None:
+    """nodes: the elements <flow_class> of the classes. Can the probes sign as the classes want it, all of them alike?"""
     elements = {c.name: n.child(KIND) for c, n in zip(classes, nodes, strict=True) if c.one_way}
+    _check_one_way_to_sign(elements, classes, probes)
+    for flow_class in classes:
+        if node := elements.get(flow_class.name):
+            _check_snaplens(node, flow_class.one_way, probes)
+
+
+def _check_one_way_to_sign(elements: dict[str, Node | None], classes: Sequence[FlowClass], probes: Sequence[Probe]) -> None:
+    """A probe signs a packet once, for all its classes, and once more with nat."""
     by_name = {c.name: c for c in classes}
     for probe in probes:
         first: FlowClass | None = None
@@ -114,6 +124,20 @@ def check_signatures(nodes: Iterable[Node], classes: Iterable[FlowClass], probes
                 node.problem(f'hashed_octets="{one_way.hashed_octets}", but probe "{probe.name}" hashes '
                              f'{other.one_way.hashed_octets} octets for class "{other.name}"; expected the same for all classes of '
                              f'a probe with nat="{"yes" if one_way.nat else "no"}"', "hashed_octets")
+
+
+def _check_snaplens(node: Node, one_way: OneWay, probes: Sequence[Probe]) -> None:
+    """What one interface cuts off must not be hashed where another one has it."""
+    captured = sorted((i.snaplen, i.name, p.name) for p in probes for i in p.interfaces
+                      if not i.files and i.name in one_way.points_at(p.name))
+    if not captured or captured[0][0] == captured[-1][0]:
+        return
+    snaplen, interface, probe = captured[0]
+    hashed = max(snaplen - HEADERS, 0)
+    if one_way.hashed_octets > hashed:
+        node.problem(f'interface "{interface}" of probe "{probe}" captures {snaplen} octets of a packet, others more: the digests '
+                     f'of long packets would differ; expected hashed_octets="{hashed}" at most, or the same snaplen for all',
+                     "hashed_octets" if node.given("hashed_octets") else None)
 
 
 def _check_flows(node: Node, flows: list[Node], fields: list[GranularFlow]) -> None:
