@@ -18,13 +18,13 @@ ETHERNET = {4: bytes(12) + b"\x08\x00", 6: bytes(12) + b"\x86\xdd"}
 MORE = 0x2000
 
 
-def packets_of(flow: Flow, rng: random.Random) -> Iterator[bytes]:
-    """From the IP header; those of a datagram that the sender cuts are one after the other (see `group_of`)."""
+def packets_of(flow: Flow, rng: random.Random, first_identification: int = 1) -> Iterator[bytes]:
+    """From the IP header. Flows of the same hosts must not use the same identifications at a time (RFC 791 section 3.2)."""
     repeated = rng.randbytes(flow.octets)
     for n in range(flow.count):
         equal = flow.equal and n % flow.equal == 0
         octets = max(round(rng.gauss(flow.octets, flow.octets / 8)), 16)
-        yield _packet(flow, repeated if equal else rng.randbytes(octets), 0 if equal else n + 1, n)
+        yield _packet(flow, repeated if equal else rng.randbytes(octets), 0 if equal else first_identification + n, n)
 
 
 def _packet(flow: Flow, payload: bytes, identification: int, number: int) -> bytes:
@@ -128,9 +128,6 @@ def fragment_of(packet: bytes) -> tuple[int, int, bool]:
     bits = struct.unpack_from(">H", packet, 6)[0]
     return (bits & 0x1FFF) * 8, len(packet) - 20, bool(bits & MORE)
 
-
-def length_of(packet: bytes) -> int:
-    return len(packet)
 
 
 def pcap_header() -> bytes:

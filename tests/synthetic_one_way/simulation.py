@@ -25,6 +25,8 @@ from tests.synthetic_one_way.truth import Seen, followed
 START_NS = 1_800_000_000 * SECOND + 123_456_789
 QUIET_NS = 4 * SECOND
 """Before the first packet and after the last one of flows; packets that are never lost mark where recordings begin and end."""
+IDENTIFICATIONS = 8_000
+"""Of IPv4, for each flow of a direction, before they are used again."""
 MARK = Flow("198.18.0.1", "198.18.0.2", "icmp")
 MARK_BACK = Flow("198.18.0.2", "198.18.0.1", "icmp", back=True)
 
@@ -88,10 +90,10 @@ def _sent(network: Network, back: bool, rng: random.Random, seen: list[Seen], tr
     """Units of the flows of one direction, and at which hop of their way they begin."""
     flows = [f for f in network.flows if f.back is back]
     units: list[tuple[Unit, int]] = []
-    for flow in flows:
+    for position, flow in enumerate(flows):
         sent = _as_sent(flow, network, translators)
         time_ns = START_NS + QUIET_NS + rng.randrange(20 * MS)
-        for packet in packets_of(sent, rng):
+        for packet in packets_of(sent, rng, 1 + position * IDENTIFICATIONS):
             time_ns += 1 + round(flow.gap_ns * (1 if flow.equal else rng.expovariate(1)))
             parts = fragments(packet, flow.cut)
             for n, part in enumerate(parts):
