@@ -191,7 +191,7 @@ def untangle(piece, offsets, transit):
 
 
 def nearest(packets, here, offsets, transit):
-    """[(place of the packet, place of the observation, packet, observation)]: again and again the nearest two with nothing between."""
+    """[(place of the packet, place of the observation, packet, observation)]: the nearest two neighbours, again and again."""
     line = [(p.latest.time - offsets[p.latest.position], 0, i, p) for i, p in enumerate(packets)]
     line += [(o.time - offsets[o.position], 1, i, o) for i, o in enumerate(here)]
     line.sort(key=lambda item: item[:3])
@@ -217,8 +217,8 @@ def nearest(packets, here, offsets, transit):
 
 
 def in_order(found, transit):
-    """[(packet, observation)]. Of pairs one within the other, the first packet gets the first observation, and so on, if that leaves
-    all of them within `transit`."""
+    """[(packet, observation)]. Of pairs one within the other, the first packet gets the first observation, and so on, if that
+    leaves all of them within `transit`."""
     pairs = []
     for outer in found:
         low, high = sorted(outer[:2])

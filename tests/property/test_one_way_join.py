@@ -22,7 +22,8 @@ def classes(draw) -> OneWay:
     kinds = [draw(st.integers(1, 2)), *draw(st.lists(st.integers(0, 2), max_size=2)), draw(st.integers(1, 2))]
     hops, number = [], 0
     for i, points in enumerate(kinds):
-        hops.append(Hop(f"h{i}", tuple(Point(number + k + 1, f"p{i}", f"i{k}") for k in range(points)), ntp="" if points else "transmit"))
+        of_hop = tuple(Point(number + k + 1, f"p{i}", f"i{k}") for k in range(points))
+        hops.append(Hop(f"h{i}", of_hop, ntp="" if points else "transmit"))
         number += points
     return OneWay(tuple(hops), nat=draw(st.booleans()), max_transit_ns=TRANSIT)
 
@@ -34,21 +35,21 @@ def observations(draw, one_way: OneWay) -> Observed:
     width = draw(st.sampled_from([10, 60, 300]))
     column = lambda values: draw(st.lists(values, min_size=many, max_size=many))  # noqa: E731
     extras = len(one_way.extras)
+    of_one = st.lists(st.sampled_from([ABSENT, 7, 8]), min_size=extras, max_size=extras)
     return Observed(np.array(column(st.sampled_from([0, 0, 1, 1, 2, 3, 4, 5, 6, -1])), np.int32),
                     np.array(column(st.integers(0, len(one_way.points) + 1)), np.uint8),
                     np.array(column(st.sampled_from([0, 1, 2**32 - 1])), np.uint32),
                     np.array(column(st.integers(-width, width)), np.int64),
                     np.array(column(st.sampled_from([NO_OCTETS, 40, 2**31 - 1])), np.int32),
                     draw(st.none()) if draw(st.booleans()) else np.array(column(st.sampled_from([ABSENT, 5, 6])), np.int64),
-                    np.array(column(st.lists(st.sampled_from([ABSENT, 7, 8]), min_size=extras, max_size=extras)), np.int64).reshape(many, extras)
-                    if extras and draw(st.booleans()) else None)
+                    np.array(column(of_one), np.int64).reshape(many, extras) if extras and draw(st.booleans()) else None)
 
 
 def as_tuples(packets: Packets) -> list[tuple]:
+    last = np.full_like(packets.times, ABSENT) if packets.last is None else packets.last
     return [(int(packets.flow[i]), int(packets.definition[i]), int(packets.signature[i]), int(packets.octets[i]),
-             tuple(packets.times[i].tolist()), tuple([ABSENT] * packets.times.shape[1] if packets.last is None else packets.last[i].tolist()),
-             tuple(packets.points[i].tolist()), int(packets.copies[i]), int(packets.clash[i]), int(packets.reverse[i]),
-             int(packets.reference_ns[i])) for i in range(len(packets.flow))]
+             tuple(packets.times[i].tolist()), tuple(last[i].tolist()), tuple(packets.points[i].tolist()), int(packets.copies[i]),
+             int(packets.clash[i]), int(packets.reverse[i]), int(packets.reference_ns[i])) for i in range(len(packets.flow))]
 
 
 @given(st.data())
@@ -57,7 +58,8 @@ def test_join_is_its_twin(data):
     """Whatever was observed: the same packets, in the same order, the same fates, the same flows seen first."""
     one_way = data.draw(classes())
     observed = data.draw(observations(one_way))
-    reverse = None if data.draw(st.booleans()) else np.array(data.draw(st.lists(st.integers(0, 1), min_size=4, max_size=4)), np.uint8)
+    ways = data.draw(st.none() | st.lists(st.integers(0, 1), min_size=4, max_size=4))
+    reverse = None if ways is None else np.array(ways, np.uint8)
     before_ns = data.draw(st.sampled_from([None, -5, 0, 30]))
     rows, fates, flows = one_way_twin.joined(observed, FLOWS, one_way, reverse, before_ns)
     seen_first = np.zeros(4, np.uint8)
@@ -99,7 +101,8 @@ def test_each_observation_is_in_one_packet_or_a_copy_in_one(data):
 def journeys(draw) -> tuple[OneWay, Observed, int]:
     """Packets of few signatures on their way over up to 8 hops, lost, doubled, delayed; and their number."""
     hops = draw(st.integers(2, 8))
-    one_way = OneWay(tuple(Hop(f"h{i}", (Point(i + 1, "p", f"i{i}"),)) for i in range(hops)), nat=draw(st.booleans()), max_transit_ns=60)
+    named = tuple(Hop(f"h{i}", (Point(i + 1, "p", f"i{i}"),)) for i in range(hops))
+    one_way = OneWay(named, nat=draw(st.booleans()), max_transit_ns=60)
     random = np.random.default_rng(draw(st.integers(0, 2**32)))
     many, signatures, period = draw(st.integers(1, 40)), draw(st.sampled_from([1, 2, 30])), draw(st.sampled_from([1, 10, 100]))
     rows, clock = [], random.integers(-30, 31, hops)

@@ -2,10 +2,10 @@
 
 A packet is later where it goes to; but clocks may be apart by more than the way takes. What tells, best first:
 
-PAIR    the flow and its reverse flow were both timed between two hops: the one that seems to take longer goes forward. The middle of
-        the two is the clocks' offset, in so far as the way takes as long there as back.
-OFFSET  the flow alone was timed, and the offset of the clocks between the hops is known from others; or its reverse flow's way is that well
-        known: the opposite
+PAIR    the flow and its reverse flow were both timed between two hops: the one that seems to take longer goes forward. The middle
+        of the two is the clocks' offset, in so far as the way takes as long there as back.
+OFFSET  the flow alone was timed, and the offset of the clocks between the hops is known from others; or its reverse flow's way is
+        that well known: the opposite
 SIGN    the same, without an offset: what it seems to take is above zero
 GUESSED its addresses are on that side of the hops where other flows have them; else forward. Not remembered.
 
@@ -115,7 +115,8 @@ def _learn(who: np.ndarray, took_ns: np.ndarray, flows: Flows, learned: Learned,
         once = paired & (timed < reverse)
         learned.offset_ns[hops] = int(np.median((median_ns[once] + back_ns[once]) // 2))
     known = hops in learned.offset_ns
-    way = np.where(paired, (median_ns < back_ns) | (median_ns == back_ns) & (timed > reverse), median_ns < learned.offset_ns.get(hops, 0))
+    shorter = (median_ns < back_ns) | (median_ns == back_ns) & (timed > reverse)
+    way = np.where(paired, shorter, median_ns < learned.offset_ns.get(hops, 0))
     certainty = np.where(paired, PAIR, OFFSET if known else SIGN).astype(np.uint8)
     better = certainty > learned.certainty[timed]
     learned.way[timed[better]] = way[better]

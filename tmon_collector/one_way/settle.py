@@ -19,7 +19,7 @@ MARGIN_NS = 1_000_000_000
 
 
 class Settled(NamedTuple):
-    """packets: judged, of this round. undefined: observations of it that cannot be placed. kept: those that wait for the next one."""
+    """packets: of this round, judged. undefined: observations of it that cannot be placed. kept: those taken that go on waiting."""
 
     packets: Packets
     undefined: int

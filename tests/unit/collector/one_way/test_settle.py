@@ -74,8 +74,9 @@ def test_rounds_give_what_one_join_gives():
         for point in (1, 2, 3):
             if random.random() < 0.05:
                 continue
-            for copy in range(1 + (point > 1 and random.random() < 0.05)):
-                rows.append((point, sent + 150 * point + int(random.integers(0, 40)) - 250 * (point == 2) + 3 * copy, signature, flow))
+            passed = sent + 150 * point + int(random.integers(0, 40)) - 250 * (point == 2)
+            copies = 1 + (point > 1 and random.random() < 0.05)
+            rows += [(point, passed + 3 * copy, signature, flow) for copy in range(copies)]
     of = one_way(1, 1, 1)
     everything = observed(*rows)
     together = join(everything, FLOWS, of).packets
@@ -95,4 +96,5 @@ def test_rounds_give_what_one_join_gives():
 
 
 def as_tuples(packets, which) -> list[tuple]:
-    return [(int(packets.flow[i]), int(packets.signature[i]), str(packets.times[i].tolist()), int(packets.copies[i])) for i in np.flatnonzero(which)]
+    return [(int(packets.flow[i]), int(packets.signature[i]), str(packets.times[i].tolist()), int(packets.copies[i]))
+            for i in np.flatnonzero(which)]
