@@ -76,10 +76,12 @@ def _widest_first(seen: np.ndarray) -> list[tuple[int, int]]:
 def _unsure(observed: Observed, flows: Flows, hop_of_point: np.ndarray, nat: bool, learned: Learned):
     """flow, hop, time and key of the observations of flows of which better could be known, in order of key."""
     definition = observed.definition
-    flow = np.where((definition >= 0) & (definition < len(flows.flow)), flows.flow[np.minimum(definition, len(flows.flow) - 1)], -1)
-    hop = hop_of_point[np.where(observed.point < len(hop_of_point), observed.point, 0)]
-    which = np.flatnonzero((flow >= 0) & (hop != NO_HOP) & (learned.certainty[flow] < OFFSET))
-    flow, hop = flow[which], hop[which]
+    which = np.flatnonzero((definition >= 0) & (definition < len(flows.flow)) & (observed.point < len(hop_of_point)))
+    flow, hop = flows.flow[definition[which]], hop_of_point[observed.point[which]]
+    placed = (flow >= 0) & (hop != NO_HOP)
+    flow, hop, which = flow[placed], hop[placed], which[placed]
+    unsure = learned.certainty[flow] < OFFSET
+    flow, hop, which = flow[unsure], hop[unsure], which[unsure]
     key = observed.signature[which].astype(np.int64) | (0 if nat else flow.astype(np.int64) << 32)
     order = np.argsort(key, kind="stable")
     return flow[order], hop[order], observed.time_ns[which][order], key[order]

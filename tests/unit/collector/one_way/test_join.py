@@ -45,6 +45,11 @@ def test_packets_come_by_flow_then_reference_then_signature():
         zip(packets.flow.tolist(), packets.reference_ns.tolist(), packets.signature.tolist(), strict=True))
 
 
+def test_order_holds_however_far_apart_packets_are():
+    rows = [(1, 2**62, 1, OTHER), (1, 0, 2, OTHER), (1, 2**62 - 1, 3), (1, 5, 4)]
+    assert [4, 3, 2, 1] == join(observed(*rows), FLOWS, TWO).packets.signature.tolist()
+
+
 def test_losses_leave_hops_empty_wherever_they_are():
     assert [(100, None, None)] == found(observed((1, 100)))
     assert [(None, 200, 300)] == found(observed((2, 200), (3, 300)))

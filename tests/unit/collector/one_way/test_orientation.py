@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from tests.unit.collector.one_way.make import BACK, FLOWS, FORWARD, OTHER, observed, one_way
+from tests.unit.collector.one_way.make import BACK, FLOWS, FORWARD, NOT_YET, OTHER, observed, one_way
 from tmon_collector.one_way.orientation import GUESSED, OFFSET, PAIR, SIGN, Learned, orient
+from tmon_collector.one_way.packets import Flows
 
 TWO, THREE = one_way(1, 1, direction="both"), one_way(1, 1, 1, direction="both")
 
@@ -82,6 +83,12 @@ def test_behind_a_translator_both_flows_of_a_packet_learn():
     """The client's flow before the translator is FORWARD, behind it OTHER."""
     found, certainty = ways([(1, 100, 7, FORWARD), (2, 0, 7, OTHER)], of=one_way(1, 1, nat=True, direction="both"))
     assert ([1, 0, 1], [SIGN, SIGN, SIGN]) == (found, certainty)
+
+
+def test_what_cannot_be_placed_is_passed_over():
+    none = Flows(np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0, np.int32))
+    assert [] == ways(trip(FORWARD, True), flows=none)[0]
+    assert [0, 0, 0] == ways(trip(NOT_YET, False), trip(-9, False), trip(100, False), [(0, 1), (9, 0)])[0]
 
 
 def test_flows_can_be_forgotten_and_grow():
