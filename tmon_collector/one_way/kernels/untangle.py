@@ -13,8 +13,8 @@ _BY_INSERTION = 48
 
 
 @njit(cache=True, nogil=True)
-def untangle(entangled, offset, reach, offset_of, order, words, signature, flow_of_definition, reverse, hops, transit_ns, before_ns, table,
-             seen, fate, later):
+def untangle(entangled, offset, reach, offset_of, order, words, signature, flow_of_definition, reverse, hops, transit_ns, before_ns,
+             table, seen, fate, later):
     """Fill the rows of entangled pieces: as many as there are packets in them. Their observations get fate `later` if that is their
     packet's: its reference is not before `before_ns`.
 
@@ -116,8 +116,10 @@ def _nearest(line, line_ns, length, words, first_ns, transit_ns, reach_ns, mate,
             behind[low] = high
         if high < length:
             before[high] = low
-        if low >= 0 and high < length and line_ns[high] - line_ns[low] <= reach_ns and _may(line, low, high, words, first_ns, transit_ns):
-            waiting = push(heap, waiting, line_ns[high] - line_ns[low], high, -low)
+        if low >= 0 and high < length and _may(line, low, high, words, first_ns, transit_ns):
+            apart_ns = line_ns[high] - line_ns[low]
+            if apart_ns <= reach_ns:
+                waiting = push(heap, waiting, apart_ns, high, -low)
 
 
 @njit(cache=True, nogil=True, inline="always")
