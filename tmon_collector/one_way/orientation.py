@@ -14,6 +14,8 @@ A flow keeps its way until something better tells.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from tmon_collector.one_way.hops import NO_HOP, hops_of
@@ -44,6 +46,18 @@ class Learned:
         """Have room for so many."""
         more = np.zeros(max(0, flows - len(self.way)), np.uint8)
         self.way, self.certainty, self.seen_first = (np.concatenate((a, more)) for a in (self.way, self.certainty, self.seen_first))
+
+    def saved(self) -> dict[str, np.ndarray]:
+        """All of it, as arrays that a file can hold."""
+        offsets = np.array([(*hops, offset) for hops, offset in sorted(self.offset_ns.items())], np.int64).reshape(-1, 3)
+        return {"way": self.way, "certainty": self.certainty, "seen_first": self.seen_first, "offset_ns": offsets}
+
+    @classmethod
+    def restored(cls, saved: Mapping[str, np.ndarray]) -> Learned:
+        learned = cls()
+        learned.way, learned.certainty, learned.seen_first = (saved[name].copy() for name in ("way", "certainty", "seen_first"))
+        learned.offset_ns = {(int(a), int(b)): int(offset) for a, b, offset in saved["offset_ns"]}
+        return learned
 
     def forget(self, flows: np.ndarray) -> None:
         """Their numbers will be others'."""

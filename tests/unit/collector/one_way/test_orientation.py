@@ -1,5 +1,7 @@
 """Which way flows go is learned from their packets."""
 
+import io
+
 import numpy as np
 import pytest
 
@@ -98,3 +100,15 @@ def test_flows_can_be_forgotten_and_grow():
     assert ([0, 0], [GUESSED, PAIR]) == (learned.way[:2].tolist(), learned.certainty[:2].tolist())
     learned.cover(10)
     assert (10, 10, 10) == (len(learned.way), len(learned.certainty), len(learned.seen_first))
+
+
+def test_what_was_learned_can_be_saved():
+    """After a restart a collector goes on as if there had been none."""
+    learned = Learned()
+    ways(trip(FORWARD, False, -400), trip(BACK, True, -400), learned=learned)
+    file = io.BytesIO()
+    np.savez(file, **learned.saved())
+    file.seek(0)
+    again = Learned.restored(np.load(file))
+    assert ways(trip(OTHER, True, -400), learned=learned) == ways(trip(OTHER, True, -400), learned=again)
+    assert OFFSET == again.certainty[OTHER]

@@ -12,9 +12,9 @@ from tmon_collector.one_way.settle import horizon, settle
 TWO = one_way(1, 1)
 
 
-def rounds(buffer, of, ends, flows=FLOWS, learned=None, margin_ns=100):
+def rounds(buffer, of, ends, flows=FLOWS, learned=None):
     learned = Learned() if learned is None else learned
-    return [settle(buffer, flows, of, learned, [], end, margin_ns) for end in ends]
+    return [settle(buffer, flows, of, learned, [], end) for end in ends]
 
 
 def test_a_packet_belongs_to_the_round_of_its_reference():
@@ -38,7 +38,7 @@ def test_clocks_apart_do_not_tear_packets_at_the_end_of_a_round():
 
 def test_what_comes_behind_the_horizon_waits():
     buffer = Buffer(100)
-    buffer.append(observed((1, horizon(5000, TWO, 100), 3)))
+    buffer.append(observed((1, horizon(5000, TWO), 3)))
     [first] = rounds(buffer, TWO, [5000])
     assert ([], 0, 1) == (times(first.packets), first.kept, len(buffer))
 
