@@ -2,8 +2,8 @@
 
     python -m benchmarks.one_way_octets [--seconds 20] [--max-pdu 1400]
 
-Packets leave at random (Poisson) or evenly (with 50 us of jitter), each flow at the same rate; their signatures are random. Sizes are
-those of the packets of the demo's recording, in their order.
+Packets leave at random (Poisson) or evenly (with 50 us of jitter), each flow at the same rate; their signatures are random. Sizes
+are those of the packets of the demo's recording, in their order.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def others(words: np.ndarray, max_pdu: int) -> dict[str, float]:
     told = np.stack([words[:, ONE_WAY_OBSERVATION.word_of(n)] for n in names], axis=1)
     text = "\n".join(",".join(map(str, r)) for r in told.tolist()).encode()
     # flowId, observationPointId, digestHashValue, a time, ipTotalLength; reduced (RFC 7011 section 6.2) as far as the values allow
-    return {"generic columns": octets / len(words), "IPFIX": _ipfix(len(words), 8 + 8 + 8 + 8 + 8, max_pdu),
+    return {"as columns": octets / len(words), "IPFIX": _ipfix(len(words), 8 + 8 + 8 + 8 + 8, max_pdu),
             "IPFIX, reduced": _ipfix(len(words), 4 + 1 + 4 + 8 + 2, max_pdu), "CSV, gzip": len(gzip.compress(text)) / len(words)}
 
 
