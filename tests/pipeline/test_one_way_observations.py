@@ -105,6 +105,14 @@ def whole(first: bytes, payload: bytes) -> bytes:
     return bytes(header) + payload
 
 
+@pytest.mark.parametrize("side", ["west", "east"])
+@pytest.mark.parametrize("per", ["packet", "datagram"])
+def test_batches_do_not_matter(side, per):
+    """A few packets at a time or thousands: the same is told."""
+    path, classes = OWN_CAPTURES / "demo" / f"{side}.pcap", (one_way_class(per=per),)
+    assert told(measure(path, classes, ring_slots=4)) == told(measure(path, classes))
+
+
 def test_watermarks(capture):
     """They never go back, nothing comes that is older than one told before, and the last rows say that they are."""
     times = [time_ns for _, time_ns, _ in packets_of(capture)]
