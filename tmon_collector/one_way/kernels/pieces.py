@@ -1,0 +1,160 @@
+"""Kernels: sorted observations are cut into pieces that can be joined by themselves; pieces about which there is no doubt are packets."""
+
+import numpy as np
+from numba import njit
+
+from tmon_collector.one_way.kernels.placing import POINT, POSITION
+from tmon_collector.one_way.kernels.table import COUNTS, EMPTY, FLOW, POINTS, REFERENCE, SIGNATURE, TIMES
+
+ABSENT = np.iinfo(np.int64).min
+START, END, ROW, FLOW_ROW = range(4)
+"""Columns of the list of entangled pieces: place of the first observation, and behind the last one; rows kept for it (one for each
+observation) begin at; the first row of its flow."""
+_RUN = 16
+
+
+@njit(cache=True, nogil=True)
+def cut(key, order, words, octets, last_ns, extras, flow_of_definition, reverse, hops, transit_ns, before_ns, table, seen, entangled,
+        fate, later):
+    """Fill the rows of simple pieces, list the others. Returns (rows, entangled pieces).
+
+    key, order      sorted; order is put in order of time, too, within keys of which that matters
+    words, octets   of observations, see placing.place; last_ns int64 (n or 0,), extras int64 (n or 0, extras): decide between equal ones
+    table           int64 (n, TIMES + hops): see table
+    seen            int32 (n or 0, hops): observation of each hop, -1; without rows if nobody needs it
+    entangled       int32 (n // 2, 4)
+    fate            uint8 (n,): becomes `later` for observations of simple pieces whose reference is not before `before_ns`
+    """
+    many = len(key)
+    points_mask = np.int64(0xFF)
+    definition_mask = np.int64((1 << POINT) - 1)
+    rows = pieces = 0
+    flow_row, of_flow = 0, np.uint64(0)
+    start = 0
+    while start < many:
+        this = key[start]
+        end = start + 1
+        while end < many and key[end] == this:
+            end += 1
+        if this >> np.uint64(32) != of_flow:
+            of_flow, flow_row = this >> np.uint64(32), rows
+        doubt = end - start > hops
+        if not doubt and end - start > 1:
+            doubt = _doubtful(order, start, end, words, transit_ns)
+        if doubt:
+            _by_time(order, start, end, words, octets, last_ns, extras)
+        begin = start
+        while begin < end:
+            stop = end
+            if doubt:
+                stop = begin + 1
+                while stop < end and words[order[stop], 0] - words[order[stop - 1], 0] <= transit_ns:
+                    stop += 1
+            if doubt and stop - begin > 1 and (stop - begin > hops or _doubtful(order, begin, stop, words, transit_ns)):
+                entangled[pieces, START], entangled[pieces, END] = begin, stop
+                entangled[pieces, ROW], entangled[pieces, FLOW_ROW] = rows, flow_row
+                pieces += 1
+                flow = np.int64(flow_of_definition[words[order[begin], 1] & definition_mask])
+                for i in range(stop - begin):
+                    table[rows + i, COUNTS] = EMPTY
+                    table[rows + i, FLOW] = flow << 32
+                    table[rows + i, POINTS] = reverse[flow]
+                rows += stop - begin
+                begin = stop
+                continue
+            first = order[begin]
+            for i in range(begin + 1, stop):
+                if words[order[i], 1] >> POSITION < words[first, 1] >> POSITION:
+                    first = order[i]
+            which = words[first, 1] & definition_mask
+            flow = np.int64(flow_of_definition[which])
+            back = reverse[flow] != 0
+            for h in range(hops):
+                table[rows, TIMES + h] = ABSENT
+            points = np.int64(0)
+            for i in range(begin, stop):
+                o = order[i]
+                hop = words[o, 1] >> POSITION
+                hop = hops - 1 - hop if back else hop
+                table[rows, TIMES + hop] = words[o, 0]
+                points |= ((words[o, 1] >> POINT) & points_mask) << (8 * hop)
+            table[rows, REFERENCE] = words[first, 0]
+            table[rows, FLOW] = flow << 32 | which
+            table[rows, SIGNATURE] = np.int64(this & np.uint64(0xFFFFFFFF)) << 32 | np.int64(np.uint32(octets[first]))
+            table[rows, POINTS] = points
+            table[rows, COUNTS] = 2 if back else 0
+            if len(seen):
+                seen[rows, :] = -1
+                for i in range(begin, stop):
+                    seen[rows, words[order[i], 1] >> POSITION] = order[i]
+            if words[first, 0] >= before_ns:
+                for i in range(begin, stop):
+                    fate[order[i]] = later
+            rows += 1
+            begin = stop
+        start = end
+    return rows, pieces
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _doubtful(order, start, end, words, transit_ns):
+    """A hop saw the key twice, or one saw it too long before or after the first one."""
+    first, met = start, np.int64(0)
+    for i in range(start, end):
+        position = words[order[i], 1] >> POSITION
+        if met >> position & 1:
+            return True
+        met |= np.int64(1) << position
+        if position < words[order[first], 1] >> POSITION:
+            first = i
+    reference_ns = words[order[first], 0]
+    for i in range(start, end):
+        if abs(words[order[i], 0] - reference_ns) > transit_ns:
+            return True
+    return False
+
+
+@njit(cache=True, nogil=True)
+def _by_time(order, start, end, words, octets, last_ns, extras):
+    """Sort order[start:end] by time, position, point, definition, octets, last time, extras: runs by insertion, then merged."""
+    for low in range(start, end, _RUN):
+        for i in range(low + 1, min(low + _RUN, end)):
+            o = order[i]
+            j = i
+            while j > low and _before(o, order[j - 1], words, octets, last_ns, extras):
+                order[j] = order[j - 1]
+                j -= 1
+            order[j] = o
+    width = _RUN
+    if end - start <= width:
+        return
+    other = np.empty(end - start, order.dtype)
+    while width < end - start:
+        for low in range(start, end, 2 * width):
+            middle, high = min(low + width, end), min(low + 2 * width, end)
+            left, right = low, middle
+            for to in range(low - start, high - start):
+                if left < middle and (right == high or not _before(order[right], order[left], words, octets, last_ns, extras)):
+                    other[to] = order[left]
+                    left += 1
+                else:
+                    other[to] = order[right]
+                    right += 1
+        order[start:end] = other
+        width *= 2
+
+
+@njit(cache=True, nogil=True)
+def _before(a, b, words, octets, last_ns, extras):
+    if words[a, 0] != words[b, 0]:
+        return words[a, 0] < words[b, 0]
+    if words[a, 1] != words[b, 1]:
+        return words[a, 1] < words[b, 1]
+    if octets[a] != octets[b]:
+        return octets[a] < octets[b]
+    if len(last_ns) and last_ns[a] != last_ns[b]:
+        return last_ns[a] < last_ns[b]
+    for k in range(extras.shape[1] if len(extras) else 0):
+        if extras[a, k] != extras[b, k]:
+            return extras[a, k] < extras[b, k]
+    return False
