@@ -1,7 +1,6 @@
 """The join against its slow twin, over observations as nasty as they come."""
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -66,3 +65,65 @@ def test_join_is_its_twin(data):
     assert rows == as_tuples(found.packets)
     assert [FATES[f] for f in fates] == found.fate.tolist()
     assert flows == set(np.flatnonzero(seen_first).tolist())
+
+
+@given(st.data())
+@settings(deadline=None, max_examples=200)
+def test_order_of_arrival_does_not_matter(data):
+    """The same packets; and the same observations go back (of two that are equal in all, either)."""
+    one_way = data.draw(classes())
+    observed = data.draw(observations(one_way))
+    order = np.array(data.draw(st.permutations(range(len(observed.time_ns)))), np.int64)
+    first = join(observed, FLOWS, one_way, before_ns=10)
+    second = join(chosen(observed, order), FLOWS, one_way, before_ns=10)
+    assert as_tuples(first.packets) == as_tuples(second.packets)
+    assert with_fates(observed, first.fate) == with_fates(chosen(observed, order), second.fate)
+
+
+def with_fates(observed: Observed, fate: np.ndarray) -> list[tuple]:
+    columns = [column.tolist() for column in (*observed, fate) if column is not None]
+    return sorted(map(str, zip(*columns, strict=True)))
+
+
+@given(st.data())
+@settings(deadline=None, max_examples=200)
+def test_each_observation_is_in_one_packet_or_a_copy_in_one(data):
+    one_way = data.draw(classes())
+    observed = data.draw(observations(one_way))
+    packets, fate = join(observed, FLOWS, one_way)
+    assert np.count_nonzero(fate == JOINED) == np.count_nonzero(packets.points) + packets.copies.sum()
+    assert not np.any(fate == LATER)
+
+
+@st.composite
+def journeys(draw) -> tuple[OneWay, Observed, int]:
+    """Packets of few signatures on their way over up to 8 hops, lost, doubled, delayed; and their number."""
+    hops = draw(st.integers(2, 8))
+    one_way = OneWay(tuple(Hop(f"h{i}", (Point(i + 1, "p", f"i{i}"),)) for i in range(hops)), nat=draw(st.booleans()), max_transit_ns=60)
+    random = np.random.default_rng(draw(st.integers(0, 2**32)))
+    many, signatures, period = draw(st.integers(1, 40)), draw(st.sampled_from([1, 2, 30])), draw(st.sampled_from([1, 10, 100]))
+    rows, clock = [], random.integers(-30, 31, hops)
+    for n in range(many):
+        time, flow, signature = n * period, int(random.integers(0, 3)), int(random.integers(0, signatures))
+        for hop in range(hops):
+            time += int(random.integers(3, 6))
+            if random.random() < 0.04:
+                break
+            if random.random() < 0.04:
+                continue
+            rows += [(flow, hop + 1, signature, time + clock[hop] + 2 * copy, 100) for copy in range(1 + (random.random() < 0.04))]
+    columns = np.array(rows, np.int64).reshape(-1, 5)[random.permutation(len(rows))]
+    return one_way, Observed(columns[:, 0].astype(np.int32), columns[:, 1].astype(np.uint8), columns[:, 2].astype(np.uint32),
+                             columns[:, 3].copy(), columns[:, 4].astype(np.int32), None, None), many
+
+
+@given(journeys(), st.booleans())
+@settings(deadline=None, max_examples=300)
+def test_join_of_journeys_is_its_twin(journey, both):
+    """As above, with whole journeys: long pieces, usual delays that matter."""
+    one_way, observed, many = journey
+    reverse = np.array([0, 1, 0, 0], np.uint8) if both else None
+    rows, fates, _ = one_way_twin.joined(observed, FLOWS, one_way, reverse, many * 5)
+    found = join(observed, FLOWS, one_way, reverse, many * 5)
+    assert rows == as_tuples(found.packets)
+    assert [FATES[f] for f in fates] == found.fate.tolist()

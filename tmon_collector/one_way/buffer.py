@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from tmon_collector.one_way.packets import Observed
+from tmon_collector.one_way.packets import Observed, chosen
 from tmon_common.observations import ABSENT
 
-CHUNK = 1 << 16
-"""Observations of a chunk."""
+LEAST, CHUNK = 256, 1 << 16
+"""Observations of a chunk, at least and at most: in between, a sixty-fourth of what the buffer holds, so that little is empty."""
 
 
 class Buffer:
@@ -44,7 +44,7 @@ class Buffer:
 
     def append(self, observed: Observed) -> int:
         """Take them, copied. How many found room: the first ones; the others are counted as refused."""
-        taken = min(len(observed.time_ns), self.room)
+        taken = min(len(observed.time_ns), max(0, self.room))
         self.refused += len(observed.time_ns) - taken
         self._fill(observed, taken)
         return taken
@@ -55,56 +55,65 @@ class Buffer:
 
     def take(self, until_ns: int) -> Observed:
         """Remove the observations before `until_ns`, and give them, in no particular order."""
-        older = [(chunk, chunk.columns.time_ns[: chunk.held] < until_ns) for chunk in self._chunks if chunk.first_ns < until_ns]
-        taken = self._room_for(sum(int(mask.sum()) for _, mask in older), [chunk for chunk, _ in older])
-        kept, self._chunks = self._chunks, [chunk for chunk in self._chunks if chunk.first_ns >= until_ns]
+        older = [chunk for chunk in reversed(self._chunks) if chunk.first_ns < until_ns]
+        self._chunks = [chunk for chunk in self._chunks if chunk.first_ns >= until_ns]
         self._held = sum(chunk.held for chunk in self._chunks)
-        del kept
+        taken = _columns(sum(int(np.count_nonzero(chunk.times < until_ns)) for chunk in older),
+                         self.extras if any(chunk.columns.extras is not None for chunk in older) else 0,
+                         any(chunk.columns.last_ns is not None for chunk in older))
         at = 0
-        older.reverse()
-        while older:  # chunk by chunk, each given up as soon as it is copied: memory never holds all twice
-            chunk, mask = older.pop()
-            many = int(mask.sum())
-            for name, column in taken._asdict().items():
+        while older:  # each chunk is given up as soon as it is copied, so that memory does not hold all of them twice
+            chunk = older.pop()
+            goes = chunk.times < until_ns
+            many = int(np.count_nonzero(goes))
+            part = chosen(chunk.observed, slice(None) if many == chunk.held else goes)
+            for column, source in zip(taken, part, strict=True):
                 if column is not None:
-                    source = getattr(chunk.columns, name)
-                    column[at : at + many] = ABSENT if source is None else source[: chunk.held][mask]
+                    column[at : at + many] = ABSENT if source is None else source
             at += many
             if many < chunk.held:
-                rest = Observed(*(None if c is None else c[: chunk.held][~mask] for c in chunk.columns))
-                self._fill(rest, chunk.held - many)
+                self._fill(chosen(chunk.observed, ~goes), chunk.held - many)
         return taken
-
-    def _room_for(self, many: int, chunks: list[_Chunk]) -> Observed:
-        return _columns(many, self.extras if any(c.columns.extras is not None for c in chunks) else 0,
-                        any(c.columns.last_ns is not None for c in chunks))
 
     def _fill(self, observed: Observed, many: int) -> None:
         at = 0
         while at < many:
-            if not self._chunks or self._chunks[-1].held == CHUNK:
-                self._chunks.append(_Chunk())
-            at += self._chunks[-1].fill(observed, at, many)
-        self._held += many
+            if not self._chunks or not self._chunks[-1].room:
+                self._chunks.append(_Chunk(min(max(LEAST, self._held // 64), CHUNK)))
+            taken = self._chunks[-1].fill(observed, at, many)
+            at += taken
+            self._held += taken
 
 
 class _Chunk:
-    def __init__(self) -> None:
-        self.columns = _columns(CHUNK, 0, False)
-        self.held, self.first_ns = 0, np.iinfo(np.int64).max
+    def __init__(self, size: int) -> None:
+        self.columns = _columns(size, 0, False)
+        self.size, self.held, self.first_ns = size, 0, np.iinfo(np.int64).max
+
+    @property
+    def room(self) -> int:
+        return self.size - self.held
 
     @property
     def octets(self) -> int:
         return sum(c.nbytes for c in self.columns if c is not None)
 
+    @property
+    def times(self) -> np.ndarray:
+        return self.columns.time_ns[: self.held]
+
+    @property
+    def observed(self) -> Observed:
+        return chosen(self.columns, slice(self.held))
+
     def fill(self, observed: Observed, start: int, end: int) -> int:
         """Take observations start.. as far as there is room; how many these were."""
-        many = min(end - start, CHUNK - self.held)
+        many = min(end - start, self.room)
         here, there = slice(self.held, self.held + many), slice(start, start + many)
         if observed.last_ns is not None and self.columns.last_ns is None:
-            self.columns = self.columns._replace(last_ns=np.full(CHUNK, ABSENT))
+            self.columns = self.columns._replace(last_ns=np.full(self.size, ABSENT))
         if observed.extras is not None and self.columns.extras is None:
-            self.columns = self.columns._replace(extras=np.full((CHUNK, observed.extras.shape[1]), ABSENT))
+            self.columns = self.columns._replace(extras=np.full((self.size, observed.extras.shape[1]), ABSENT))
         for column, source in zip(self.columns, observed, strict=True):
             if column is not None:
                 column[here] = ABSENT if source is None else source[there]

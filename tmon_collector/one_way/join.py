@@ -54,6 +54,7 @@ def join(observed: Observed, flows: Flows, one_way: OneWay, reverse: np.ndarray 
     if placed < many:
         fate[order[:placed]] = JOINED
     key, order = sort(key[:placed], order[:placed])
+    words = placing.in_order(words, order)
     table, seen, rows = _rows(observed, flows, one_way, hops, reverse, before_ns, key, order, words, fate)
     del key, words
     return Joined(_packets(observed, flows, one_way, hops, before_ns, table, seen, rows, seen_first), fate)
@@ -70,22 +71,22 @@ def _rows(observed: Observed, flows: Flows, one_way: OneWay, hops: Hops, reverse
                                         one_way.max_transit_ns, before_ns, table, seen, entangled, fate, LATER)
     entangled = entangled[:entangled_pieces]
     if entangled_pieces:
-        offset, offset_of = _usual(one_way, hops.number, table, rows, entangled, order, words)
-        untangle.untangle(entangled, offset, offset_of, order, words, observed.signature, observed.octets, flows.flow, reverse, hops.number,
+        offset, offset_of = _usual(one_way, hops.number, table, rows, entangled, words)
+        untangle.untangle(entangled, offset, offset_of, order, words, observed.signature, flows.flow, reverse, hops.number,
                           one_way.max_transit_ns, before_ns, table, seen, fate, LATER)
     return table, seen, rows
 
 
-def _usual(one_way: OneWay, hops: int, table, rows: int, entangled, order, words):
+def _usual(one_way: OneWay, hops: int, table, rows: int, entangled, words):
     """When packets of the flow of each entangled piece usually pass the hops: (offset, offset_of), see `kernels.usual`."""
     of_ways = np.zeros((2, hops), np.int64)
     asked = one_way.nat
     if not one_way.nat:
         offset, offset_of = np.empty((len(entangled), hops), np.int64), np.empty(len(entangled), np.int32)
-        needed = usual.positions(entangled, order, words)
+        needed = usual.positions(entangled, words)
         asked = usual.of_flows(table, rows, entangled, hops, needed, of_ways, offset, offset_of)
     if asked:
-        usual.of_ways(table, rows, entangled, order, words, one_way.max_transit_ns, hops, of_ways)
+        usual.of_ways(table, rows, entangled, words, one_way.max_transit_ns, hops, of_ways)
     if one_way.nat:
         return of_ways, table[entangled[:, pieces.ROW], POINTS].astype(np.int32)
     if asked:
@@ -115,7 +116,7 @@ def _packets(observed: Observed, flows: Flows, one_way: OneWay, hops: Hops, befo
                       np.empty((many, number), np.int64), np.full((many, number), ABSENT) if len(last_ns) else None,
                       np.empty((many, number), np.uint8), np.empty(many, np.int32), np.empty(many, np.uint8), np.empty(many, np.uint8),
                       np.empty(many, np.int64), np.zeros(many, np.uint8), np.zeros(many, np.uint8))
-    gathering.gather(table, order, number, packets.flow, packets.definition, packets.signature, packets.octets, packets.times, packets.points,
+    gathering.gather(table, order, number, packets.flow, packets.definition, packets.signature, packets.octets, observed.octets, packets.times, packets.points,
                      packets.copies, packets.clash, packets.reverse, packets.reference_ns, seen_first)
     if len(seen):
         last = np.zeros((0, number), np.int64) if packets.last is None else packets.last

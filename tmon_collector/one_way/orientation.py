@@ -87,12 +87,7 @@ def _unsure(observed: Observed, flows: Flows, hop_of_point: np.ndarray, nat: boo
 
 def _delays(flow, hop, time_ns, key, first: int, second: int, transit_ns: int) -> tuple[np.ndarray, np.ndarray]:
     """(flow, delay) from hop to hop of the keys that each saw once. Where the two saw different flows (nat), it is of both."""
-    at = [np.flatnonzero(hop == h) for h in (first, second)]
-    alone = []
-    for rows in at:
-        keys = key[rows]
-        differs = np.concatenate(([True], keys[1:] != keys[:-1], [True]))
-        alone.append(rows[differs[:-1] & differs[1:]])
+    alone = [rows[_once(key[rows])] for rows in (np.flatnonzero(hop == h) for h in (first, second))]
     _, here, there = np.intersect1d(key[alone[0]], key[alone[1]], assume_unique=True, return_indices=True)
     here, there = alone[0][here], alone[1][there]
     took_ns = time_ns[there] - time_ns[here]
@@ -100,6 +95,13 @@ def _delays(flow, hop, time_ns, key, first: int, second: int, transit_ns: int) -
     here, there, took_ns = here[near], there[near], took_ns[near]
     other = flow[here] != flow[there]
     return np.concatenate((flow[here], flow[there][other])), np.concatenate((took_ns, took_ns[other]))
+
+
+def _once(keys: np.ndarray) -> np.ndarray:
+    """Which of the sorted keys are there once."""
+    differs = np.ones(len(keys) + 1, bool)
+    differs[1:-1] = keys[1:] != keys[:-1]
+    return differs[:-1] & differs[1:]
 
 
 def _learn(who: np.ndarray, took_ns: np.ndarray, flows: Flows, learned: Learned, hops: tuple[int, int]) -> None:

@@ -78,6 +78,6 @@ class Packets(NamedTuple):
     lost_after: np.ndarray
 
 
-def chosen(observed: Observed, which: np.ndarray) -> Observed:
-    """The observations that `which` names: a mask, or positions."""
+def chosen(observed: Observed, which: np.ndarray | slice) -> Observed:
+    """The observations that `which` names: a mask, positions, or a slice."""
     return Observed(*(None if column is None else column[which] for column in observed))

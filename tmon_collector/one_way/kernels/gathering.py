@@ -6,6 +6,7 @@ from numba import njit
 from tmon_collector.one_way.kernels.table import COUNTS, EMPTY, FLOW, POINTS, REFERENCE, SIGNATURE, TIMES
 
 ABSENT = np.iinfo(np.int64).min
+_BLOCK = 512
 
 
 @njit(cache=True, nogil=True)
@@ -42,24 +43,38 @@ def flow_keys(table, order, shift, key):
 
 
 @njit(cache=True, nogil=True)
-def gather(table, order, hops, flow, definition, signature, octets, times, points, copies, clash, reverse, reference_ns, seen_first):
-    """Fill the columns of packets from their rows, and mark flows seen at the first hop of their way."""
-    for i in range(len(order)):
-        row = order[i]
-        counts = table[row, COUNTS]
-        flow[i] = table[row, FLOW] >> 32
-        definition[i] = np.int32(table[row, FLOW] & 0xFFFFFFFF)
-        signature[i] = np.uint32(table[row, SIGNATURE] >> 32 & 0xFFFFFFFF)
-        octets[i] = np.int32(np.uint32(table[row, SIGNATURE] & 0xFFFFFFFF))
-        for h in range(hops):
-            times[i, h] = table[row, TIMES + h]
-            points[i, h] = table[row, POINTS] >> (8 * h) & 0xFF
-        copies[i] = counts >> 2
-        reverse[i] = counts >> 1 & 1
-        clash[i] = counts & 1
-        reference_ns[i] = table[row, REFERENCE]
-        if len(seen_first) and times[i, hops - 1 if reverse[i] else 0] != ABSENT:
-            seen_first[flow[i]] = 1
+def gather(table, order, hops, flow, definition, signature, octets, octets_of, times, points, copies, clash, reverse, reference_ns, seen_first):
+    """Fill the columns of packets from their rows, and mark flows seen at the first hop of their way.
+
+    octets_of int32: of observations. What lies anywhere in memory is fetched in loops that do nothing else, so that the CPU waits for many
+    at once.
+    """
+    width = TIMES + hops
+    block = np.empty((_BLOCK, width), np.int64)
+    for start in range(0, len(order), _BLOCK):
+        end = min(start + _BLOCK, len(order))
+        for i in range(start, end):
+            row = order[i]
+            for word in range(width):
+                block[i - start, word] = table[row, word]
+        for i in range(start, end):
+            row = i - start
+            counts = block[row, COUNTS]
+            flow[i] = block[row, FLOW] >> 32
+            definition[i] = np.int32(block[row, FLOW] & 0xFFFFFFFF)
+            signature[i] = np.uint32(block[row, SIGNATURE] >> 32 & 0xFFFFFFFF)
+            octets[i] = np.int32(block[row, SIGNATURE] & 0xFFFFFFFF)  # of which observation, for now
+            for h in range(hops):
+                times[i, h] = block[row, TIMES + h]
+                points[i, h] = block[row, POINTS] >> (8 * h) & 0xFF
+            copies[i] = counts >> 2
+            reverse[i] = counts >> 1 & 1
+            clash[i] = counts & 1
+            reference_ns[i] = block[row, REFERENCE]
+            if len(seen_first) and times[i, hops - 1 if reverse[i] else 0] != ABSENT:
+                seen_first[flow[i]] = 1
+        for i in range(start, end):
+            octets[i] = octets_of[octets[i]]
 
 
 @njit(cache=True, nogil=True)

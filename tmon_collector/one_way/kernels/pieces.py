@@ -40,7 +40,7 @@ def cut(key, order, words, octets, last_ns, extras, flow_of_definition, reverse,
             of_flow, flow_row = this >> np.uint64(32), rows
         doubt = end - start > hops
         if not doubt and end - start > 1:
-            doubt = _doubtful(order, start, end, words, transit_ns)
+            doubt = _doubtful(start, end, words, transit_ns)
         if doubt:
             _by_time(order, start, end, words, octets, last_ns, extras)
         begin = start
@@ -48,13 +48,13 @@ def cut(key, order, words, octets, last_ns, extras, flow_of_definition, reverse,
             stop = end
             if doubt:
                 stop = begin + 1
-                while stop < end and words[order[stop], 0] - words[order[stop - 1], 0] <= transit_ns:
+                while stop < end and words[stop, 0] - words[stop - 1, 0] <= transit_ns:
                     stop += 1
-            if doubt and stop - begin > 1 and (stop - begin > hops or _doubtful(order, begin, stop, words, transit_ns)):
+            if doubt and stop - begin > 1 and (stop - begin > hops or _doubtful(begin, stop, words, transit_ns)):
                 entangled[pieces, START], entangled[pieces, END] = begin, stop
                 entangled[pieces, ROW], entangled[pieces, FLOW_ROW] = rows, flow_row
                 pieces += 1
-                flow = np.int64(flow_of_definition[words[order[begin], 1] & definition_mask])
+                flow = np.int64(flow_of_definition[words[begin, 1] & definition_mask])
                 for i in range(stop - begin):
                     table[rows + i, COUNTS] = EMPTY
                     table[rows + i, FLOW] = flow << 32
@@ -62,10 +62,10 @@ def cut(key, order, words, octets, last_ns, extras, flow_of_definition, reverse,
                 rows += stop - begin
                 begin = stop
                 continue
-            first = order[begin]
+            first = begin
             for i in range(begin + 1, stop):
-                if words[order[i], 1] >> POSITION < words[first, 1] >> POSITION:
-                    first = order[i]
+                if words[i, 1] >> POSITION < words[first, 1] >> POSITION:
+                    first = i
             which = words[first, 1] & definition_mask
             flow = np.int64(flow_of_definition[which])
             back = reverse[flow] != 0
@@ -73,20 +73,19 @@ def cut(key, order, words, octets, last_ns, extras, flow_of_definition, reverse,
                 table[rows, TIMES + h] = ABSENT
             points = np.int64(0)
             for i in range(begin, stop):
-                o = order[i]
-                hop = words[o, 1] >> POSITION
+                hop = words[i, 1] >> POSITION
                 hop = hops - 1 - hop if back else hop
-                table[rows, TIMES + hop] = words[o, 0]
-                points |= ((words[o, 1] >> POINT) & points_mask) << (8 * hop)
+                table[rows, TIMES + hop] = words[i, 0]
+                points |= ((words[i, 1] >> POINT) & points_mask) << (8 * hop)
             table[rows, REFERENCE] = words[first, 0]
             table[rows, FLOW] = flow << 32 | which
-            table[rows, SIGNATURE] = np.int64(this & np.uint64(0xFFFFFFFF)) << 32 | np.int64(np.uint32(octets[first]))
+            table[rows, SIGNATURE] = np.int64(this & np.uint64(0xFFFFFFFF)) << 32 | np.int64(order[first])
             table[rows, POINTS] = points
             table[rows, COUNTS] = 2 if back else 0
             if len(seen):
                 seen[rows, :] = -1
                 for i in range(begin, stop):
-                    seen[rows, words[order[i], 1] >> POSITION] = order[i]
+                    seen[rows, words[i, 1] >> POSITION] = order[i]
             if words[first, 0] >= before_ns:
                 for i in range(begin, stop):
                     fate[order[i]] = later
@@ -97,59 +96,62 @@ def cut(key, order, words, octets, last_ns, extras, flow_of_definition, reverse,
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _doubtful(order, start, end, words, transit_ns):
+def _doubtful(start, end, words, transit_ns):
     """A hop saw the key twice, or one saw it too long before or after the first one."""
     first, met = start, np.int64(0)
     for i in range(start, end):
-        position = words[order[i], 1] >> POSITION
+        position = words[i, 1] >> POSITION
         if met >> position & 1:
             return True
         met |= np.int64(1) << position
-        if position < words[order[first], 1] >> POSITION:
+        if position < words[first, 1] >> POSITION:
             first = i
-    reference_ns = words[order[first], 0]
+    reference_ns = words[first, 0]
     for i in range(start, end):
-        if abs(words[order[i], 0] - reference_ns) > transit_ns:
+        if abs(words[i, 0] - reference_ns) > transit_ns:
             return True
     return False
 
 
 @njit(cache=True, nogil=True)
 def _by_time(order, start, end, words, octets, last_ns, extras):
-    """Sort order[start:end] by time, position, point, definition, octets, last time, extras: runs by insertion, then merged."""
-    for low in range(start, end, _RUN):
-        for i in range(low + 1, min(low + _RUN, end)):
-            o = order[i]
+    """Sort order and words from start to end by time, position, point, definition, octets, last time, extras.
+
+    Runs by insertion, then merged.
+    """
+    place, other = np.arange(start, end), np.empty(end - start, np.int64)
+    for low in range(0, len(place), _RUN):
+        for i in range(low + 1, min(low + _RUN, len(place))):
+            this = place[i]
             j = i
-            while j > low and _before(o, order[j - 1], words, octets, last_ns, extras):
-                order[j] = order[j - 1]
+            while j > low and _before(this, place[j - 1], order, words, octets, last_ns, extras):
+                place[j] = place[j - 1]
                 j -= 1
-            order[j] = o
+            place[j] = this
     width = _RUN
-    if end - start <= width:
-        return
-    other = np.empty(end - start, order.dtype)
-    while width < end - start:
-        for low in range(start, end, 2 * width):
-            middle, high = min(low + width, end), min(low + 2 * width, end)
+    while width < len(place):
+        for low in range(0, len(place), 2 * width):
+            middle, high = min(low + width, len(place)), min(low + 2 * width, len(place))
             left, right = low, middle
-            for to in range(low - start, high - start):
-                if left < middle and (right == high or not _before(order[right], order[left], words, octets, last_ns, extras)):
-                    other[to] = order[left]
+            for to in range(low, high):
+                if left < middle and (right == high or not _before(place[right], place[left], order, words, octets, last_ns, extras)):
+                    other[to] = place[left]
                     left += 1
                 else:
-                    other[to] = order[right]
+                    other[to] = place[right]
                     right += 1
-        order[start:end] = other
+        place, other = other, place
         width *= 2
+    order[start:end], words[start:end] = order[place], words[place]
 
 
 @njit(cache=True, nogil=True)
-def _before(a, b, words, octets, last_ns, extras):
-    if words[a, 0] != words[b, 0]:
-        return words[a, 0] < words[b, 0]
-    if words[a, 1] != words[b, 1]:
-        return words[a, 1] < words[b, 1]
+def _before(i, j, order, words, octets, last_ns, extras):
+    if words[i, 0] != words[j, 0]:
+        return words[i, 0] < words[j, 0]
+    if words[i, 1] != words[j, 1]:
+        return words[i, 1] < words[j, 1]
+    a, b = order[i], order[j]
     if octets[a] != octets[b]:
         return octets[a] < octets[b]
     if len(last_ns) and last_ns[a] != last_ns[b]:

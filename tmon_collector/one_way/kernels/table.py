@@ -1,6 +1,6 @@
 """Packets under construction: a row of words each, one line of the CPU's cache for three hops. Only numbers stand here."""
 
 REFERENCE, FLOW, SIGNATURE, POINTS, COUNTS, TIMES = range(6)
-"""Words of a row: reference_ns; flow << 32 | definition; signature << 32 | octets; points, 8 bits a hop; copies << 2 | reverse << 1 | clash,
+"""Words of a row: reference_ns; flow << 32 | definition; signature << 32 | observation there; points, 8 bits a hop; copies << 2 | reverse << 1 | clash,
 then a time for each hop. Rows that hold no packet have EMPTY instead of counts, their flow, and their way (1: reverse) instead of points."""
 EMPTY = -1

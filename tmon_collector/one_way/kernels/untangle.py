@@ -13,7 +13,7 @@ _BY_INSERTION = 48
 
 
 @njit(cache=True, nogil=True)
-def untangle(entangled, offset, offset_of, order, words, signature, octets, flow_of_definition, reverse, hops, transit_ns, before_ns, table,
+def untangle(entangled, offset, offset_of, order, words, signature, flow_of_definition, reverse, hops, transit_ns, before_ns, table,
              seen, fate, later):
     """Fill the rows of entangled pieces: as many as there are packets in them. Their observations get fate `later` if that is their
     packet's: its reference is not before `before_ns`.
@@ -41,7 +41,7 @@ def untangle(entangled, offset, offset_of, order, words, signature, octets, flow
         for position in range(hops):
             observations = 0
             for i in range(start, end):
-                if words[order[i], 1] >> POSITION == position:
+                if words[i, 1] >> POSITION == position:
                     here[observations] = i
                     observations += 1
             if not observations:
@@ -49,15 +49,15 @@ def untangle(entangled, offset, offset_of, order, words, signature, octets, flow
             packet_of[: end - start] = -1
             if packets:
                 _sort(start_ns, by_start, packets)
-                length = _line_up(start_ns, by_start, packets, here, observations, order, words, usual[position], line, line_ns)
-                _nearest(line, line_ns, length, order, words, first_ns, transit_ns, mate, before, behind, heap)
-                _in_order(line, length, mate, order, words, first_ns, transit_ns, before, behind, packet_of, start)
-            packets = _place(here, observations, position, order, words, usual[position], transit_ns, packet_of, owner_of, start,
+                length = _line_up(start_ns, by_start, packets, here, observations, words, usual[position], line, line_ns)
+                _nearest(line, line_ns, length, words, first_ns, transit_ns, mate, before, behind, heap)
+                _in_order(line, length, mate, words, first_ns, transit_ns, before, behind, packet_of, start)
+            packets = _place(here, observations, position, words, usual[position], transit_ns, packet_of, owner_of, start,
                              saw, first_ns, start_ns, copies, packets)
         _mark_clashes(first_ns, packets, by_start, transit_ns, clash)
         row = np.int64(entangled[piece, ROW])
         for p in range(packets):
-            _row(row + p, p, saw, copies, clash, order, words, signature, octets, flow_of_definition, reverse, hops, table, seen)
+            _row(row + p, p, saw, copies, clash, order, words, signature, flow_of_definition, reverse, hops, table, seen)
         for i in range(start, end):
             if first_ns[owner_of[i - start]] >= before_ns:
                 fate[order[i]] = later
@@ -78,27 +78,27 @@ def _sort(value, order, many):
 
 
 @njit(cache=True, nogil=True)
-def _line_up(start_ns, by_start, packets, here, observations, order, words, usual_ns, line, line_ns):
+def _line_up(start_ns, by_start, packets, here, observations, words, usual_ns, line, line_ns):
     """Packets (their number) and observations (-1 - place) in order of when each would have started. Returns how many."""
     p = o = 0
     for at in range(packets + observations):
-        if p < packets and (o == observations or start_ns[by_start[p]] <= words[order[here[o]], 0] - usual_ns):
+        if p < packets and (o == observations or start_ns[by_start[p]] <= words[here[o], 0] - usual_ns):
             line[at], line_ns[at] = by_start[p], start_ns[by_start[p]]
             p += 1
         else:
-            line[at], line_ns[at] = -1 - here[o], words[order[here[o]], 0] - usual_ns
+            line[at], line_ns[at] = -1 - here[o], words[here[o], 0] - usual_ns
             o += 1
     return packets + observations
 
 
 @njit(cache=True, nogil=True)
-def _nearest(line, line_ns, length, order, words, first_ns, transit_ns, mate, before, behind, heap):
+def _nearest(line, line_ns, length, words, first_ns, transit_ns, mate, before, behind, heap):
     """mate: again and again the nearest two with nothing between them that is not taken; -1 for who is left."""
     waiting = 0
     for i in range(length):
         mate[i], before[i], behind[i] = -1, i - 1, i + 1
     for i in range(length - 1):
-        if _may(line, i, i + 1, order, words, first_ns, transit_ns):
+        if _may(line, i, i + 1, words, first_ns, transit_ns):
             waiting = push(heap, waiting, line_ns[i + 1] - line_ns[i], i + 1, -i)
     while waiting:
         right, left = heap[0, 1], -heap[0, 2]
@@ -111,21 +111,21 @@ def _nearest(line, line_ns, length, order, words, first_ns, transit_ns, mate, be
             behind[low] = high
         if high < length:
             before[high] = low
-        if low >= 0 and high < length and _may(line, low, high, order, words, first_ns, transit_ns):
+        if low >= 0 and high < length and _may(line, low, high, words, first_ns, transit_ns):
             waiting = push(heap, waiting, line_ns[high] - line_ns[low], high, -low)
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _may(line, a, b, order, words, first_ns, transit_ns):
+def _may(line, a, b, words, first_ns, transit_ns):
     """One is a packet and the other an observation of it, perhaps: within the time that it may take."""
     packet, o = line[a], line[b]
     if packet < 0:
         packet, o = o, packet
-    return packet >= 0 and o < 0 and abs(words[order[-1 - o], 0] - first_ns[packet]) <= transit_ns
+    return packet >= 0 and o < 0 and abs(words[-1 - o, 0] - first_ns[packet]) <= transit_ns
 
 
 @njit(cache=True, nogil=True)
-def _in_order(line, length, mate, order, words, first_ns, transit_ns, packets, observations, packet_of, start):
+def _in_order(line, length, mate, words, first_ns, transit_ns, packets, observations, packet_of, start):
     """Fill packet_of: within an outermost pair, the first packet gets the first observation, if that leaves all within time."""
     left = 0
     while left < length:
@@ -144,7 +144,7 @@ def _in_order(line, length, mate, order, words, first_ns, transit_ns, packets, o
                     o += 1
         fits = True
         for i in range(p):
-            fits &= abs(words[order[observations[i]], 0] - first_ns[packets[i]]) <= transit_ns
+            fits &= abs(words[observations[i], 0] - first_ns[packets[i]]) <= transit_ns
         if fits:
             for i in range(p):
                 packet_of[observations[i] - start] = packets[i]
@@ -156,14 +156,14 @@ def _in_order(line, length, mate, order, words, first_ns, transit_ns, packets, o
 
 
 @njit(cache=True, nogil=True)
-def _place(here, observations, position, order, words, usual_ns, transit_ns, packet_of, owner_of, start, saw, first_ns, start_ns, copies,
+def _place(here, observations, position, words, usual_ns, transit_ns, packet_of, owner_of, start, saw, first_ns, start_ns, copies,
            packets):
     """Observations that have a packet are noted in it; others are copies, or packets of their own. Returns how many packets there are."""
     known = packets
     earlier, later = -1, 0
     for i in range(observations):
         place = here[i]
-        time_ns, owner = words[order[place], 0], packet_of[place - start]
+        time_ns, owner = words[place, 0], packet_of[place - start]
         if owner >= 0:
             earlier = i
         else:
@@ -174,9 +174,9 @@ def _place(here, observations, position, order, words, usual_ns, transit_ns, pac
             if earlier >= 0:
                 packet = packet_of[here[earlier] - start]
                 if abs(time_ns - first_ns[packet]) <= transit_ns:
-                    owner, before_ns = packet, time_ns - words[order[here[earlier]], 0]
+                    owner, before_ns = packet, time_ns - words[here[earlier], 0]
             if later < observations:
-                packet, behind_ns = packet_of[here[later] - start], words[order[here[later]], 0] - time_ns
+                packet, behind_ns = packet_of[here[later] - start], words[here[later], 0] - time_ns
                 if abs(time_ns - first_ns[packet]) <= transit_ns and (before_ns < 0 or behind_ns < before_ns):
                     owner = packet
         if owner < 0:
@@ -203,12 +203,12 @@ def _mark_clashes(first_ns, packets, by_time, transit_ns, clash):
 
 
 @njit(cache=True, nogil=True)
-def _row(row, packet, saw, copies, clash, order, words, signature, octets, flow_of_definition, reverse, hops, table, seen):
+def _row(row, packet, saw, copies, clash, order, words, signature, flow_of_definition, reverse, hops, table, seen):
     """Write the row of a packet."""
-    points, first = np.int64(0), -1
+    points, first = np.int64(0), np.int64(-1)
     for position in range(hops):
         if saw[packet, position] >= 0:
-            first = order[saw[packet, position]]
+            first = saw[packet, position]
             break
     definition = words[first, 1] & ((np.int64(1) << POINT) - 1)
     flow = np.int64(flow_of_definition[definition])
@@ -216,12 +216,12 @@ def _row(row, packet, saw, copies, clash, order, words, signature, octets, flow_
     for position in range(hops):
         hop = hops - 1 - position if back else position
         place = saw[packet, position]
-        table[row, TIMES + hop] = words[order[place], 0] if place >= 0 else ABSENT
+        table[row, TIMES + hop] = words[place, 0] if place >= 0 else ABSENT
         if place >= 0:
-            points |= (words[order[place], 1] >> POINT & 0xFF) << (8 * hop)
+            points |= (words[place, 1] >> POINT & 0xFF) << (8 * hop)
         if len(seen):
             seen[row, position] = order[place] if place >= 0 else -1
     table[row, REFERENCE], table[row, FLOW] = words[first, 0], flow << 32 | definition
-    table[row, SIGNATURE] = np.int64(signature[first]) << 32 | np.int64(np.uint32(octets[first]))
+    table[row, SIGNATURE] = np.int64(signature[order[first]]) << 32 | np.int64(order[first])
     table[row, POINTS] = points
     table[row, COUNTS] = copies[packet] << 2 | np.int64(back) << 1 | np.int64(clash[packet])

@@ -55,7 +55,7 @@ def of_flows(table, rows, entangled, hops, needed, of_ways, offset, offset_of):
 
 
 @njit(cache=True, nogil=True)
-def of_ways(table, rows, entangled, order, words, transit_ns, hops, offset):
+def of_ways(table, rows, entangled, words, transit_ns, hops, offset):
     """The same over all flows that go a way: offset int64 (2, hops): forward, reverse.
 
     Of a hop of which no packet tells, the first observations there in entangled pieces do; else it is 0.
@@ -75,7 +75,7 @@ def of_ways(table, rows, entangled, order, words, transit_ns, hops, offset):
                 for piece in range(len(entangled)):
                     if table[entangled[piece, ROW], POINTS] != back:
                         continue
-                    value = _took_first(entangled[piece, START], entangled[piece, END], order, words, position, transit_ns, offset, back)
+                    value = _took_first(entangled[piece, START], entangled[piece, END], words, position, transit_ns, offset, back)
                     if value != ABSENT:
                         took[told] = value
                         told += 1
@@ -83,12 +83,12 @@ def of_ways(table, rows, entangled, order, words, transit_ns, hops, offset):
 
 
 @njit(cache=True, nogil=True)
-def positions(entangled, order, words):
+def positions(entangled, words):
     """Bit mask of the positions on the way of the observations in entangled pieces."""
     mask = np.int64(0)
     for piece in range(len(entangled)):
         for i in range(entangled[piece, START], entangled[piece, END]):
-            mask |= np.int64(1) << (words[order[i], 1] >> POSITION)
+            mask |= np.int64(1) << (words[i, 1] >> POSITION)
     return mask
 
 
@@ -117,16 +117,16 @@ def _took(table, row, position, hops, offset, flow):
 
 
 @njit(cache=True, nogil=True)
-def _took_first(start, end, order, words, position, transit_ns, offset, back):
+def _took_first(start, end, words, position, transit_ns, offset, back):
     """The same of the first observations of an entangled piece."""
     here, first = -1, start
     for i in range(start, end):
-        if here < 0 and words[order[i], 1] >> POSITION == position:
+        if here < 0 and words[i, 1] >> POSITION == position:
             here = i
-        if words[order[i], 1] >> POSITION < words[order[first], 1] >> POSITION:
+        if words[i, 1] >> POSITION < words[first, 1] >> POSITION:
             first = i
-    from_position = words[order[first], 1] >> POSITION
+    from_position = words[first, 1] >> POSITION
     if here < 0 or from_position >= position:
         return ABSENT
-    took_ns = words[order[here], 0] - words[order[first], 0]
+    took_ns = words[here, 0] - words[first, 0]
     return took_ns + offset[back, from_position] if abs(took_ns) <= transit_ns else ABSENT

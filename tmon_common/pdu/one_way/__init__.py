@@ -4,6 +4,7 @@ rice. docs/protocol.md section 7.
 
 from tmon_common.pdu.one_way.decode import Block, decode
 from tmon_common.pdu.one_way.form import RESOLUTIONS_NS, SIGNATURE_OCTETS, Form, OneWayRows
-from tmon_common.pdu.one_way.packer import OneWayPacker
+from tmon_common.pdu.one_way.packer import OneWayPacker, warm_up
 
-__all__ = ["RESOLUTIONS_NS", "SIGNATURE_OCTETS", "Block", "Form", "OneWayPacker", "OneWayRows", "decode"]
+__all__ = ["RESOLUTIONS_NS", "SIGNATURE_OCTETS", "Block", "Form", "OneWayPacker", "OneWayRows", "decode",
+           "warm_up"]

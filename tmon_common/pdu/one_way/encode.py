@@ -232,17 +232,18 @@ def _write_group(words, start, n, out, at, signature_octets, sizes, columns, cou
 
 
 @njit(cache=True, nogil=True)
-def encode(words, start, resolution_ns, signature_octets, sizes, max_octets, base, out, columns, packed, counts, ranked, plans):
-    """As many rows as fit in max_octets, from words[start] on, written into out.
+def encode(words, start, most, resolution_ns, signature_octets, sizes, max_octets, base, out, columns, packed, counts, ranked,
+           plans):
+    """As many rows as fit in max_octets, but at most `most`, from words[start] on, written into out.
 
     words       int64 (n, WORDS), ordered by flow, point and time, all values within the limits of `layout`
     base        units of the resolution since 1970, where the first group's time counts from
     out         uint8, at least max_octets
     columns (int64 (COLUMNS, m)), packed (uint64 (m,)), counts (int64 (RANKS,), all 0, and so again at return), ranked (int64
-    (MAX_RANKED,)), plans (int64 (COLUMNS, PLANS)): room to work in; no more than m rows are taken
+    (MAX_RANKED,)), plans (int64 (COLUMNS, PLANS)): room to work in, m at least `most`
     Returns (rows, octets).
     """
-    total, most = len(words), columns.shape[1]
+    total = len(words)
     row, at = start, np.int64(0)
     flow, reference = np.int64(0), np.int64(base)
     while row < total and row - start < most:

@@ -9,6 +9,7 @@ import numpy as np
 from tmon_common.observations import ABSENT
 from tmon_common.pdu.codec import MAX_PAYLOAD_OCTETS
 from tmon_common.pdu.one_way import encode
+from tmon_common.pdu.one_way.decode import decode
 from tmon_common.pdu.one_way.form import RESOLUTIONS_NS, Form
 from tmon_common.pdu.one_way.layout import (
     ENDED,
@@ -28,6 +29,7 @@ from tmon_common.pdu.one_way.layout import (
     TIME,
     VERSION,
     WATERMARK,
+    WORDS,
 )
 
 
@@ -70,8 +72,9 @@ class OneWayPacker:
         self._plans = np.empty((encode.COLUMNS, encode.PLANS), np.int64)
 
     def pack(self, words: np.ndarray, start: int, max_octets: int, sequence: int, watermark_ns: int, *,
-             ended: bool = False) -> PackedObservations:
-        """Rows of words[start:] (int64, C-contiguous, `sound` and `in_order`), as many as fit; rows is 0 when not even one does.
+             ended: bool = False, most: int = MAX_OBSERVATIONS) -> PackedObservations:
+        """Rows of words[start:] (int64, C-contiguous, `sound` and `in_order`), as many as fit, at most `most`; rows is 0 when not
+        even one does.
 
         watermark_ns, ended: said when all rows are taken. Otherwise the run goes on, and the watermark is at most the earliest of
         those left.
@@ -87,8 +90,8 @@ class OneWayPacker:
             low = min(low, self._units(int(rest.min())))
         room = max_octets - self._header_octets(sequence, base, low, high, known=known)
         rows, octets = encode.encode(
-            words, start, form.resolution_ns, form.signature_octets, form.sizes, min(room, MAX_PAYLOAD_OCTETS), base, self._out,
-            self._columns, self._packed, self._counts, self._ranked, self._plans,
+            words, start, min(most, MAX_OBSERVATIONS), form.resolution_ns, form.signature_octets, form.sizes,
+            min(room, MAX_PAYLOAD_OCTETS), base, self._out, self._columns, self._packed, self._counts, self._ranked, self._plans,
         ) if room > 0 else (0, 0)
         if rows == 0:
             return PackedObservations(b"", 0, watermark_ns)
@@ -114,6 +117,13 @@ class OneWayPacker:
         """At most, for any watermark from low to high."""
         octets = 2 + len(_number(sequence)) + len(self._name) + len(_signed(base))
         return octets + max(len(_signed(low - base)), len(_signed(high - base))) if known else octets
+
+
+def warm_up() -> None:
+    """Compiles the kernels, or loads them from their cache."""
+    words = np.array([[1, 1, 0, 0, *[ABSENT] * (WORDS - 4)]], np.int64)
+    octets = OneWayPacker(Form("warm_up", 4, 1, sizes=True)).pack(words, 0, 100, 0, ABSENT).octets
+    decode(octets, 0, len(octets))
 
 
 def _number(value: int) -> bytes:
