@@ -62,6 +62,7 @@ class ClassEngine:
         self.learned = Learned()
         self.results = self._make_results(self.definitions)
         self.settled_ns: int | None = None
+        self._made_room_ns: int | None = None
         self.forced_by: tuple[str, ...] = ()
         self._newest_ns = NEVER
 
@@ -203,14 +204,15 @@ class ClassEngine:
             self.counts.negative += int(np.count_nonzero((first != ABSENT) & (last != ABSENT) & (took_ns < 0)))
 
     def _forget(self, end_ns: int) -> None:
-        before_ns = end_ns - self.rounds.length_ns
+        before_ns = needed_from_ns(self.one_way, end_ns) - self.rounds.length_ns  # of what a restart settles once more
         for name, progress in self.progress.items():
             progress.forget(before_ns)
             if progress.runs:
                 self._free(self.definitions.forget_runs(name, progress.runs[0].run_ms, before_ns))
 
     def _make_room(self) -> None:
-        if self.settled_ns is not None:
+        if self.settled_ns is not None and self.settled_ns != self._made_room_ns:  # once a round: it looks at all of them
+            self._made_room_ns = self.settled_ns
             self._free(self.definitions.forget(self.settled_ns - self.rounds.length_ns))
             self.counts.definitions_forgotten = self.definitions.forgotten
 

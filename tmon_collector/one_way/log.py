@@ -142,6 +142,12 @@ class OneWayLog:
         newest = self._segments[self._number if number is None else number].newest_ns
         newest[flow_class] = max(newest.get(flow_class, newest_ns), newest_ns)
 
+    def forget(self, flow_class: str, before: int | None = None) -> None:
+        """Files (None: all; else those with lower numbers) hold nothing of the class that is needed."""
+        for number, segment in self._segments.items():
+            if before is None or number < before:
+                segment.newest_ns.pop(flow_class, None)
+
     def delete(self, needed_from_ns: Mapping[str, int]) -> None:
         """The oldest files that hold nothing that is needed: observations of a class from that time on. Classes that are not named need
         nothing."""
