@@ -22,6 +22,7 @@ from tmon_collector.one_way.progress import FOREVER, NEVER, ProbeProgress
 from tmon_collector.one_way.results import Output, Results, Round
 from tmon_collector.one_way.rounds import Rounds, needed_from_ns
 from tmon_collector.one_way.settle import settle
+from tmon_collector.one_way.sources import Published
 from tmon_common.config.model import FlowClass
 from tmon_common.observations import ABSENT
 from tmon_common.pdu.one_way import Block
@@ -36,6 +37,7 @@ class ClassEngine:
     probes          names of those that send to this collector
     results         makes what packets become (again for each epoch), for the definitions given to it
     settled_ns      packets that passed before are settled; None: nothing is yet
+    forced_by       the last round that was forced: probes that were not waited for, and why
     """
 
     def __init__(self, flow_class: FlowClass, probes: Iterable[str], results: Callable[[Definitions], Results]) -> None:
@@ -46,6 +48,7 @@ class ClassEngine:
         self.epoch = 0
         self._here = set(probes)
         self._make_results = results
+        self._points = [[str(i), p.probe, p.interface] for i, hop in enumerate(self.one_way.hops) for p in hop.points]
         self._extras = len(self.one_way.extras)
         self._restoring = False
         self._marks: Mapping[tuple[str, str], Mark] = {}
@@ -63,7 +66,7 @@ class ClassEngine:
         self.results = self._make_results(self.definitions)
         self.settled_ns: int | None = None
         self._made_room_ns: int | None = None
-        self.forced_by: tuple[str, ...] = ()
+        self.forced_by: tuple[list[str], str] = ([], "")
         self._newest_ns = NEVER
 
     # ---- what comes in
@@ -92,6 +95,14 @@ class ClassEngine:
                 words = self._in_time(words)
             self._append(words, probe, run_ms, last_ns)
         return last_ns
+
+    def define(self, words: np.ndarray, probe: str, run_ms: int, strings: Sequence[str]) -> np.ndarray:
+        """Takes rows of flow_definition. Which of them are of this class (bool)."""
+        if probe not in self.progress:
+            return np.zeros(len(words), bool)
+        if self.definitions.room < len(words):
+            self._make_room()
+        return self.definitions.define(words, probe, run_ms, strings)
 
     def gap(self, probe: str, run_ms: int, sequence: int, first_ns: int, last_ns: int) -> None:
         """The probe has given a PDU up, with observations from first_ns to last_ns."""
@@ -142,6 +153,14 @@ class ClassEngine:
         delivered_ns = self.delivered_ns
         return [name for name, p in self.progress.items() if p.delivered_ns == delivered_ns != FOREVER]
 
+    @property
+    def waiting_since_ns(self) -> int | None:
+        """Since when (monotonic) another probe has delivered what the next round needs; None: none has, or it does not wait."""
+        oldest_ns, delivered_ns = self.buffer.oldest_ns, self.delivered_ns
+        if oldest_ns is None or delivered_ns == FOREVER:
+            return None
+        return self.rounds.waits_since(self.rounds.end(max(oldest_ns, delivered_ns)))
+
     def tick(self, now_ns: int) -> Round | None:
         """The next round, if it is due. To be called again until there is none; whatever it gives must be written before."""
         held, limit = len(self.buffer), self.one_way.max_in_flight
@@ -149,12 +168,12 @@ class ClassEngine:
         settled_ns = NEVER if self.settled_ns is None else self.settled_ns
         oldest_ns = self.buffer.oldest_ns
         if oldest_ns is not None and max(oldest_ns, settled_ns) < due.until_ns:
-            return self._settle(min(self.rounds.end(max(oldest_ns, settled_ns)), due.until_ns), forced=due.forced)
+            return self._settle(min(self.rounds.end(max(oldest_ns, settled_ns)), due.until_ns), "max_lifetime" if due.forced else "")
         if oldest_ns is not None and 8 * held > 7 * limit:
             first_ns = max(oldest_ns, settled_ns)
-            return self._settle(first_ns + max((self._newest_ns - first_ns) // 2, 0) + 1, forced=True)
+            return self._settle(first_ns + max((self._newest_ns - first_ns) // 2, 0) + 1, "max_in_flight")
         if self.settled_ns is not None and settled_ns < due.until_ns:  # nothing was observed; but intervals may be open
-            return self._settle(due.until_ns, forced=False)
+            return self._settle(due.until_ns)
         if self._is_finished:
             self._reset()
         return None
@@ -169,18 +188,19 @@ class ClassEngine:
         """What was observed before, a restart does not need."""
         return NEVER if self.settled_ns is None else needed_from_ns(self.one_way, self.settled_ns)
 
-    def _settle(self, end_ns: int, *, forced: bool) -> Round:
-        self.forced_by = tuple(self.waits_for) if forced else ()
+    def _settle(self, end_ns: int, forced: str = "") -> Round:
+        """forced: why it does not wait for all probes."""
+        if forced:
+            self.forced_by = (self.waits_for, forced)
         settled = settle(self.buffer, self.definitions.flows(), self.one_way, self.learned, self._coverage(), end_ns)
         packets = settled.packets
         self.counts.rounds += 1
-        self.counts.rounds_forced += forced
+        self.counts.rounds_forced += bool(forced)
         self.counts.undefined += settled.undefined
         self.counts.packets += len(packets.flow)
         self._look_at(packets)
         self.settled_ns = end_ns
-        self.results.take(packets)
-        closed = self.results.close(end_ns)
+        closed = self.results.take(packets, end_ns)
         outputs = []
         for kind in self.results.packet_kinds:
             new = self._unwritten(kind.name, packets)
@@ -229,7 +249,11 @@ class ClassEngine:
         for name, progress in self.progress.items():
             self._last_run_ms[name] = progress.runs[-1].run_ms
             self._free(self.definitions.forget_runs(name, progress.runs[-1].run_ms + 1, FOREVER))
-        self.epoch += 1
+        self.begin_epoch(self.epoch + 1)
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Forget all observations, and what was settled."""
+        self.epoch = epoch
         self._begin()
 
     # ---- exactly once, over restarts
@@ -246,7 +270,7 @@ class ClassEngine:
         new = packets.reference_ns >= before_ns
         return packets if new.all() else Packets(*(None if c is None else c[new] for c in packets))
 
-    def _unwritten_intervals(self, kind: str, published: Sequence) -> list:
+    def _unwritten_intervals(self, kind: str, published: Sequence[Published]) -> list[Published]:
         before_ns = self._mark(kind)
         if before_ns == NEVER:
             return list(published)
@@ -260,17 +284,16 @@ class ClassEngine:
 
     def state(self) -> dict[str, Any]:
         """What a restart needs beside the observations."""
-        return {"points": [[p.probe, p.interface] for p in self.one_way.points], "epoch": self.epoch, "last_runs": self._last_run_ms,
+        return {"points": self._points, "epoch": self.epoch, "last_runs": self._last_run_ms,
                 "probes": {name: p.state() for name, p in self.progress.items()}}
 
     def restore(self, state: Mapping[str, Any]) -> bool:
         """Before anything else, or for a later epoch. False: it is of other points, so that nothing that was observed is of use.
         ValueError, TypeError, LookupError if it is not from `state`."""
-        if state["points"] != [[p.probe, p.interface] for p in self.one_way.points]:
+        if state["points"] != self._points:
             return False
-        self.epoch = int(state["epoch"])
         self._last_run_ms = {str(p): int(r) for p, r in state["last_runs"].items()}
-        self._begin()
+        self.begin_epoch(int(state["epoch"]))
         self.progress |= {name: ProbeProgress.restored(p) for name, p in state["probes"].items() if name in self.progress}
         self._settle_from_marks()
         return True

@@ -79,17 +79,18 @@ class Definitions:
 
     def define(self, words: np.ndarray, probe: str, run_ms: int, strings: Sequence[str]) -> np.ndarray:
         """Takes rows of flow_definition, int64 (n, words). Which of them are of this class (bool)."""
-        ours = np.isin(words[:, _CLASS], [i for i, s in enumerate(strings) if s == self.flow_class])
+        ours = self._ours(words, strings)
         for row in words[ours]:
             index = self._index(int(row[_FLOW]), probe, run_ms)
             if self._flow[index] == UNDEFINED:
                 self._flow[index] = self._number(row)
         return ours
 
-    def known(self, words: np.ndarray, probe: str, run_ms: int) -> np.ndarray:
-        """Which of these rows of flow_definition (bool) are still remembered. Other classes' are not."""
+    def known(self, words: np.ndarray, probe: str, run_ms: int, strings: Sequence[str]) -> np.ndarray:
+        """Which of these rows of flow_definition (bool) are of this class and still remembered."""
         of_run = self._runs.get((probe, run_ms), {})
-        return np.array([n in of_run and self._flow[of_run[n]] != UNDEFINED for n in words[:, _FLOW].tolist()], bool)
+        remembered = np.array([n in of_run and self._flow[of_run[n]] != UNDEFINED for n in words[:, _FLOW].tolist()], bool)
+        return remembered & self._ours(words, strings)
 
     def flows(self) -> Flows:
         """Valid until the next call of a method that changes anything."""
@@ -126,6 +127,9 @@ class Definitions:
     @property
     def room(self) -> int:
         return self.limit - len(self)
+
+    def _ours(self, words: np.ndarray, strings: Sequence[str]) -> np.ndarray:
+        return np.isin(words[:, _CLASS], [i for i, s in enumerate(strings) if s == self.flow_class])
 
     def _index(self, number: int, probe: str, run_ms: int) -> int:
         of_run = self._runs.setdefault((probe, run_ms), {})
