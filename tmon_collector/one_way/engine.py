@@ -1,7 +1,7 @@
 """One-way classes in a collector as a state machine: blocks of observations in, settled rounds out. No I/O; times are passed in.
 
-What it gives depends on the observations alone, not on the order in which they came, as long as no round has to be forced. A class of
-which all probes have ended, and all is settled, begins anew: the next recording may be of any time (epoch).
+What it gives depends on the observations alone, not on the order in which they came, as long as no round has to be forced. A class
+of which all probes have ended, and all is settled, begins anew: the next recording may be of any time (epoch).
 """
 
 from __future__ import annotations
@@ -168,7 +168,8 @@ class ClassEngine:
         settled_ns = NEVER if self.settled_ns is None else self.settled_ns
         oldest_ns = self.buffer.oldest_ns
         if oldest_ns is not None and max(oldest_ns, settled_ns) < due.until_ns:
-            return self._settle(min(self.rounds.end(max(oldest_ns, settled_ns)), due.until_ns), "max_lifetime" if due.forced else "")
+            end_ns = min(self.rounds.end(max(oldest_ns, settled_ns)), due.until_ns)
+            return self._settle(end_ns, "max_lifetime" if due.forced else "")
         if oldest_ns is not None and 8 * held > 7 * limit:
             first_ns = max(oldest_ns, settled_ns)
             return self._settle(first_ns + max((self._newest_ns - first_ns) // 2, 0) + 1, "max_in_flight")
@@ -201,14 +202,10 @@ class ClassEngine:
         self._look_at(packets)
         self.settled_ns = end_ns
         closed = self.results.take(packets, end_ns)
-        outputs = []
-        for kind in self.results.packet_kinds:
-            new = self._unwritten(kind.name, packets)
-            if len(new.flow):
-                outputs.append(Output(kind, partial(self.results.of_packets, kind, new)))
-        for kind in self.results.interval_kinds:
-            if rows := self._unwritten_intervals(kind.name, closed.get(kind.name, [])):
-                outputs.append(Output(kind, partial(iter, rows)))
+        new = ((kind, self._unwritten(kind.name, packets)) for kind in self.results.packet_kinds)
+        outputs = [Output(kind, partial(self.results.of_packets, kind, rest)) for kind, rest in new if len(rest.flow)]
+        rows = ((kind, self._unwritten_intervals(kind.name, closed.get(kind.name, []))) for kind in self.results.interval_kinds)
+        outputs += [Output(kind, partial(iter, rest)) for kind, rest in rows if rest]
         self._forget(end_ns)
         return Round(self.name, self.epoch, end_ns, self.needed_from_ns, tuple(outputs))
 

@@ -104,8 +104,8 @@ class Definitions:
         return source
 
     def forget(self, before_ns: int) -> np.ndarray:
-        """Definitions that had no observation since, when there is too little room: at least an eighth is free after that, if it can
-        be. int64: numbers of flows that are free for others now."""
+        """Definitions that had no observation since, when there is too little room: at least an eighth is free after that, if it
+        can be. int64: numbers of flows that are free for others now."""
         if len(self) <= self.limit - self.limit // 8:
             return np.zeros(0, np.int64)
         used = np.array([s is not None for s in self._sources])

@@ -1,9 +1,9 @@
 """The log of one-way observations: what is acknowledged and not yet judged, so that a collector that was killed knows it again.
 
-Files `.NAME.one_way-<n>.log` in the spool directory, hidden from the loader, one after the other. Records one behind the other: magic,
-type, octets of what follows, CRC-32 of it. Every file begins with a SNAPSHOT of how far everything has come, so that those before it can
-be deleted once nothing in them is needed. What follows the last sound record of a file is cut off: it was never acknowledged. A PDU may be
-there twice, if it was not acknowledged the first time; whoever reads knows its number.
+Files `.NAME.one_way-<n>.log` in the spool directory, hidden from the loader, one after the other. Records one behind the other:
+magic, type, octets of what follows, CRC-32 of it. Every file begins with a SNAPSHOT of how far everything has come, so that those
+before it can be deleted once nothing in them is needed. What follows the last sound record of a file is cut off: it was never
+acknowledged. A PDU may be there twice, if it was not acknowledged the first time; whoever reads knows its number.
 """
 
 from __future__ import annotations
@@ -149,10 +149,11 @@ class OneWayLog:
                 segment.newest_ns.pop(flow_class, None)
 
     def delete(self, needed_from_ns: Mapping[str, int]) -> None:
-        """The oldest files that hold nothing that is needed: observations of a class from that time on. Classes that are not named need
-        nothing."""
+        """The oldest files that hold nothing that is needed: observations of a class from that time on. Classes that are not named
+        need nothing."""
         for number in list(self._segments):
-            if number == self._number or any(ns >= needed_from_ns.get(c, ns + 1) for c, ns in self._segments[number].newest_ns.items()):
+            newest_ns = self._segments[number].newest_ns.items()
+            if number == self._number or any(ns >= needed_from_ns.get(name, ns + 1) for name, ns in newest_ns):
                 return
             with suppress(OSError):
                 self._path(number).unlink(missing_ok=True)

@@ -1,7 +1,8 @@
 """One-way measurement in a collector: log, flow definitions, rows that are written, the clock. The edge around `engine`.
 
-What is acknowledged is in the log first, flow definitions and gaps as well. What is settled is written kind by kind, each with a mark in
-the journal; a restart reads the log, settles again what may not be written, and writes what has no mark (docs/decisions/0023).
+What is acknowledged is in the log first, flow definitions and gaps as well. What is settled is written kind by kind, each with a
+mark in the journal; a restart reads the log, settles again what may not be written, and writes what has no mark
+(docs/decisions/0023).
 """
 
 from __future__ import annotations
@@ -57,8 +58,8 @@ class OneWayClasses:
     observers   by kind: who sees rows once they are written, like those of `Decoding`
     """
 
-    def __init__(self, configuration: Configuration, parameters: Parameters, spool: Spool, emit: Callable[[Event], None], clock: Clock,
-                 observers: Mapping[str, Sequence[Observer]]) -> None:
+    def __init__(self, configuration: Configuration, parameters: Parameters, spool: Spool, emit: Callable[[Event], None],
+                 clock: Clock, observers: Mapping[str, Sequence[Observer]]) -> None:
         self._spool, self._emit, self._clock, self._observers = spool, emit, clock, observers
         self._own = (parameters.name, clock.wall_ns() // 1_000_000)
         here = {p.name for p in configuration.probes for b in p.publications if b.collector == parameters.name}
@@ -272,7 +273,8 @@ class OneWayClasses:
         for engine in self.engines.values():
             engine.end_restoring()
         if self._log.cut:
-            logger.warning("%s: %d octets at the ends of files were cut off that were never acknowledged", self._log.path, self._log.cut)
+            logger.warning("%s: %d octets at the ends of files were cut off that nobody was told are written", self._log.path,
+                           self._log.cut)
         if self.held:
             logger.info("one-way: %d observations wait that an earlier start has left", self.held)
 

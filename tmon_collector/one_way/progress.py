@@ -1,7 +1,8 @@
 """How far the observations of one class have come from one probe, and when its points were blind. An engine: no clock, no I/O.
 
-PDUs are numbered within class and run. Up to the first number that is missing, they are **contiguous**: what the latest watermark there
-says holds, whatever order they came in. A PDU that the probe says it gave up (one_way_gap) counts as there, and leaves a blind interval.
+PDUs are numbered within class and run. Up to the first number that is missing, they are **contiguous**: what the latest watermark
+there says holds, whatever order they came in. A PDU that the probe says it gave up (one_way_gap) counts as there, and leaves a
+blind interval.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from tmon_common.observations import ABSENT
 
 EDGE_NS = 50_000_000
 """Observation is taken to begin so much before, and to end so much after, what proves it. Nobody can tell whether a probe that
-replays a recording would have seen a packet there; the packet before it may only have been the last one before a pause. Without this, the
-last packets of two captures of the same traffic could never be called lost."""
+replays a recording would have seen a packet there; the packet before it may only have been the last one before a pause. Without
+this, the last packets of two captures of the same traffic could never be called lost."""
 MAX_GAPS = 4096
 """Of one run; beyond, the two oldest become one, with what lies between."""
 MAX_WAITING = 1 << 16
@@ -60,7 +61,8 @@ class RunProgress:
         return (sequence < self.next or sequence in self._waiting) and sequence not in self._gaps
 
     def gap(self, sequence: int, first_ns: int, last_ns: int) -> None:
-        """A PDU was given up, with observations from first_ns to last_ns. That it came nevertheless may be known before, or later."""
+        """A PDU was given up, with observations from first_ns to last_ns. That it came nevertheless may be known before, or
+        later."""
         if self._is_here(sequence):
             return
         self._gaps[sequence] = (first_ns, last_ns)
@@ -113,7 +115,8 @@ class RunProgress:
         """ValueError, TypeError for what is no state."""
         run_ms, begin_ns, last_ns, until_ns, following, over, waiting, gaps = state
         run = cls(int(run_ms))
-        run.begin_ns, run.last_ns, run.until_ns, run.next, run.over = int(begin_ns), int(last_ns), int(until_ns), int(following), bool(over)
+        run.begin_ns, run.last_ns, run.until_ns = int(begin_ns), int(last_ns), int(until_ns)
+        run.next, run.over = int(following), bool(over)
         run._waiting = {int(s): (int(w), bool(e)) for s, w, e in waiting}
         run._gaps = {int(s): (int(a), int(b)) for s, a, b in gaps}
         return run

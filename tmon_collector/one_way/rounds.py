@@ -1,8 +1,8 @@
 """Rounds of packet time: which one may be settled next. An engine: what is known is passed in.
 
-A round may be settled when every probe has delivered what it needs: all before its end, and `lag` more, in which packets of the round may
-still be on their way. Then, while there is room, it stays open for `late_slots` intervals more: a probe may be away for a moment between
-two runs, or clocks may be far apart.
+A round may be settled when every probe has delivered what it needs: all before its end, and `lag` more, in which packets of the
+round may still be on their way. Then, while there is room, it stays open for `late_slots` intervals more: a probe may be away for
+a moment between two runs, or clocks may be far apart.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ MARKS = 256
 
 
 def round_ns(one_way: OneWay) -> int:
-    """Length of rounds: the longest divisor of the interval up to LONGEST_NS, or its least multiple, that is at least four times the
-    greatest transit."""
+    """Length of rounds: the longest divisor of the interval up to LONGEST_NS, or its least multiple, that is at least four times
+    the greatest transit."""
     least_ns, interval_ns = 4 * one_way.max_transit_ns, one_way.interval_ns
     if interval_ns <= least_ns:
         return -(-least_ns // interval_ns) * interval_ns
@@ -32,8 +32,8 @@ def round_ns(one_way: OneWay) -> int:
 
 
 def needed_from_ns(one_way: OneWay, settled_ns: int) -> int:
-    """What a restart needs when everything is written that passed before settled_ns: the interval that is open, and a round before it,
-    from which statistics know what came last of each flow."""
+    """What a restart needs when everything is written that passed before settled_ns: the interval that is open, and a round before
+    it, from which statistics know what came last of each flow."""
     return settled_ns // one_way.interval_ns * one_way.interval_ns - round_ns(one_way)
 
 
@@ -53,7 +53,7 @@ class Rounds:
         self._interval_ns, self._lifetime_ns = one_way.interval_ns, one_way.max_lifetime_ns
         self._lag_ns = horizon(0, one_way)
         self._late_ns = one_way.late_slots * one_way.interval_ns
-        self._marks: deque[tuple[int, int]] = deque(maxlen=MARKS + 1)  # (packet time some probe had delivered, when), both ascending
+        self._marks: deque[tuple[int, int]] = deque(maxlen=MARKS + 1)  # (packet time that some probe had delivered, when)
         self._reached_ns = NEVER
         self._grown_ns: int | None = None
 

@@ -29,8 +29,8 @@ class ClassTelling:
 
     def look(self, now_ns: int, wall_ns: int) -> list[Event]:
         """To be called now and then, now_ns monotonic."""
-        return [*self._look_at_waiting(now_ns, wall_ns), *self._look_at_forced(now_ns, wall_ns), *self._look_at_unused(now_ns, wall_ns),
-                *self._look_at_clashes(now_ns, wall_ns), *self._look_at_negative(now_ns, wall_ns)]
+        looks = (self._look_at_waiting, self._look_at_forced, self._look_at_unused, self._look_at_clashes, self._look_at_negative)
+        return [found for look in looks for found in look(now_ns, wall_ns)]
 
     def _look_at_waiting(self, now_ns: int, wall_ns: int) -> list[Event]:
         since_ns = self._engine.waiting_since_ns
@@ -47,7 +47,8 @@ class ClassTelling:
             return []
         self._told = replace(self._told, rounds_forced=counts.rounds_forced)
         probes, reason = self._engine.forced_by
-        return [event("one_way_forced", wall_ns, self._engine.name, probes=", ".join(probes), reason=reason, rounds=counts.rounds_forced)]
+        return [event("one_way_forced", wall_ns, self._engine.name, probes=", ".join(probes), reason=reason,
+                      rounds=counts.rounds_forced)]
 
     def _look_at_unused(self, now_ns: int, wall_ns: int) -> list[Event]:
         new = {name: getattr(self._engine.counts, name) - getattr(self._told, name) for name in _UNUSED}

@@ -132,8 +132,8 @@ def test_a_gap_that_came_nevertheless_is_none():
 
 
 def test_max_lifetime_forces():
-    """A probe that delivers no more is waited for so long from when another one has delivered what is needed; then the rest of what it
-    would have seen is dropped. What it tells later is late."""
+    """A probe that delivers no more is waited for so long from when another one has delivered what is needed; then the rest of
+    what it would have seen is dropped. What it tells later is late."""
     e = engine(max_lifetime_ns=100 * SECOND)
     define(e)
     deliver(e, "c", range(50))
@@ -205,7 +205,7 @@ def test_probes_that_do_not_belong_are_counted():
     e = engine(probes="ab")
     define(e, "ab")
     deliver(e, "c", range(5))
-    deliver(e, "nobody", range(0, 1)) if False else e.take(block([(7, 1, 1, T0)], 0), "nobody", 1, 0)
+    e.take(block([(7, 1, 1, T0)], 0), "nobody", 1, 0)
     assert e.counts.unexpected == 6
     for probe in "ab":
         deliver(e, probe, range(200))
@@ -226,7 +226,8 @@ def test_a_pdu_twice_counts_once():
 
 @pytest.mark.parametrize("seed", range(25))
 def test_order_of_arrival_does_not_matter(seed):
-    """Two collectors that get the same PDUs in another order (and some twice), with ticks in between, settle the same packets alike."""
+    """Two collectors that get the same PDUs in another order (and some twice), with ticks in between, settle the same packets
+    alike."""
     random_ = random.Random(seed)
     lost = {p: {n for n in range(400) if random_.random() < 0.1} for p in "abc"}
     lost["b"] |= lost["a"]
@@ -234,7 +235,7 @@ def test_order_of_arrival_does_not_matter(seed):
     pdus = []
     for probe in "abc":
         begin, gone = random_.randrange(50), random_.randrange(3, 9)
-        numbers = [n for n in range(begin, 400)]
+        numbers = list(range(begin, 400))
         cuts = sorted(random_.sample(range(1, len(numbers)), 12))
         for sequence, (a, b) in enumerate(zip([0, *cuts], [*cuts, len(numbers)], strict=True)):
             times = rows(probe, numbers[a:b], lost[probe])
@@ -246,7 +247,7 @@ def test_order_of_arrival_does_not_matter(seed):
     outcomes = []
     for _ in range(3):
         random_.shuffle(pdus)
-        e = engine(interval_ns=random_.choice((5, 5)) * SECOND)
+        e = engine(interval_ns=5 * SECOND)
         results = e.results
         define(e)
         for kind, probe, *what in pdus:
