@@ -16,7 +16,9 @@ MAX_TRANSIT_NS = 2 * 10**9
 def demo(tmp_path_factory):
     out = tmp_path_factory.mktemp("demo")
     result = one_way(*CAPTURES, "--out", out, "--packets", out / "packets.csv", "--top", 300)
-    assert (0, "") == (result.returncode, result.stderr)
+    assert 0 == result.returncode, result.stderr
+    [warning] = result.stderr.splitlines()
+    assert "datagrams_incomplete: 2 " in warning  # of two that left west in fragments, some were lost
     (out / "shown").write_text(result.stdout)
     return out
 
@@ -56,7 +58,7 @@ def test_counters_of_every_flow(demo):
     assert expected_counters(one_way_link.followed(), back) == counters(demo)
     assert one_way_link.duplicated() == sum(int(r["duplicates"]) for r in rows(demo, "one_way_counters"))
     assert one_way_link.duplicated() == sum(int(r["duplicated"]) for r in rows(demo, "one_way_counters"))
-    assert sum(int(r["reordered"]) for r in rows(demo, "one_way_counters")) > 10
+    assert sum(int(r["reordered"]) for r in rows(demo, "one_way_counters")) > 5
 
 
 def test_distribution_of_every_flow(demo):

@@ -32,7 +32,8 @@ def measured(request, tmp_path_factory) -> Measured:
     names = [word for hop in hops for word in ("--hop", hop)]
     result = one_way(*paths, *names, "--out", directory / "out", "--packets", directory / "packets.csv",
                      *OPTIONS.get(request.param, []))
-    assert (0, "") == (result.returncode, result.stderr)
+    assert 0 == result.returncode, result.stderr
+    assert all("datagrams_incomplete" in line for line in result.stderr.splitlines()), result.stderr
     return Measured(made, directory / "out", result.stdout, read_packets(directory / "packets.csv"))
 
 

@@ -26,6 +26,8 @@ INTERFACE = "capture"
 HISTOGRAM = "one_way_delays"
 MAX_IN_FLIGHT = "64M"
 """Captures are read as fast as it goes, one may be far ahead of another: all of it waits, and nothing is judged before its time."""
+CLASH_RATE = "100%"
+"""That is, never told by an event: the result shows how many there are, and that some packets are equal is usual."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ def _one_way_element(wishes: OneWayWishes) -> etree._Element:
     element = etree.Element(
         "one_way", signature=wishes.signature, nat="yes" if wishes.nat else "no", per=wishes.per, resolution="1ns", sizes="yes",
         max_transit=wishes.max_transit, output="both" if wishes.packets else "histograms", interval=wishes.interval,
-        late_slots="0", direction=wishes.direction, max_in_flight=MAX_IN_FLIGHT)
+        late_slots="0", direction=wishes.direction, max_in_flight=MAX_IN_FLIGHT, clash_rate=CLASH_RATE)
     for hop in wishes.ways:
         place = etree.SubElement(element, "hop", name=hop)
         for probe, at in zip(wishes.probes, wishes.hops, strict=True):
