@@ -10,6 +10,7 @@ from tests.pipeline.one_way_run import by_flow, counters, expected_counters, one
 
 CAPTURES = [DEMO / f"{side}.pcap" for side in SIDES]
 MAX_TRANSIT_NS = 2 * 10**9
+PROTOCOLS = {"1": "icmp", "6": "tcp", "17": "udp", "58": "icmpv6"}
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +103,11 @@ def test_what_is_shown(demo):
         for flow, mine in by_flow(truth).items():
             gone = sum(p.verdict == "lost" for p in mine)
             if gone and back(flow) is way:
-                line = next(text for text in shown.splitlines() if f"{flow[0]}:{flow[3]} → {flow[1]}:{flow[4]}" in text
-                            or (not flow[3] and f"{flow[0]} → {flow[1]}" in text) or f"[{flow[0]}]:{flow[3]} →" in text)
-                assert f"{side} {gone}" in line
+                name = f"{PROTOCOLS[flow[2]]} {_end(flow[0], flow[3])} → {_end(flow[1], flow[4])} "
+                [line] = [text for text in shown.splitlines() if text.startswith(name)]
+                assert [f"{len(mine):,}", str(gone), side, str(gone)] == line.removeprefix(name).split()[:4]
     assert str(demo / "packets.csv") in shown
+
+
+def _end(address: str, port: str) -> str:
+    return address if not port else f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
