@@ -35,12 +35,12 @@ class Arrived(NamedTuple):
 class Reordering:
     """Of one class.
 
-    A packet is reordered if one that left later arrived before it (section 3, with the time of sending as sequence number: packets
-    that left at the same moment are in order). Extent: arrivals since the first such one (section 4.2); late time: how long after
-    that one it arrived (section 4.3).
+    A packet is reordered if one that left later arrived before it (section 3.3, with the time of sending as sequence number:
+    packets that left at the same moment are in order). Extent: arrivals since the first such one (section 4.2.2); late time: how long after
+    that one it arrived (section 4.3.2).
 
-    A packet of one round may be overtaken by packets of the next one: it is told when no such packet can come any more. All times of
-    a packet are within max_transit of each other, so packets of later rounds arrive max_transit before the end of this one, or
+    A packet of one round may be overtaken by packets of the next one: it is told when no such packet can come any more. All times
+    of a packet are within max_transit of each other, so packets of later rounds arrive max_transit before the end of this one, or
     later; and of what arrived before that, only the last two max_transit may have left later than something that still waits.
 
     untold  packets that were too many to wait, so far: whether they were overtaken by some of the next round is not known
@@ -105,7 +105,7 @@ def _arrived(packets: Packets) -> Arrived:
 @njit(cache=True, nogil=True)
 def _reordered(flow_a, sent_a, arrived_a, told_a, flow_b, sent_b, arrived_b, told_b, interval_ns, cut_ns, until_ns, kept_ns,
                found, tail_flow, tail_sent, tail_arrived, tail_told):
-    """Old packets (a) and new ones (b), ordered by flow. Tells those that arrived before cut_ns, or whose interval ends by until_ns.
+    """Old packets (a) and new ones (b), ordered by flow. Tells of those before cut_ns, and of intervals that end by until_ns.
 
     Keeps those that arrived from kept_ns on, or are not told. Returns how many rows were found, how many packets are kept.
     """
