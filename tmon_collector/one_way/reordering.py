@@ -36,8 +36,8 @@ class Reordering:
     """Of one class.
 
     A packet is reordered if one that left later arrived before it (section 3.3, with the time of sending as sequence number:
-    packets that left at the same moment are in order). Extent: arrivals since the first such one (section 4.2.2); late time: how long after
-    that one it arrived (section 4.3.2).
+    packets that left at the same moment are in order). Extent: arrivals since the first such one (section 4.2.2); late time: how
+    long after that one it arrived (section 4.3.2).
 
     A packet of one round may be overtaken by packets of the next one: it is told when no such packet can come any more. All times
     of a packet are within max_transit of each other, so packets of later rounds arrive max_transit before the end of this one, or

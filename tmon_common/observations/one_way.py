@@ -181,7 +181,8 @@ ONE_WAY_COUNTERS = Kind(
                unit="packets",
                merge=Merge.MAXIMUM, nullable=True, reference="RFC 3357 section 6.3"),
         _count("loss_distance_population", "lost packets after an earlier one", "RFC 3357 section 5.1.1"),
-        _count("loss_distance_sum", "sum of their distances to the lost packet before, in packets that were not dropped: 1 for neighbours",
+        _count("loss_distance_sum", "sum of their distances to the lost packet before, in packets that were not dropped: 1 for "
+                                    "neighbours",
                "RFC 3357 section 5.1.1"),
         Column("loss_distance_minimum", Type.INTEGER, "smallest", unit="packets", merge=Merge.MINIMUM, nullable=True),
         Column("loss_distance_maximum", Type.INTEGER, "largest", unit="packets", merge=Merge.MAXIMUM, nullable=True),

@@ -36,7 +36,8 @@ def packed(packets: list[Packet]) -> Packets:
     octets = np.array([NO_OCTETS if p.octets is None else p.octets for p in packets], np.int32)
     return Packets(array("flow", np.int32), array("definition", np.int32), np.arange(len(packets), dtype=np.uint32), octets,
                    words([p.times for p in packets]), words([p.last for p in packets]) if fragments else None,
-                   np.array([p.points for p in packets], np.uint8).reshape(-1, hops), array("copies", np.int32), array("clash", np.uint8),
+                   np.array([p.points for p in packets], np.uint8).reshape(-1, hops), array("copies", np.int32),
+                   array("clash", np.uint8),
                    array("reverse", np.uint8), array("reference", np.int64), array("verdict", np.uint8),
                    array("lost_after", np.uint8))
 
@@ -45,7 +46,8 @@ def packet(times: list, flow: int = 0, verdict: int = 0, **other) -> Packet:
     """Seen at those hops; going forward."""
     reference = next(t for t in times if t is not None)
     points = [0 if t is None else i + 1 for i, t in enumerate(times)]
-    values = {"definition": 0, "octets": 100, "last": [None] * len(times), "points": points, "copies": 0, "clash": 0, "reverse": False, "reference": reference, "lost_after": 0, "round": 0}
+    values = {"definition": 0, "octets": 100, "last": [None] * len(times), "points": points, "copies": 0,
+              "clash": 0, "reverse": False, "reference": reference, "lost_after": 0, "round": 0}
     return Packet(flow, times=times, verdict=verdict, **(values | other))
 
 

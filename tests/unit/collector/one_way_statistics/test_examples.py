@@ -49,7 +49,7 @@ def test_packets_that_left_or_arrived_at_the_same_moment_are_in_order():
 def test_loss_example_of_rfc_3357(cuts):
     """Section 6.5: packets 2, 5, 7, 9 and 10 of 10 are lost: distances 3 2 2 1; four loss periods, the longest of 2."""
     lost = {2, 5, 7, 9, 10}
-    packets = [packet([i * MS, None], verdict=LOST, lost_after=1) if i in lost else packet([i * MS, i * MS + 1]) for i in range(1, 11)]
+    packets = [packet([i * MS, None], verdict=LOST, lost_after=1) if i in lost else packet([i * MS, i * MS]) for i in range(1, 11)]
     row, = of(packets, cuts)["one_way_counters"]
     assert (row["loss_distance_population"], row["loss_distance_sum"]) == (4, 8)
     assert (row["loss_distance_minimum"], row["loss_distance_maximum"]) == (1, 3)
