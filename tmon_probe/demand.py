@@ -60,11 +60,15 @@ FTP_CONTROL = Service("ftp", TCP, frozenset({21}))
 
 @dataclass(frozen=True)
 class Signature:
-    """nat: leave out what address translation changes. octets: of the transport header and what follows, at most."""
+    """nat: leave out what address translation changes. octets: of the transport header and what follows, at most.
+
+    fragments: each is signed, too, as a packet of its own
+    """
 
     nat: bool = False
     algorithm: str = "fast64"  # or md5
     octets: int = MAX_PAYLOAD
+    fragments: bool = False
 
 
 @dataclass(frozen=True)

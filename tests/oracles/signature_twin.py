@@ -17,12 +17,14 @@ def canonical(packet: bytes, nat: bool = False, limit: int = 1 << 20) -> tuple[b
     """(header, transport octets) that the signature is computed of. packet: from its IP header, without padding."""
     version = packet[0] >> 4
     protocol, body, octets, source, destination, identification = (ipv4 if version == 4 else ipv6)(packet)
+    fragment = int.from_bytes(packet[6:8], "big") & 0x3FFF if version == 4 else 0
     if nat:
         source, destination, identification = bytes(len(source)), bytes(len(source)), 0
-    header = struct.pack("<BBHI", version, protocol, identification, octets)
+    header = struct.pack("<BBHHH", version, protocol, identification, octets, fragment)
     header += source + destination if version == 4 else bytes(8) + source + destination
     body = body[: max(limit, 0)]
-    return header, bytes(_translated(version, protocol, bytearray(body))) if nat else body
+    has_transport = not fragment & 0x1FFF  # of IPv6, a later one begins with its fragment header, protocol 44
+    return header, bytes(_translated(version, protocol, bytearray(body))) if nat and has_transport else body
 
 
 def ipv4(packet: bytes):

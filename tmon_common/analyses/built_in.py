@@ -3,7 +3,7 @@
 from tmon_common import observations as kinds
 from tmon_common.analyses.declaration import AnalysisDeclaration, Option
 from tmon_common.config.model import SECOND
-from tmon_common.config.quantities import parse_bit_rate, parse_count, parse_duration
+from tmon_common.config.quantities import parse_bit_rate, parse_count, parse_duration, parse_octets
 
 _ANALYSERS = "tmon_probe.child.analysers"
 _HOUR = 3600 * SECOND
@@ -88,4 +88,19 @@ DNS_TRANSACTION = AnalysisDeclaration(
                lambda text: parse_count(text, 64, 16 << 20)),
     ), standard=False)
 
-ALL = (IP_COUNTERS, IP_SIZES, UDP_COUNTERS, TCP_COUNTERS, ICMP_COUNTERS, TCP_CONNECTION, ROUND_TRIP, FTP, DNS_TRANSACTION)
+ONE_WAY = AnalysisDeclaration(
+    "one_way", "every packet followed from hop to hop: its delay, or where it was lost. Asked for by <one_way> "
+               "(configuration.md), which sets the options; probes tell digests and times, collectors make the rest of them",
+    f"{_ANALYSERS}.one_way:OneWayObserver",
+    (kinds.ONE_WAY_OBSERVATION,),
+    (
+        _flag("nat", "yes: digests leave out what address translation changes"),
+        Option("algorithm", "fast64", "of the digest", values=("fast64", "md5")),
+        Option("hashed_octets", "65535", "octets of transport header and what follows that are hashed, at most",
+               lambda text: parse_octets(text, 0, 65_535)),
+        Option("per", "packet", "packet: a fragment is one; datagram: put together again first", values=("packet", "datagram")),
+        _flag("ntp", "yes: timestamps of NTP packets are told, too"),
+    ), standard=False)
+
+ALL = (IP_COUNTERS, IP_SIZES, UDP_COUNTERS, TCP_COUNTERS, ICMP_COUNTERS, TCP_CONNECTION, ROUND_TRIP, FTP, DNS_TRANSACTION,
+       ONE_WAY)

@@ -10,13 +10,13 @@ from tmon_common.config.fields import FLOW_FIELDS
 from tmon_common.config.filters import read_filter
 from tmon_common.config.model import SECOND, Analysis, FlowClass, GranularFlow, Histogram
 from tmon_common.config.node import Node, check_unique
-from tmon_common.config.quantities import parse_duration, parse_octets, split_list
+from tmon_common.config.one_way import KIND as ONE_WAY
+from tmon_common.config.one_way import Place, analysis_of, read_one_way
+from tmon_common.config.quantities import parse_duration, parse_interval, parse_octets, split_list
 from tmon_common.config.structure import nearest
 from tmon_common.observations import MAX_SLICES
 
-MINUTE, HOUR, DAY = 60 * SECOND, 3600 * SECOND, 86_400 * SECOND
-
-
+DAY = 86_400 * SECOND
 OPTION_ATTRIBUTES = ("records", "mode", "metrics")
 """Options that may also be written as attributes of <analysis>."""
 
@@ -45,21 +45,26 @@ def _bounds(text: str, unit: str) -> tuple[int, ...]:
 
 
 def read_classes(
-    nodes: list[Node], histograms: tuple[Histogram, ...], interfaces: frozenset[str], known: Mapping[str, AnalysisDeclaration]
+    nodes: list[Node], histograms: tuple[Histogram, ...], places: Mapping[str, Place], known: Mapping[str, AnalysisDeclaration]
 ) -> tuple[FlowClass, ...]:
-    """interfaces: names of those that exist; known: the analysis kinds that exist."""
+    """places: what probes there are, by name; known: the analysis kinds that exist."""
     check_unique(nodes, "the configuration")
     by_name = {h.name: h for h in reversed(histograms)}  # of one name, the first
-    return tuple(_flow_class(n, by_name, interfaces, known) for n in nodes)
+    return tuple(_flow_class(n, by_name, places, known) for n in nodes)
 
 
-def _flow_class(node: Node, histograms: dict, interfaces: frozenset[str], known: Mapping[str, AnalysisDeclaration]) -> FlowClass:
-    name = node.name()
+def _flow_class(node: Node, histograms: dict, places: Mapping[str, Place], known: Mapping[str, AnalysisDeclaration]) -> FlowClass:
+    name, interfaces = node.name(), frozenset().union(*(p.interfaces for p in places.values()))
     flows, analyses = node.children("flow"), node.children("analysis")
     check_unique(flows, f'flow class "{name}"')
     check_unique(analyses, f'flow class "{name}"', "kind")
-    return FlowClass(name, read_filter(node.child("filter"), interfaces), tuple(_granular_flow(f) for f in flows),
-                     tuple(_analysis(a, histograms, known) for a in analyses))
+    filter_, granular = read_filter(node.child("filter"), interfaces), tuple(_granular_flow(f) for f in flows)
+    measured = tuple(_analysis(a, histograms, known) for a in analyses)
+    followed = node.child("one_way")
+    if followed is None:
+        return FlowClass(name, filter_, granular, measured)
+    one_way = read_one_way(followed, name, flows, granular, histograms, places)
+    return FlowClass(name, filter_, granular, (*measured, analysis_of(one_way)), one_way)
 
 
 def _granular_flow(node: Node) -> GranularFlow:
@@ -97,7 +102,9 @@ def _analysis(node: Node, histograms: dict[str, Histogram], known: Mapping[str, 
     kind = node.text("kind") or ""
     declared = known.get(kind)
     histogram, options = node.text("histogram"), _options(node, kind)
-    if declared is None and node.given("kind"):
+    if kind == ONE_WAY:
+        node.problem('kind="one_way": its hops must be told; expected <one_way> as last element of the class instead', "kind")
+    elif declared is None and node.given("kind"):
         node.problem(f'kind="{kind}": there is no such analysis{nearest(kind, known)}', "kind")
     elif declared is not None:
         _check_histogram(node, declared, histogram, histograms)
@@ -144,12 +151,3 @@ def _check_histogram(node: Node, declared: AnalysisDeclaration, name: str | None
         node.problem(f'histogram="{name}": there is no such histogram{nearest(name, histograms)}', "histogram")
     elif histograms[name].unit != unit:
         node.problem(f'histogram="{name}" is in {histograms[name].unit}; {declared.name} expects one in {unit}', "histogram")
-
-
-def parse_interval(text: str) -> int:
-    interval = parse_duration(text, SECOND, HOUR)
-    if MINUTE % interval and (interval % MINUTE or HOUR % interval):
-        raise ValueError("minutes and hours could not be summed up from such intervals; expected one that divides the minute "
-                         "(1s 2s 3s 4s 5s 6s 10s 12s 15s 20s 30s 60s), or whole minutes that divide the hour "
-                         "(2min 3min 4min 5min 6min 10min 12min 15min 20min 30min 1h)")
-    return interval

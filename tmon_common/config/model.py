@@ -6,7 +6,7 @@ they exist.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -163,6 +163,10 @@ class OneWay:
         """All of them: point n is at n - 1."""
         return tuple(p for hop in self.hops for p in hop.points)
 
+    def points_at(self, probe: str) -> dict[str, int]:
+        """Number of the point at each interface of a probe that is one."""
+        return {p.interface: p.number for p in self.points if p.probe == probe}
+
     @property
     def extras(self) -> tuple[int, ...]:
         """Positions of the hops whose times stand in packets; in their order they are the columns extra_time of observations."""
@@ -176,6 +180,12 @@ class FlowClass:
     flows: tuple[GranularFlow, ...]
     analyses: tuple[Analysis, ...]
     one_way: OneWay | None = None
+
+    def at(self, probe: str) -> FlowClass:
+        """The class as that probe observes it."""
+        if self.one_way is None or self.one_way.points_at(probe):
+            return self
+        return replace(self, analyses=tuple(a for a in self.analyses if a.kind != "one_way"))
 
 
 @dataclass(frozen=True)
@@ -387,5 +397,8 @@ class Configuration:
         return {h.name: h for h in self.histograms}
 
     def classes_of(self, probe: Probe) -> tuple[FlowClass, ...]:
-        """Classes that the probe observes; position in the result is the bit of the class in the sieve's mask."""
-        return tuple(c for c in self.classes if c.name in probe.classes)
+        """Classes that the probe observes; position in the result is the bit of the class in the sieve's mask.
+
+        A one-way class that has no observation point there is one like any other: nothing is signed for it.
+        """
+        return tuple(c.at(probe.name) for c in self.classes if c.name in probe.classes)

@@ -15,6 +15,7 @@ OCTETS_OF = {"": 1, "k": 1 << 10, "KiB": 1 << 10, "M": 1 << 20, "MiB": 1 << 20, 
 COUNT_OF = {"": 1, "k": 1 << 10, "M": 1 << 20}
 BITS_OF = {"bit/s": 1, "kbit/s": 10**3, "Mbit/s": 10**6, "Gbit/s": 10**9}
 MAX_CPU = 4095
+_SECOND, _MINUTE, _HOUR = NS_OF["s"], NS_OF["min"], NS_OF["h"]
 
 _QUANTITY = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,9})?) ?([A-Za-z/]*)")
 _NUMBER = re.compile(r"[0-9]{1,39}|0[xX][0-9a-fA-F]{1,32}")
@@ -38,6 +39,16 @@ def format_duration(ns: int) -> str:
     """The shortest exact writing that `parse_duration` reads back."""
     unit = next(u for u in reversed(NS_OF) if ns % NS_OF[u] == 0)
     return f"{ns // NS_OF[unit]}{unit}" if ns else "0"
+
+
+def parse_interval(text: str) -> int:
+    """ns of the observation intervals of an analysis, which start at multiples of it."""
+    interval = parse_duration(text, _SECOND, _HOUR)
+    if _MINUTE % interval and (interval % _MINUTE or _HOUR % interval):
+        raise ValueError("minutes and hours could not be summed up from such intervals; expected one that divides the minute "
+                         "(1s 2s 3s 4s 5s 6s 10s 12s 15s 20s 30s 60s), or whole minutes that divide the hour "
+                         "(2min 3min 4min 5min 6min 10min 12min 15min 20min 30min 1h)")
+    return interval
 
 
 def parse_octets(text: str, low: int = 0, high: int = 1 << 62) -> int:

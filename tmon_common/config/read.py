@@ -13,6 +13,7 @@ from tmon_common.config.document import Document, load_document
 from tmon_common.config.grammar import grammar
 from tmon_common.config.model import Configuration, Store
 from tmon_common.config.node import Node
+from tmon_common.config.one_way import check_signatures, places_of
 from tmon_common.config.probes import read_probes
 from tmon_common.config.problems import ConfigurationError, Problem, ProblemList
 from tmon_common.config.quantities import parse_moment
@@ -36,13 +37,14 @@ def read_document(document: Document, known_analyses: Mapping[str, AnalysisDecla
     if document.root.tag != "trafmon":
         problems.raise_if_any()
     root = Node(document.root, document, rules, problems)
-    interfaces = frozenset(e.get("name", "") for e in document.root.iter("interface"))
 
+    class_nodes, probe_nodes = _members(root, "flow_classes", "flow_class"), _members(root, "probes", "probe")
     histograms = read_histograms(_members(root, "histograms", "histogram"))
-    classes = read_classes(_members(root, "flow_classes", "flow_class"), histograms, interfaces,
+    classes = read_classes(class_nodes, histograms, places_of(probe_nodes),
                            _installed(document) if known_analyses is None else known_analyses)
     collectors = read_collectors(_members(root, "collectors", "collector"))
-    probes = read_probes(_members(root, "probes", "probe"), classes, collectors)
+    probes = read_probes(probe_nodes, classes, collectors)
+    check_signatures(class_nodes, classes, probes)
     configuration = Configuration(
         path=document.path,
         probes=probes,

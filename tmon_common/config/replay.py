@@ -18,10 +18,12 @@ from tmon_common.config.default import (
 )
 from tmon_common.config.document import Document, load_document
 from tmon_common.config.model import Configuration, Interface
+from tmon_common.config.one_way import KIND as ONE_WAY
 from tmon_common.config.problems import ProblemList
 from tmon_common.config.quantities import split_list
 from tmon_common.config.read import read_document
 from tmon_common.config.select import select_probe
+from tmon_common.metrics import METRICS
 
 
 def with_replay(
@@ -53,6 +55,7 @@ def with_replay(
     for old in kept.findall("interface") + kept.findall("publish"):
         kept.remove(old)
     replays = replay_elements(captures, names, pace, *zip(*ways, strict=True))
+    _leave_out_one_way(root, wanted.name, names)
     _keep_links(replays, wanted.interfaces)
     kept.extend(replays)
     kept.append(publish_element(port))
@@ -70,6 +73,22 @@ def _keep_links(replays: list[etree._Element], interfaces: Sequence[Interface]) 
     for element, interface in pairs:
         if interface.link and links.count(interface.link) == 2:
             element.set("link", interface.link)
+
+
+def _leave_out_one_way(root: etree._Element, probe: str, names: Sequence[str]) -> None:
+    """Way of packets of which not all observation points are left, and thresholds of what is made of that."""
+    for node in list(root.iter(ONE_WAY)):
+        if all(at.get("probe", "").strip() == probe and at.get("interface", "").strip() in names for at in node.iter("at")):
+            continue
+        flow_class = node.getparent()
+        flow_class.remove(node)
+        for threshold in list(root.iter("threshold")):
+            metric = METRICS.get(threshold.get("metric", "").strip())
+            if metric and metric.analysis == ONE_WAY and threshold.get("class", "").strip() == flow_class.get("name", "").strip():
+                threshold.getparent().remove(threshold)
+    for thresholds in root.findall("thresholds"):
+        if not len(thresholds):
+            root.remove(thresholds)
 
 
 def _leave_out_other_interfaces(document: Document, names: Sequence[str]) -> None:

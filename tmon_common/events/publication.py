@@ -22,7 +22,7 @@ DECLARATIONS = (
         "Rows that this collector will never get. Told when acknowledgements come back, else at once, then at most once a "
         "minute; the sum over all of these events is what is missing.",
         "final timeout: raise `final_timeout`. queue full: raise `queue` or `max_rate`, lower `min_gap`; or measure less. too "
-        "long for a PDU: report it.",
+        "long for a PDU, out of range: report it.",
         (text("kind", "of observation"), number("rows", "since this was last told"),
-         text("cause", "final timeout, queue full, or too long for a PDU"))),
+         text("cause", "final timeout, queue full, too long for a PDU, or out of range"))),
 )

@@ -57,10 +57,11 @@ ONE_WAY_GAP = Kind(
     permanent=True,
     columns=(
         Column("flow_class", Type.STRING, "flow class", merge=Merge.KEY),
-        Column("sequence", Type.INTEGER, "number of the PDU among those of the class in this run", merge=Merge.KEY),
-        Column("first", Type.TIME, "time of the earliest observation in it", unit="s"),
-        Column("last", Type.TIME, "time of the latest one", unit="s"),
+        Column("sequence", Type.INTEGER, "number of the first PDU given up, among those of the class in this run", merge=Merge.KEY),
+        Column("first", Type.TIME, "time of the earliest observation in them; empty: there was none", unit="s", nullable=True),
+        Column("last", Type.TIME, "time of the latest one", unit="s", nullable=True),
         Column("observations", Type.INTEGER, "how many there were"),
+        Column("pdus", Type.INTEGER, "how many PDUs: those of consecutive numbers, given up at about the same time, share a row"),
     ),
 )
 

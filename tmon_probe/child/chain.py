@@ -36,15 +36,17 @@ class Chain:
         self.registry = FlowRegistry(classes, tuple(i.name for i in probe.interfaces), probe.max_flows)
         self._emit = emit
         demands = demands_of(classes, factories)
-        self._context = Context(configuration, probe, emit, services_of(demands), classes)
-        self._tasks = _tasks(self.registry, {c.name: c for c in classes})
-        self._analysers = [GuardedAnalyser(kind, factories[kind], tasks, self._context) for kind, tasks in self._tasks.items()]
         self._reassembly = None
         masks = fragment_masks([c.filter for c in classes], demands)
         if masks.whole:
             from tmon_probe.child.reassembly.reassembly import Reassembly
 
             self._reassembly = Reassembly(masks)
+        self._context = Context(configuration, probe, emit, services_of(demands), classes)
+        if self._reassembly:
+            self._context.waiting_since = self._reassembly.waiting_since
+        self._tasks = _tasks(self.registry, {c.name: c for c in classes})
+        self._analysers = [GuardedAnalyser(kind, factories[kind], tasks, self._context) for kind, tasks in self._tasks.items()]
         self._connections = list(self._context.shared.values())
         self._stages = [*([self._reassembly] if self._reassembly else []), *self._connections, *self._analysers]
         self.alerts: dict[str, str] = {}

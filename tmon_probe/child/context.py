@@ -18,6 +18,10 @@ Emit = Callable[[Rows], None]
 """Where an analyser puts finished rows: they are published."""
 
 
+def _nothing_waits() -> None:
+    """Where nothing is put together."""
+
+
 @dataclass(frozen=True)
 class Task:
     """One granular flow definition that asks for an analysis. number: position in FlowBatch.flow."""
@@ -29,7 +33,10 @@ class Task:
 
 @dataclass
 class Context:
-    """emit: takes finished rows. services: those that classes of this probe ask for, by bit. shared: connections by class bit."""
+    """emit: takes finished rows. services: those that classes of this probe ask for, by bit. shared: connections by class bit.
+
+    waiting_since   packet time of the oldest fragment that waits for others of its datagram; None if none does
+    """
 
     configuration: Configuration
     probe: Probe
@@ -37,6 +44,7 @@ class Context:
     services: Sequence[Service] = ()
     classes: Sequence[FlowClass] = ()
     shared: dict[int, Connections] = field(default_factory=dict)
+    waiting_since: Callable[[], int | None] = _nothing_waits
 
     def service_bits(self, service: Service) -> int:
         """Bits in `service` of packet records of a service that the analysis asks for (see `Demand`); 0 if nobody does."""

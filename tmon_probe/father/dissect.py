@@ -53,7 +53,7 @@ def dissect_batch(data, offsets, captured, wire, times_ns, interfaces, link_type
     """
     every, whole, by_transport = plan[0].every, plan[0].whole, plan[0].by_transport
     served, ftp_all, ftp_boundaries, ftp_service = plan[0].served, plan[0].ftp_all, plan[0].ftp_boundaries, plan[0].ftp_service
-    signed, signed_nat, md5 = plan[0].signed, plan[0].signed_nat, plan[0].md5
+    signed, signed_nat, md5, signed_fragments = plan[0].signed, plan[0].signed_nat, plan[0].md5, plan[0].signed_fragments
     keeps_early = whole & by_transport
     special = served | ftp_all | ftp_boundaries | signed | signed_nat
     area_wrap = len(area) - 1
@@ -185,11 +185,14 @@ def dissect_batch(data, offsets, captured, wire, times_ns, interfaces, link_type
                 if ftp_mask:
                     flags |= _FTP_PEERS
                     record.ftp_mask = ftp_mask
-            if mask & (signed | signed_nat) and not flags & _FRAGMENT:
-                if mask & signed:
+            signing = mask  # classes for which it is signed
+            if flags & _FRAGMENT:
+                signing = signed_fragments if early else mask & signed_fragments
+            if signing & (signed | signed_nat):
+                if signing & signed:
                     flags |= _SIGNED
                     record.signature = sign_packet(data, network, packet_end, 0, md5, plan[0].signed_octets)
-                if mask & signed_nat:
+                if signing & signed_nat:
                     flags |= _SIGNED_NAT
                     record.signature_nat = sign_packet(data, network, packet_end, 1, md5, plan[0].signed_nat_octets)
         record.flags = flags

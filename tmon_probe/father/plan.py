@@ -17,6 +17,7 @@ PLAN = np.dtype([
     ("by_transport", "<u8"),  # have a filter that looks at transport headers, which later fragments lack
     ("ftp_all", "<u8"), ("ftp_boundaries", "<u8"),  # want packets of FTP data connections
     ("signed", "<u8"), ("signed_nat", "<u8"),
+    ("signed_fragments", "<u8"),  # of these two, want fragments signed, too
     ("served", "<u8"),  # want payload of any service
     ("service_classes", "<u8", (MAX_SERVICES,)),
     ("service_octets", "<u4", (MAX_SERVICES,)),
@@ -74,6 +75,8 @@ def _add(plan: np.void, bit: np.uint64, demand: Demand, services: list[Service])
         plan[FTP_DATA[demand.ftp_data]] |= bit
     if demand.signature:
         plan["signed_nat" if demand.signature.nat else "signed"] |= bit
+        if demand.signature.fragments:
+            plan["signed_fragments"] |= bit
 
 
 def _check_service(service: Service) -> None:

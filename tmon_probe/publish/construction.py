@@ -10,6 +10,7 @@ from tmon_common.observations import ABSENT, Kind, Rows
 from tmon_common.pdu.contents import OBSERVATIONS_OCTETS
 from tmon_common.pdu.header import MAX_PDU_OCTETS
 from tmon_common.pdu.packing import Packed, Packer
+from tmon_probe.publish.loss import Cause
 
 FIRST_ROWS = 256
 MAX_STRINGS_KEPT = 1024
@@ -23,6 +24,8 @@ class Construction:
     oversized   payloads made longer than max_octets because they hold a single row that would not fit otherwise
     unfit       rows dropped because no PDU can hold them
     """
+
+    unfit_cause = Cause.TOO_LONG
 
     def __init__(self, kind: Kind, max_octets: int, seal_octets: int) -> None:
         self.kind = kind

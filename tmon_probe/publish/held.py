@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
+from tmon_probe.publish.gaps import Gap
+
 HELD_OCTETS = 256  # memory that a held PDU takes besides its payload
 
 
@@ -33,6 +35,7 @@ class Held:
 
     pdu         number in the order in which they were made, from 0; it does not travel
     type        OBSERVATIONS or COMPRESSED
+    gaps        what is to be declared if it is given up
     sent_as     the id that travels: number in the order of first sendings, from 0; None: never sent, or refused under the last one
     first_sent_ns   when it was sent for the first time; None: never
     sent_ns     when it was sent last
@@ -50,6 +53,7 @@ class Held:
     permanent: bool
     created_ns: int
     worth: Worth
+    gaps: tuple[Gap, ...] = ()
     sent_as: int | None = None
     first_sent_ns: int | None = None
     sent_ns: int = 0

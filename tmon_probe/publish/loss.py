@@ -10,6 +10,7 @@ class Cause(StrEnum):
     QUEUE_FULL = "queue full"
     FINAL_TIMEOUT = "final timeout"
     TOO_LONG = "too long for a PDU"
+    OUT_OF_RANGE = "out of range"
 
 
 class Losses:

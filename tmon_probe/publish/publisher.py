@@ -19,7 +19,7 @@ from heapq import heappop, heappush
 from itertools import takewhile
 
 from tmon_common.config.model import Publication as Parameters
-from tmon_common.observations import Rows
+from tmon_common.observations import ONE_WAY_GAP, ONE_WAY_OBSERVATION, Rows
 from tmon_common.pdu.ack import parse_acks, parse_heard
 from tmon_common.pdu.contents import (
     NO_LAG,
@@ -32,17 +32,23 @@ from tmon_common.pdu.contents import (
 )
 from tmon_common.pdu.error import PduError
 from tmon_common.pdu.header import ACK, HEARD, HEARTBEAT, MAX_PDU_OCTETS
+from tmon_common.pdu.one_way import Form, OneWayRows
 from tmon_common.pdu.packing import Packed
 from tmon_common.pdu.session import ProbeSession
 from tmon_probe.publish.construction import Construction
+from tmon_probe.publish.declarations import Declarations
+from tmon_probe.publish.gaps import Numbered
 from tmon_probe.publish.held import Held, Holdings, Worth
 from tmon_probe.publish.link import Link, LinkBack, LinkLost
 from tmon_probe.publish.loss import Cause, Losses
+from tmon_probe.publish.one_way_construction import OneWayConstruction
 from tmon_probe.publish.precious import parted
 from tmon_probe.publish.slots import Slots
 from tmon_probe.publish.statistics import PublicationStatistics
 from tmon_probe.publish.timeouts import Timeouts
 from tmon_probe.publish.window import Window
+
+AnyConstruction = Construction | OneWayConstruction | Declarations
 
 
 class Publisher:
@@ -70,8 +76,11 @@ class Publisher:
         self._link = Link(self._timeouts.exhausting_ns)
         self._lost_before = 0  # rows given up when the link was lost
         self._happened: list[LinkLost | LinkBack] = []
-        self._constructions: dict[tuple[int, bool], Construction] = {}
-        self._kind_names: dict[int, str] = {}
+        self._declarations = Declarations(self._max_payload, session.octets)
+        self._constructions: dict[tuple[int, bool, Form | None], AnyConstruction] = {
+            (ONE_WAY_GAP.number, True, None): self._declarations}
+        self._kind_names: dict[int, str] = {ONE_WAY_GAP.number: ONE_WAY_GAP.name}
+        self._one_way_numbers: dict[str, int] = {}
         self._holdings = Holdings()
         self._in_flight = 0  # PDUs whose timer runs, but for those refused: what the window limits
         self._next_pdu = 0  # number of the one made next
@@ -86,20 +95,23 @@ class Publisher:
     # ---- what the caller does
 
     def add(self, rows: Rows, now_ns: int) -> None:
-        """Takes rows (copied), into PDUs under construction and, where these become full, into the queue."""
+        """Takes rows (copied), into PDUs under construction and, where these become full, into the queue.
+
+        Those of ONE_WAY_OBSERVATION have to be OneWayRows; ONE_WAY_GAP is made here and taken from nobody (ValueError).
+        """
+        if rows.kind in (ONE_WAY_OBSERVATION, ONE_WAY_GAP) and not isinstance(rows, OneWayRows):
+            msg = f"plain rows of {rows.kind.name}"
+            raise ValueError(msg)
         self.statistics.rows += len(rows)
         for part, permanent in parted(rows):
-            key = (part.kind.number, permanent)
-            construction = self._constructions.get(key)
-            if construction is None:
-                construction = self._constructions[key] = Construction(part.kind, self._max_payload, self._session.octets)
-                self._kind_names[part.kind.number] = part.kind.name
+            construction = self._construction(part, permanent)
             self._enqueue(construction, construction.add(part, now_ns), permanent, now_ns)
 
     def flush(self, now_ns: int) -> None:
         """Closes every PDU under construction."""
-        for (_, permanent), construction in self._constructions.items():
+        for (_, permanent, _), construction in self._constructions.items():
             self._enqueue(construction, construction.flush(now_ns), permanent, now_ns)
+        self._enqueue(self._declarations, self._declarations.flush(now_ns), permanent=True, now_ns=now_ns)
 
     def accepts(self) -> bool:
         """Whether more rows are welcome: less than half of the queue is taken, by what the collector has not refused."""
@@ -110,12 +122,12 @@ class Publisher:
 
         `datagrams_to_send` does it, too; this is for a caller that cannot send.
         """
-        for (_, permanent), construction in self._constructions.items():
+        for (_, permanent, _), construction in self._constructions.items():
             if construction.since_ns is not None and construction.since_ns + self.parameters.max_build_ns <= now_ns:
                 self._enqueue(construction, construction.flush(now_ns), permanent, now_ns)
         for worth in (Worth.UNSENT, Worth.SENT):
             while (held := self._holdings.first(worth)) and self._too_old(held, now_ns):
-                self._give_up(held, Cause.FINAL_TIMEOUT)
+                self._give_up(held, Cause.FINAL_TIMEOUT, now_ns)
         while (due_ns := self._first_timer()) is not None and due_ns <= now_ns:
             self._timed_out(self._holdings.get(heappop(self._timers)[1]), now_ns)
 
@@ -195,7 +207,8 @@ class Publisher:
     @property
     def idle(self) -> bool:
         """Everything given to `add` is acknowledged, refused by the collector, or given up."""
-        return len(self._holdings) == self._holdings.refused_count and not any(c.octets for c in self._constructions.values())
+        return (len(self._holdings) == self._holdings.refused_count
+                and all(c.since_ns is None for c in self._constructions.values()))
 
     @property
     def waiting(self) -> int:
@@ -219,40 +232,59 @@ class Publisher:
 
     # ---- the way of a PDU
 
-    def _enqueue(self, construction: Construction, payloads: Iterable[Packed], permanent: bool, now_ns: int) -> None:
+    def _construction(self, rows: Rows, permanent: bool) -> Construction | OneWayConstruction:
+        """Where these rows go."""
+        form = rows.form if isinstance(rows, OneWayRows) else None
+        key = (rows.kind.number, permanent, form)
+        construction = self._constructions.get(key)
+        if construction is None:
+            if form is None:
+                construction = Construction(rows.kind, self._max_payload, self._session.octets)
+            else:
+                construction = OneWayConstruction(form, self._one_way_numbers, self._max_payload, self._session.octets,
+                                                  self.parameters.queue_octets)
+            self._constructions[key] = construction
+            self._kind_names[rows.kind.number] = rows.kind.name
+        return construction
+
+    def _enqueue(self, construction: AnyConstruction, payloads: Iterable[Packed | Numbered], permanent: bool, now_ns: int) -> None:
         """Makes PDUs of payloads, then sees to it that the queue keeps within its bound."""
         self._make_pdus(construction, payloads, permanent, now_ns)
         while self.backlog_octets > self.parameters.queue_octets:
             victim = self._holdings.least_precious(refused_only=self._lossless)
+            if (victim is None or victim.permanent) and not self._lossless and self._close_perishable(now_ns):
+                continue  # rows that have not become a PDU yet are less precious than permanent ones
             if victim is None:
                 break
-            if victim.permanent and not self._lossless and self._close_perishable(now_ns):
-                continue  # rows that have not become a PDU yet are less precious than it
-            self._give_up(victim, Cause.QUEUE_FULL)
+            self._give_up(victim, Cause.QUEUE_FULL, now_ns)
 
     def _close_perishable(self, now_ns: int) -> bool:
         """Makes PDUs of perishable rows under construction, so that they can be given up. Whether there were any."""
-        waiting = [c for (_, permanent), c in self._constructions.items() if c.octets and not permanent]
+        waiting = [c for (_, permanent, _), c in self._constructions.items() if c.octets and not permanent]
         for construction in waiting:
             self._make_pdus(construction, construction.flush(now_ns), permanent=False, now_ns=now_ns)
         return bool(waiting)
 
-    def _make_pdus(self, construction: Construction, payloads: Iterable[Packed], permanent: bool, now_ns: int) -> None:
+    def _make_pdus(self, construction: AnyConstruction, payloads: Iterable[Packed | Numbered], permanent: bool,
+                   now_ns: int) -> None:
         kind = construction.kind
         for payload in payloads:
+            gaps, kept = (payload.gaps, payload.permanent or permanent) if isinstance(payload, Numbered) else ((), permanent)
             self._holdings.add(Held(self._next_pdu, payload.type, kind.number, payload.rows, kind.words, payload.strings,
-                                    payload.octets, permanent, now_ns, Worth.UNSENT_PERMANENT if permanent else Worth.UNSENT))
+                                    payload.octets, kept, now_ns, Worth.UNSENT_PERMANENT if kept else Worth.UNSENT, gaps))
             self._next_pdu += 1
             self.statistics.pdus += 1
+            if kind is ONE_WAY_GAP:
+                self.statistics.rows += payload.rows
         if construction.unfit:
-            self.losses.add(kind.name, Cause.TOO_LONG, construction.unfit)
+            self.losses.add(kind.name, construction.unfit_cause, construction.unfit)
             construction.unfit = 0
 
     def _timed_out(self, held: Held, now_ns: int) -> None:
         held.due_ns = None
         if held.refused:
             if held.worth is Worth.REFUSED and self._too_old(held, now_ns):
-                self._give_up(held, Cause.FINAL_TIMEOUT)
+                self._give_up(held, Cause.FINAL_TIMEOUT, now_ns)
             else:
                 self._resend_refused.append(held)
             return
@@ -392,9 +424,19 @@ class Publisher:
         if held.due_ns is not None and not held.refused:
             self._in_flight -= 1
         self._holdings.remove(held)
+        if held.kind == ONE_WAY_GAP.number:
+            self._declarations.underway -= 1
 
-    def _give_up(self, held: Held, cause: Cause) -> None:
-        self.losses.add(self._kind_names[held.kind], cause, held.rows)
+    def _give_up(self, held: Held, cause: Cause, now_ns: int) -> None:
+        if held.kind == ONE_WAY_GAP.number:  # declared later, with others
+            self.statistics.rows -= held.rows
+        else:
+            self.losses.add(self._kind_names[held.kind], cause, held.rows)
+        if held.kind == ONE_WAY_OBSERVATION.number and held.permanent:  # it said that its class has ended
+            for construction in self._constructions.values():
+                if isinstance(construction, OneWayConstruction) and construction.flow_class == held.gaps[0].flow_class:
+                    construction.tell_again(now_ns)
+        self._declarations.declare(held.gaps, now_ns)
         self._release(held)
 
     def _too_old(self, held: Held, now_ns: int) -> bool:

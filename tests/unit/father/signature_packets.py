@@ -165,6 +165,8 @@ def translated(packet: bytes, rng: random.Random) -> bytes | None:
     else:
         header = packet[:8] + rng.randbytes(32) + packet[40:size]
         addresses = slice(8, 40)
+    if version == 4 and int.from_bytes(packet[6:8], "big") & 0x1FFF:
+        return with_header_checksum(header + body)  # a later fragment has no transport header
     body = _translated_transport(version, protocol, body, packet[addresses], header[addresses], rng)
     if body is None:
         return None

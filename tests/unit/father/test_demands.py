@@ -311,3 +311,24 @@ def test_packets_of_one_way_classes_are_signed(capture, algorithm):
         if udp_packet:
             assert sign(packet, False, algorithm == "md5", 200) == int(record["signature"]), f"packet {frame.number}"
         assert sign(packet, True, algorithm == "md5", 90) == int(record["signature_nat"]), f"packet {frame.number}"
+
+
+@pytest.mark.parametrize("nat", [False, True])
+def test_fragments_are_signed_where_a_class_follows_packets(nat):
+    """Each by the twin, in the classes that want that only; early ones too, as nobody knows yet whose they are."""
+    ports = Filter((Predicate("dst_port", ((53, 53),)),))
+    flag, field = (r.SIGNED_NAT, "signature_nat") if nat else (r.SIGNED, "signature")
+    wanted, unwanted = (Demand(Fragments.WHOLE, signature=Signature(nat, fragments=f)) for f in (True, False))
+    pieces = fragments(udp(A, B, 1000, 53, bytes(64)), 24)
+    dissect = dissector((ports, [wanted]), (Filter(), [unwanted]))
+    early = dissect(pieces[2], IPV4).record
+    assert flag | r.EARLY_FRAGMENT == early["flags"] & (flag | r.EARLY_FRAGMENT)
+    assert sign(pieces[2], nat) == early[field]
+    records = [dissect(p, IPV4).record for p in pieces]
+    assert [sign(p, nat) for p in pieces] == [int(found[field]) for found in records]
+    assert all(found["flags"] & flag for found in records)
+    alone = dissector((Filter(), [unwanted]))
+    assert not any(alone(p, IPV4).record["flags"] & flag for p in pieces)
+    elsewhere = dissector((ports, [wanted]), (Filter(), [unwanted]))
+    others = [elsewhere(p, IPV4).record for p in fragments(udp(A, B, 1000, 54, bytes(64)), 24)]
+    assert not any(found["flags"] & flag for found in others), "the class that wants them does not have these"

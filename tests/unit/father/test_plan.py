@@ -23,7 +23,7 @@ from tmon_probe.demand import (
 from tmon_probe.father.plan import PLAN, DemandError, Plan, plan_of
 
 ALL = Filter()
-MASKS = ("every", "whole", "by_transport", "ftp_all", "ftp_boundaries", "signed", "signed_nat", "served")
+MASKS = ("every", "whole", "by_transport", "ftp_all", "ftp_boundaries", "signed", "signed_nat", "signed_fragments", "served")
 
 
 def plan_for(*demands: tuple[Demand, ...], filters: tuple[Filter, ...] = ()) -> Plan:
@@ -56,6 +56,7 @@ def test_no_classes():
     (Demand(Fragments.FIRST, ftp_data="boundaries"), ("ftp_boundaries",)),
     (Demand(Fragments.FIRST, signature=Signature()), ("signed",)),
     (Demand(Fragments.FIRST, signature=Signature(nat=True)), ("signed_nat",)),
+    (Demand(Fragments.FIRST, signature=Signature(nat=True, fragments=True)), ("signed_nat", "signed_fragments")),
 ])  # fmt: skip
 @pytest.mark.parametrize("number", [0, 5, 63])
 def test_each_demand_has_its_mask(demand, expected, number):

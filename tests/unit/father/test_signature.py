@@ -53,7 +53,7 @@ PACKETS = {
 }  # fmt: skip
 
 # Octets of each packet that do not count, from its first: of the IP header, then of what a translator rewrites.
-ON_THE_WAY = {4: {1, 6, 7, 8, 10, 11}, 6: {1, 2, 3, 7}}
+ON_THE_WAY = {4: {1, 8, 10, 11}, 6: {1, 2, 3, 7}}
 BY_NAT = {4: {4, 5, *range(12, 20)}, 6: {*range(8, 40)}}
 QUOTED = {4: {4, 5, *range(10, 20)}, 6: {*range(8, 40)}}
 _tcp, _udp, _query = {0, 1, 2, 3, 16, 17}, {0, 1, 2, 3, 6, 7}, {2, 3, 4, 5}
@@ -120,8 +120,34 @@ def test_each_octet_counts_or_not(name, nat, md5):
 
 def structure_of(name: str) -> set[int]:
     """Octets that say where others lie, so that a change of one bit may hide or show others."""
-    return {"options6": {40, 41}, "error": {20, 28, 28 + 6, 28 + 7, 28 + 9}, "error6": {40, 48 + 6, 88, 89},
+    fragment = set() if name.endswith("6") else {6, 7}  # see test_fragments_are_packets_of_their_own
+    return fragment | {"options6": {40, 41}, "error": {20, 28, 28 + 6, 28 + 7, 28 + 9}, "error6": {40, 48 + 6, 88, 89},
             "echo": {20}, "echo6": {40}, "empty": {3}}.get(name, set())  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [n for n in PACKETS if not n.endswith("6")])
+@pytest.mark.parametrize(("nat", "md5"), VARIANTS)
+def test_fragments_are_packets_of_their_own(name, nat, md5):
+    """Don't Fragment and the reserved bit do not count; More Fragments and the offset do, each bit of them, as the twin says."""
+    packet = PACKETS[name]
+    changed = [packet[:6] + struct.pack(">H", 0x4000 ^ 1 << bit) + packet[8:] for bit in range(16)]
+    actual = sign_many(changed, nat, md5)
+    assert [twin.sign(p, nat, md5) for p in changed] == actual
+    assert [sign(packet, nat, md5)] * 2 == actual[14:]
+    assert 15 == len(set(actual))
+
+
+@pytest.mark.parametrize(("nat", "md5"), VARIANTS)
+def test_fragments_with_equal_octets_differ(nat, md5):
+    """As of a long echo request full of zeros: in IPv4 by the offset, in IPv6 by the fragment header. Nothing of them is hidden."""
+    four = ipv4(17, bytes(64))
+    fours = [four[:6] + struct.pack(">H", flags) + four[8:] for flags in (0x2000, 0x2008, 0x2010, 0x18)]
+    sixes = [ipv6(44, struct.pack(">BBHI", 17, 0, offset << 3 | 1, 77) + bytes(64)) for offset in (0, 8, 16)]
+    for packets in (fours, sixes):
+        assert len(packets) == len(set(sign_many(packets, nat, md5)))
+        later = packets[1]
+        for at in range(len(later) - 64, len(later)):
+            assert sign(later, nat, md5) != sign(later[:at] + b"\1" + later[at + 1 :], nat, md5)
 
 
 def test_equal_to_the_twin(capture):

@@ -8,7 +8,7 @@ import numpy as np
 
 from tests.keys import RUN, collector_sessions, probe_session
 from tmon_common.config.model import Publication
-from tmon_common.observations import FLOW_DEFINITION, IP_COUNTERS, Rows
+from tmon_common.observations import FLOW_DEFINITION, IP_COUNTERS, ONE_WAY_GAP, ONE_WAY_OBSERVATION, Rows
 from tmon_common.pdu.ack import pack_acks, pack_heard
 from tmon_common.pdu.codec import Decoder
 from tmon_common.pdu.contents import OBSERVATIONS_OCTETS, expand, parse_observations
@@ -115,9 +115,11 @@ class Playbook:
             self.now = max(timer, self.now)
 
     def flows_of(self, pdu: int) -> list[int]:
-        """Column `flow` of the rows in a PDU that was sent."""
+        """Column `flow` of the rows in a PDU that was sent; nothing of one-way kinds."""
         content = self.contents[pdu]
         header = parse_observations(content)
+        if header.kind in (ONE_WAY_OBSERVATION.number, ONE_WAY_GAP.number):
+            return []
         payload = unpacked(self.types[pdu], content[OBSERVATIONS_OCTETS:])
         kind = {k.number: k for k in (IP_COUNTERS, FLOW_DEFINITION)}[header.kind]
         out = np.zeros((header.rows, kind.words), np.int64)

@@ -75,6 +75,12 @@ class Reassembly:
         expire(self._tables, self._out, now_ns)
         return self._inserted()
 
+    def waiting_since(self) -> int | None:
+        """Packet time of the fragment that has waited longest for others of its datagram; None if none waits."""
+        t = self._tables
+        oldest = int(t.state[layout.OLDEST + layout.OPEN])
+        return None if oldest < 0 else min(int(t.contexts[name][oldest]) for name in ("started_ns", "oldest_ns"))
+
     def rest(self) -> np.ndarray:
         """Nothing more comes: the same for all."""
         self._make_room_anew(0)

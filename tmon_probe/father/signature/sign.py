@@ -8,7 +8,7 @@ from tmon_probe.father.signature.md5 import sign_md5
 
 @njit(cache=True, nogil=True)
 def sign_packet(data, at, end, nat, md5, limit):
-    """The signature of the unfragmented packet whose IP header is at data[at] (uint8 array); uint64. Its low 24 or 32 bits will do.
+    """The signature of the packet, or fragment, whose IP header is at data[at] (uint8 array); uint64. Its low 24 or 32 bits do.
 
     end     end of the packet by its own length, as far as it was captured; its 20 (IPv4) or 40 (IPv6) octets of header are there
     nat     true: what translators of addresses and ports rewrite is left out

@@ -1,0 +1,1 @@
+"""What a probe tells of the packets of one-way classes."""
