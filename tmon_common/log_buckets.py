@@ -45,6 +45,7 @@ def bounds_ns(bucket: int) -> tuple[float, float]:
 
 def buckets_of(times_ns: np.ndarray) -> np.ndarray:
     """Bucket of each time (int64, ns)."""
+    times_ns = np.asarray(times_ns)
     numbers = np.searchsorted(UPPER_NS, np.abs(np.maximum(times_ns, -_LARGEST)))
     return np.where(times_ns < 0, -1 - numbers, numbers)
 
