@@ -15,7 +15,7 @@ MAX_TAIL = 1 << 21
 FOREVER = np.iinfo(np.int64).max
 _ABSENT, _LEAST = ABSENT, np.iinfo(np.int64).min + 1
 _START, _COUNT, _SUM, _MAXIMUM, _LATE = 1, 2, 3, 4, 5
-_MOVES = 16  # of a packet, on average: beyond it sorting by merging is cheaper
+_PIECE = 16  # is sorted by insertion
 
 
 class Arrived(NamedTuple):
@@ -176,20 +176,42 @@ def _tell(flow, sent, arrived, told, many, interval_ns, cut_ns, until_ns, top, f
 
 @njit(cache=True, nogil=True)
 def _sort(sent, arrived, told, many):
-    """By arrival, of equal ones by sending."""
-    moves = 0
-    for i in range(1, many):
-        s, a, t, at = sent[i], arrived[i], told[i], i
-        while at and (arrived[at - 1] > a or (arrived[at - 1] == a and sent[at - 1] > s)):
-            sent[at], arrived[at], told[at] = sent[at - 1], arrived[at - 1], told[at - 1]
-            at -= 1
-        sent[at], arrived[at], told[at] = s, a, t
-        moves += i - at
-        if moves > _MOVES * many:
-            break
-    else:
-        return
-    order = np.argsort(sent[:many], kind="mergesort")
-    sent[:many], arrived[:many], told[:many] = sent[:many][order], arrived[:many][order], told[:many][order]
-    order = np.argsort(arrived[:many], kind="mergesort")
-    sent[:many], arrived[:many], told[:many] = sent[:many][order], arrived[:many][order], told[:many][order]
+    """By arrival, of equal ones by sending: short pieces by insertion, then neighbours are merged as far as they overlap."""
+    for begin in range(0, many, _PIECE):
+        for i in range(begin + 1, min(begin + _PIECE, many)):
+            s, a, t, at = sent[i], arrived[i], told[i], i
+            while at > begin and (arrived[at - 1] > a or (arrived[at - 1] == a and sent[at - 1] > s)):
+                sent[at], arrived[at], told[at] = sent[at - 1], arrived[at - 1], told[at - 1]
+                at -= 1
+            sent[at], arrived[at], told[at] = s, a, t
+    aside_sent, aside_arrived, aside_told = np.empty(many, np.int64), np.empty(many, np.int64), np.empty(many, np.uint8)
+    size = _PIECE
+    while size < many:
+        for begin in range(0, many - size, 2 * size):
+            _merge(sent, arrived, told, begin, begin + size, min(begin + 2 * size, many), aside_sent, aside_arrived, aside_told)
+        size *= 2
+
+
+@njit(cache=True, nogil=True)
+def _merge(sent, arrived, told, begin, middle, end, aside_sent, aside_arrived, aside_told):
+    """begin to middle and middle to end are in order. What overlaps of the first is put aside."""
+    low, high = begin, middle
+    while low < high:
+        at = (low + high) // 2
+        if arrived[at] > arrived[middle] or (arrived[at] == arrived[middle] and sent[at] > sent[middle]):
+            high = at
+        else:
+            low = at + 1
+    many = middle - low
+    for i in range(many):
+        aside_sent[i], aside_arrived[i], aside_told[i] = sent[low + i], arrived[low + i], told[low + i]
+    i, right = 0, middle
+    while i < many:
+        if right < end and (aside_arrived[i] > arrived[right]
+                            or (aside_arrived[i] == arrived[right] and aside_sent[i] > sent[right])):
+            sent[low], arrived[low], told[low] = sent[right], arrived[right], told[right]
+            right += 1
+        else:
+            sent[low], arrived[low], told[low] = aside_sent[i], aside_arrived[i], aside_told[i]
+            i += 1
+        low += 1
