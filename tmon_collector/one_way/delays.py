@@ -14,10 +14,10 @@ from tmon_common.kernels.log_bucket import bucket_of
 from tmon_common.log_buckets import BUCKETS, UPPER_NS
 from tmon_common.observations import ABSENT, ONE_WAY_DELAY_HISTOGRAM
 
-(_FLOW, _START, _END, _FROM, _TO, _HISTOGRAM, _POPULATION, _SUM, _SQUARES, _MINIMUM, _MAXIMUM, _NEGATIVE, _IPDV_POPULATION, _IPDV_SUM,
- _IPDV_ABSOLUTE, _IPDV_SQUARES, _IPDV_MINIMUM, _IPDV_MAXIMUM, _SLICE) = (ONE_WAY_DELAY_HISTOGRAM.word_of(n) for n in (
-     "flow", "start", "end", "from_hop", "to_hop", "histogram", "population", "sum", "sum_of_squares", "minimum", "maximum", "negative",
-     "ipdv_population", "ipdv_sum", "ipdv_absolute_sum", "ipdv_sum_of_squares", "ipdv_minimum", "ipdv_maximum", "slice_01"))
+(_FLOW, _START, _END, _FROM, _TO, _HISTOGRAM, _POPULATION, _SUM, _SQUARES, _MINIMUM, _MAXIMUM, _NEGATIVE, _IPDV_POPULATION,
+ _IPDV_SUM, _IPDV_ABSOLUTE, _IPDV_SQUARES, _IPDV_MINIMUM, _IPDV_MAXIMUM, _SLICE) = (ONE_WAY_DELAY_HISTOGRAM.word_of(n) for n in (
+     "flow", "start", "end", "from_hop", "to_hop", "histogram", "population", "sum", "sum_of_squares", "minimum", "maximum",
+     "negative", "ipdv_population", "ipdv_sum", "ipdv_absolute_sum", "ipdv_sum_of_squares", "ipdv_minimum", "ipdv_maximum", "slice_01"))
 _NULLABLE = [ONE_WAY_DELAY_HISTOGRAM.word_of(c.name) for c in ONE_WAY_DELAY_HISTOGRAM.expanded if c.nullable]
 _ABSENT, _LARGEST = ABSENT, np.iinfo(np.int64).max
 _BUCKETS = BUCKETS
@@ -67,8 +67,8 @@ def distribution(packets: Packets, runs: Runs, pair: Pair, interval_ns: int, mem
     last = np.zeros((0, 0), np.int64) if packets.last is None else packets.last
     delays_ns, buckets = np.empty(len(packets.flow), np.int64), np.empty((len(packets.flow), 3), np.int64)
     bounds = np.zeros(0, np.int64) if pair.bounds is None else pair.bounds
-    used = _measure(packets.times, last, runs.begin, runs.reverse, pair.from_hop, pair.to_hop, pair.bounds is not None, bounds, UPPER_NS,
-                    delays_ns, rows, buckets)
+    used = _measure(packets.times, last, runs.begin, runs.reverse, pair.from_hop, pair.to_hop, pair.bounds is not None, bounds,
+                    UPPER_NS, delays_ns, rows, buckets)
     _vary(packets.times, runs.begin, runs.row, runs.flow, runs.reverse, pair.from_hop, pair.to_hop, delays_ns, memory, rows)
     buckets = buckets[:used]
     kept = rows[:, _POPULATION] > 0

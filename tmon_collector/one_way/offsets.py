@@ -17,8 +17,9 @@ _ABSENT, _LARGEST = ABSENT, np.iinfo(np.int64).max
 class Offsets:
     """Of the probes of one class.
 
-    Raw delay from probe A to B = true delay + how far B's clock is ahead of A's. So B is ahead by at most the shortest raw delay from
-    A to B, and by at least the shortest from B to A, with the other sign; of the packets of all flows in the interval, between all hops.
+    Raw delay from probe A to B = true delay + how far B's clock is ahead of A's. So B is ahead by at most the shortest raw delay
+    from A to B, and by at least the shortest from B to A, with the other sign; of the packets of all flows in the interval, between
+    all hops.
     """
 
     def __init__(self, flow_class: str, one_way: OneWay, interval_ns: int) -> None:
@@ -37,12 +38,12 @@ class Offsets:
         shortest, count = np.full(size, _LARGEST), np.zeros(size, np.int64)
         _compare(packets.times, packets.points, runs.begin, runs.reverse, interval, self._probe_of, shortest, count)
         for start, least, many in zip(starts.tolist(), shortest, count, strict=True):
-            if (known := self._open.get(start)) is not None:
-                least, many = np.minimum(least, known[0]), many + known[1]
-            self._open[start] = least.copy(), many.copy()
+            known = self._open.setdefault(start, (least.copy(), np.zeros_like(many)))
+            np.minimum(known[0], least, out=known[0])
+            known[1][:] += many
 
     def bounds(self, start_ns: int, from_hop: int, to_hop: int) -> tuple[int, int]:
-        """By how much the clock at to_hop (position) is ahead of that at from_hop, in the interval: at least, at most. ABSENT: not known.
+        """How far the clock at to_hop (position) is ahead of that at from_hop in the interval: at least, at most. ABSENT: not known.
 
         Where several probes observe a hop, whichever of them did.
         """
@@ -54,7 +55,7 @@ class Offsets:
         return min(lows), ABSENT if ABSENT in highs else max(highs)
 
     def close(self, until_ns: int) -> Rows:
-        """Intervals that end by then are forgotten, with rows of clock_offset for those pairs of probes that packets went between."""
+        """Intervals that end by then are forgotten. Rows of clock_offset: of pairs of probes that packets went between."""
         ended = sorted(s for s in self._open if s + self._interval_ns <= until_ns)
         rows = [row for start in ended for row in self._rows(start)]
         for start in ended:

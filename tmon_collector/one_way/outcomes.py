@@ -13,8 +13,9 @@ SINCE_LOSS, LOST_IN_A_ROW, OUTCOME_MEMORY = 0, 1, 2
 """Columns of what is remembered of a flow, and how many they are."""
 NO_DEFINITION = np.iinfo(np.int64).max
 
-(_FLOW, _START, _END, _PACKETS, _OCTETS, _COMPLETE, _LOST, _LOST_AFTER, _DROPPED, _MISSED, _INJECTED, _CLASHES, _DUPLICATED, _DUPLICATES,
- _PERIODS, _PERIOD_MAXIMUM, _DISTANCES, _DISTANCE_SUM, _DISTANCE_MINIMUM, _DISTANCE_MAXIMUM) = (ONE_WAY_COUNTERS.word_of(n) for n in (
+(_FLOW, _START, _END, _PACKETS, _OCTETS, _COMPLETE, _LOST, _LOST_AFTER, _DROPPED, _MISSED, _INJECTED, _CLASHES, _DUPLICATED,
+ _DUPLICATES, _PERIODS, _PERIOD_MAXIMUM, _DISTANCES, _DISTANCE_SUM, _DISTANCE_MINIMUM, _DISTANCE_MAXIMUM) = (
+     ONE_WAY_COUNTERS.word_of(n) for n in (
      "flow", "start", "end", "packets", "octets", "complete", "lost", "lost_after_01", "dropped", "missed", "injected", "clashes",
      "duplicated", "duplicates", "loss_periods", "loss_period_maximum", "loss_distance_population", "loss_distance_sum",
      "loss_distance_minimum", "loss_distance_maximum"))

@@ -36,12 +36,12 @@ class Reordering:
     """Of one class.
 
     A packet is reordered if one that left later arrived before it (section 3, with the time of sending as sequence number: packets
-    that left at the same moment are in order). Extent: arrivals since the first such one (section 4.2); late time: how long after that
-    one it arrived (section 4.3).
+    that left at the same moment are in order). Extent: arrivals since the first such one (section 4.2); late time: how long after
+    that one it arrived (section 4.3).
 
     A packet of one round may be overtaken by packets of the next one: it is told when no such packet can come any more. All times of
-    a packet are within max_transit of each other, so what arrives from end + max_transit on can be overtaken only by packets that
-    arrive later than end - max_transit; those before it that matter arrived at most two max_transit earlier.
+    a packet are within max_transit of each other, so packets of later rounds arrive max_transit before the end of this one, or
+    later; and of what arrived before that, only the last two max_transit may have left later than something that still waits.
 
     untold  packets that were too many to wait, so far: whether they were overtaken by some of the next round is not known
     """
@@ -103,21 +103,18 @@ def _arrived(packets: Packets) -> Arrived:
 
 
 @njit(cache=True, nogil=True)
-def _reordered(flow_a, sent_a, arrived_a, told_a, flow_b, sent_b, arrived_b, told_b, interval_ns, cut_ns, until_ns, kept_ns, found,
-               tail_flow, tail_sent, tail_arrived, tail_told):
+def _reordered(flow_a, sent_a, arrived_a, told_a, flow_b, sent_b, arrived_b, told_b, interval_ns, cut_ns, until_ns, kept_ns,
+               found, tail_flow, tail_sent, tail_arrived, tail_told):
     """Old packets (a) and new ones (b), ordered by flow. Tells those that arrived before cut_ns, or whose interval ends by until_ns.
 
-    Keeps those that arrived from kept_ns on, or are not told. Returns how many rows were found, and how many packets are kept.
+    Keeps those that arrived from kept_ns on, or are not told. Returns how many rows were found, how many packets are kept.
     """
     a, b, rows, kept = 0, 0, 0, 0
     size = len(flow_a) + len(flow_b)
     sent, arrived, told = np.empty(size, np.int64), np.empty(size, np.int64), np.empty(size, np.uint8)
     top = np.empty(size, np.int64)
     while a < len(flow_a) or b < len(flow_b):
-        if a < len(flow_a) and (b >= len(flow_b) or flow_a[a] <= flow_b[b]):
-            flow = flow_a[a]
-        else:
-            flow = flow_b[b]
+        flow = flow_a[a] if a < len(flow_a) and (b >= len(flow_b) or flow_a[a] <= flow_b[b]) else flow_b[b]
         many, ordered = 0, True
         while a < len(flow_a) and flow_a[a] == flow:
             sent[many], arrived[many], told[many] = sent_a[a], arrived_a[a], told_a[a]
@@ -142,7 +139,7 @@ def _reordered(flow_a, sent_a, arrived_a, told_a, flow_b, sent_b, arrived_b, tol
 
 @njit(cache=True, nogil=True)
 def _tell(flow, sent, arrived, told, many, interval_ns, cut_ns, until_ns, top, found, rows):
-    """Rows of the packets of a flow, in order of arrival, that were reordered. top: scratch, arrivals that left later than all before."""
+    """Of packets of a flow, in order of arrival. top: scratch, for arrivals that left later than all before. Returns the rows."""
     tops, own = 0, rows
     for i in range(many):
         if tops == 0 or sent[i] > sent[top[tops - 1]]:

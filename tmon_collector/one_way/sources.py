@@ -53,7 +53,8 @@ def resolve(definitions: np.ndarray, sources: Sources) -> Named:
     return Named(owners, at[0, definitions], at[1, definitions])
 
 
-def published(kind: Kind, words: np.ndarray, owners: list[tuple[str, int]], owner: np.ndarray, strings: list[str]) -> list[Published]:
+def published(kind: Kind, words: np.ndarray, owners: list[tuple[str, int]], owner: np.ndarray,
+              strings: list[str]) -> list[Published]:
     """Rows (int64 (n, kind.words)) by owner, in the order in which they are. owner: int64 (n,)."""
     if not len(words):
         return []

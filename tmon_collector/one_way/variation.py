@@ -15,7 +15,7 @@ _FEW, _ROUNDS = 24, 64
 
 
 def rank_packets(delays_ns: np.ndarray, begin: np.ndarray, run: np.ndarray, rows: np.ndarray) -> None:
-    """Fill the percentiles of rows (int64, one_way_delay_histogram) of runs: row i is of the packets from begin[run[i]] to the next run.
+    """Fill the percentiles of rows (int64, one_way_delay_histogram) of runs: row i is of the packets from begin[run[i]] on.
 
     delays_ns   int64 (packets,): ABSENT where it is not known
     """
@@ -23,7 +23,7 @@ def rank_packets(delays_ns: np.ndarray, begin: np.ndarray, run: np.ndarray, rows
 
 
 def rank_groups(values: np.ndarray, offset: np.ndarray, order: np.ndarray, group: np.ndarray, rows: np.ndarray) -> None:
-    """The same of rows that several became: row g of those order[group[g]:group[g + 1]], each with the delays values[offset[i]:offset[i + 1]].
+    """The same of rows that several became: row g of those order[group[g]:group[g + 1]]; of these, i has the delays from offset[i] on.
 
     If these are not all delays, percentiles of a row that was alone stay as they are, others are not known.
     """
