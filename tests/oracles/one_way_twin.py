@@ -1,4 +1,4 @@
-"""Twin of the one-way join, slow and obvious: objects, lists, one key after the other, every pair of neighbours looked at.
+"""Twins of the one-way join and of its verdicts, slow and obvious: objects, lists, one key after the other.
 
 It follows docs/decisions/0022-one-way-join.md, not the kernels.
 """
@@ -191,7 +191,7 @@ def untangle(piece, offsets, transit):
 
 
 def nearest(packets, here, offsets, transit):
-    """[(place of the packet, place of the observation, packet, observation)]: again and again the nearest two with nothing between."""
+    """[(place of the packet, place of the observation, packet, observation)]: the nearest two neighbours, again and again."""
     line = [(p.latest.time - offsets[p.latest.position], 0, i, p) for i, p in enumerate(packets)]
     line += [(o.time - offsets[o.position], 1, i, o) for i, o in enumerate(here)]
     line.sort(key=lambda item: item[:3])
@@ -217,8 +217,8 @@ def nearest(packets, here, offsets, transit):
 
 
 def in_order(found, transit):
-    """[(packet, observation)]. Of pairs one within the other, the first packet gets the first observation, and so on, if that leaves
-    all of them within `transit`."""
+    """[(packet, observation)]. Of pairs one within the other, the first packet gets the first observation, and so on, if that
+    leaves all of them within `transit`."""
     pairs = []
     for outer in found:
         low, high = sorted(outer[:2])
@@ -231,3 +231,40 @@ def in_order(found, transit):
             ordered = [pair[2:] for pair in inside]
         pairs += ordered
     return pairs
+
+
+def verdicts(packets, coverage, one_way: OneWay, seen_first) -> list[tuple[str, int]]:
+    """(verdict, lost after) of joined packets (tuples as above). coverage: {point: [(from, to)]}; seen_first: numbers of flows."""
+    return [_verdict(p, packets, coverage, one_way, seen_first) for p in packets]
+
+
+def _verdict(packet, packets, coverage, one_way, seen_first):
+    flow, times, back, reference = packet[0], packet[4], packet[9], packet[10]
+    way = [i for i, hop in enumerate(one_way.hops) if hop.points]
+    if back:
+        way.reverse()
+    saw = [hop for hop in way if times[hop] != ABSENT]
+    if saw == way:
+        return "complete", 0
+    arrived = saw[-1] == way[-1]
+    evidence = []
+    for hop in [hop for hop in way if hop not in saw] if arrived else way[way.index(saw[-1]) + 1 :]:
+        low, high = _took(hop, flow, back, way, packets, one_way)
+        first_low, first_high = _took(saw[0], flow, back, way, packets, one_way)
+        from_ns, to_ns = reference + low - first_high, reference + high - first_low
+        if not all(any(a <= to_ns and b >= from_ns for a, b in coverage[point.number]) for point in one_way.hops[hop].points):
+            evidence.append(hop)
+    if not evidence:
+        return "dropped", 0
+    if not arrived:
+        return "lost", saw[-1] + 1
+    return "injected" if way[0] in evidence and flow not in seen_first else "missed", 0
+
+
+def _took(hop, flow, back, way, packets, one_way):
+    """Least and greatest time from the first hop of the way: of the flow, of all that go that way, or max_transit either way."""
+    sure = [p for p in packets if p[9] == back and not p[8] and p[4][way[0]] != ABSENT and p[4][hop] != ABSENT]
+    for some in ([p for p in sure if p[0] == flow], sure):
+        if some:
+            return min(p[4][hop] - p[4][way[0]] for p in some), max(p[4][hop] - p[4][way[0]] for p in some)
+    return -one_way.max_transit_ns, one_way.max_transit_ns

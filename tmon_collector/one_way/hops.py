@@ -12,7 +12,11 @@ NO_HOP = 255
 
 
 class Hops(NamedTuple):
-    """number: of all hops; hop: uint8 (points + 1,): position of the hop of a point, NO_HOP at 0; seen: positions of hops with points."""
+    """number      of hops
+    hop         uint8 (points + 1,): position of the hop of a point; NO_HOP at 0
+    seen        positions of the hops that have points
+    extras      positions of the others, whose times stand in packets
+    """
 
     number: int
     hop: np.ndarray

@@ -2,10 +2,10 @@
 
 A packet is later where it goes to; but clocks may be apart by more than the way takes. What tells, best first:
 
-PAIR    the flow and its reverse flow were both timed between two hops: the one that seems to take longer goes forward. The middle of
-        the two is the clocks' offset, in so far as the way takes as long there as back.
-OFFSET  the flow alone was timed, and the offset of the clocks between the hops is known from others; or its reverse flow's way is that well
-        known: the opposite
+PAIR    the flow and its reverse flow were both timed between two hops: the one that seems to take longer goes forward. The middle
+        of the two is the clocks' offset, in so far as the way takes as long there as back.
+OFFSET  the flow alone was timed, and the offset of the clocks between the hops is known from others; or its reverse flow's way is
+        that well known: the opposite
 SIGN    the same, without an offset: what it seems to take is above zero
 GUESSED its addresses are on that side of the hops where other flows have them; else forward. Not remembered.
 
@@ -13,6 +13,8 @@ A flow keeps its way until something better tells.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -45,6 +47,18 @@ class Learned:
         more = np.zeros(max(0, flows - len(self.way)), np.uint8)
         self.way, self.certainty, self.seen_first = (np.concatenate((a, more)) for a in (self.way, self.certainty, self.seen_first))
 
+    def saved(self) -> dict[str, np.ndarray]:
+        """All of it, as arrays that a file can hold."""
+        offsets = np.array([(*hops, offset) for hops, offset in sorted(self.offset_ns.items())], np.int64).reshape(-1, 3)
+        return {"way": self.way, "certainty": self.certainty, "seen_first": self.seen_first, "offset_ns": offsets}
+
+    @classmethod
+    def restored(cls, saved: Mapping[str, np.ndarray]) -> Learned:
+        learned = cls()
+        learned.way, learned.certainty, learned.seen_first = (saved[name].copy() for name in ("way", "certainty", "seen_first"))
+        learned.offset_ns = {(int(a), int(b)): int(offset) for a, b, offset in saved["offset_ns"]}
+        return learned
+
     def forget(self, flows: np.ndarray) -> None:
         """Their numbers will be others'."""
         for array in (self.way, self.certainty, self.seen_first):
@@ -76,10 +90,12 @@ def _widest_first(seen: np.ndarray) -> list[tuple[int, int]]:
 def _unsure(observed: Observed, flows: Flows, hop_of_point: np.ndarray, nat: bool, learned: Learned):
     """flow, hop, time and key of the observations of flows of which better could be known, in order of key."""
     definition = observed.definition
-    flow = np.where((definition >= 0) & (definition < len(flows.flow)), flows.flow[np.minimum(definition, len(flows.flow) - 1)], -1)
-    hop = hop_of_point[np.where(observed.point < len(hop_of_point), observed.point, 0)]
-    which = np.flatnonzero((flow >= 0) & (hop != NO_HOP) & (learned.certainty[flow] < OFFSET))
-    flow, hop = flow[which], hop[which]
+    which = np.flatnonzero((definition >= 0) & (definition < len(flows.flow)) & (observed.point < len(hop_of_point)))
+    flow, hop = flows.flow[definition[which]], hop_of_point[observed.point[which]]
+    placed = (flow >= 0) & (hop != NO_HOP)
+    flow, hop, which = flow[placed], hop[placed], which[placed]
+    unsure = learned.certainty[flow] < OFFSET
+    flow, hop, which = flow[unsure], hop[unsure], which[unsure]
     key = observed.signature[which].astype(np.int64) | (0 if nat else flow.astype(np.int64) << 32)
     order = np.argsort(key, kind="stable")
     return flow[order], hop[order], observed.time_ns[which][order], key[order]
@@ -115,7 +131,8 @@ def _learn(who: np.ndarray, took_ns: np.ndarray, flows: Flows, learned: Learned,
         once = paired & (timed < reverse)
         learned.offset_ns[hops] = int(np.median((median_ns[once] + back_ns[once]) // 2))
     known = hops in learned.offset_ns
-    way = np.where(paired, (median_ns < back_ns) | (median_ns == back_ns) & (timed > reverse), median_ns < learned.offset_ns.get(hops, 0))
+    shorter = (median_ns < back_ns) | (median_ns == back_ns) & (timed > reverse)
+    way = np.where(paired, shorter, median_ns < learned.offset_ns.get(hops, 0))
     certainty = np.where(paired, PAIR, OFFSET if known else SIGN).astype(np.uint8)
     better = certainty > learned.certainty[timed]
     learned.way[timed[better]] = way[better]

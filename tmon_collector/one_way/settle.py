@@ -14,32 +14,33 @@ from tmon_collector.one_way.packets import Flows, Packets, chosen
 from tmon_collector.one_way.verdicts import judge
 from tmon_common.config.model import OneWay
 
-MARGIN_NS = 1_000_000_000
-"""Clocks of probes may be apart by so much without packets at the end of a round being taken for incomplete."""
-
 
 class Settled(NamedTuple):
-    """packets: judged, of this round. undefined: observations of it that cannot be placed. kept: those that wait for the next one."""
+    """packets: of this round, judged. undefined: observations of it that cannot be placed. kept: those taken that go on waiting."""
 
     packets: Packets
     undefined: int
     kept: int
 
 
-def horizon(round_end_ns: int, one_way: OneWay, margin_ns: int = MARGIN_NS) -> int:
-    """Everything observed before this moment must be in the buffer when the round is settled."""
-    return round_end_ns + 2 * one_way.max_transit_ns + margin_ns
+def horizon(round_end_ns: int, one_way: OneWay) -> int:
+    """Everything observed before this moment should be in the buffer when the round is settled.
+
+    What a packet of the round left at other hops is within max_transit of its end, clocks included, as max_transit is compared with
+    raw delays; packets that may be taken for one of these are so within twice that.
+    """
+    return round_end_ns + 2 * one_way.max_transit_ns
 
 
-def settle(buffer: Buffer, flows: Flows, one_way: OneWay, learned: Learned, coverage: Sequence[np.ndarray], round_end_ns: int,
-           margin_ns: int = MARGIN_NS) -> Settled:
+def settle(buffer: Buffer, flows: Flows, one_way: OneWay, learned: Learned, coverage: Sequence[np.ndarray],
+           round_end_ns: int) -> Settled:
     """Join what was observed before `horizon`, and judge the packets whose reference is before `round_end_ns`.
 
     Observations of packets with a later reference go back into the buffer, for the next round; so do those of flows that are not
     defined yet, if they are not before the end.
     coverage    see `verdicts.judge`
     """
-    observed = buffer.take(horizon(round_end_ns, one_way, margin_ns))
+    observed = buffer.take(horizon(round_end_ns, one_way))
     learned.cover(len(flows.reverse))
     reverse = orient(observed, flows, one_way, learned) if one_way.direction == "both" else None
     packets, fate = join(observed, flows, one_way, reverse, round_end_ns, learned.seen_first)

@@ -15,8 +15,8 @@ def judge(packets: Packets, coverage: Sequence[np.ndarray], one_way: OneWay, see
     """Fill verdict and lost_after of the packets.
 
     A hop that did not see a packet is blind if each of its points was, at some moment when the packet may have passed: reference
-    plus what packets of the flow took, at least and at most (else those of the class that go the same way, else max_transit each way). Where
-    it was not blind, that it did not see the packet is evidence.
+    plus what packets of the flow took, at least and at most (else those of the class that go the same way, else max_transit either
+    way). Where it was not blind, that it did not see the packet is evidence.
 
     complete    seen at every hop with points
     lost        not seen after some hop, and a later one has evidence of that: after the last one that saw it
@@ -24,8 +24,8 @@ def judge(packets: Packets, coverage: Sequence[np.ndarray], one_way: OneWay, see
     injected    the same, the first hop has evidence, and no packet of the flow was ever seen there
     dropped     all hops that did not see it (after the last one that did, unless that is the end of the way) were blind
 
-    coverage    of each point, in order of number: int64 (intervals, 2): from, to, both included, when nothing was observed there, or
-                nothing that was came here; in any order
+    coverage    of each point, in order of number: int64 (intervals, 2): from, to, both included, when nothing was observed
+                there, or what was did not come here; in any order
     seen_first  uint8 (flows,): 1 if a packet of the flow was ever seen at the first hop of its way
     """
     seen = np.array([i for i, hop in enumerate(one_way.hops) if hop.points], np.int64)
@@ -34,7 +34,7 @@ def judge(packets: Packets, coverage: Sequence[np.ndarray], one_way: OneWay, see
     blind += [np.zeros((0, 2), np.int64)] * (sum(points) - len(blind))
     joined = np.ascontiguousarray(np.concatenate(blind).T)
     kernels.judge(packets.flow, packets.reverse, packets.clash, packets.reference_ns, packets.times, seen, one_way.max_transit_ns,
-                  joined[0], joined[1], _starts(len(b) for b in blind), _starts(points), seen_first, packets.verdict, packets.lost_after)
+                  joined[0], joined[1], _starts(map(len, blind)), _starts(points), seen_first, packets.verdict, packets.lost_after)
 
 
 def _starts(lengths) -> np.ndarray:

@@ -11,7 +11,7 @@ _BLOCK = 512
 
 @njit(cache=True, nogil=True)
 def select(table, rows, before_ns, key, order):
-    """Rows that hold a packet whose reference is before `before_ns`: order int32, key uint64: its reference from the earliest one on.
+    """Rows that hold a packet whose reference is before `before_ns`: order int32, key uint64: its reference less the earliest one.
 
     Returns how many, and how many bits flow and reference take.
     """
@@ -43,11 +43,12 @@ def flow_keys(table, order, shift, key):
 
 
 @njit(cache=True, nogil=True)
-def gather(table, order, hops, flow, definition, signature, octets, octets_of, times, points, copies, clash, reverse, reference_ns, seen_first):
+def gather(table, order, hops, octets_of, flow, definition, signature, octets, times, points, copies, clash, reverse, reference_ns,
+           seen_first):
     """Fill the columns of packets from their rows, and mark flows seen at the first hop of their way.
 
-    octets_of int32: of observations. What lies anywhere in memory is fetched in loops that do nothing else, so that the CPU waits for many
-    at once.
+    octets_of int32: of observations. What lies anywhere in memory is fetched in loops that do nothing else, so that the CPU waits
+    for many at once.
     """
     width = TIMES + hops
     block = np.empty((_BLOCK, width), np.int64)
@@ -78,7 +79,8 @@ def gather(table, order, hops, flow, definition, signature, octets, octets_of, t
 
 
 @njit(cache=True, nogil=True)
-def gather_of_observations(order, seen, definition, last_ns, extras, extra_hops, flow_of_definition, reverse, times, last, seen_first):
+def gather_of_observations(order, seen, definition, last_ns, extras, extra_hops, flow_of_definition, reverse, times, last,
+                           seen_first):
     """The same of what stands in observations only: times of last fragments, times of hops without points, flows of later hops.
 
     Of several observations that tell the time of a hop, the first one on the way counts.

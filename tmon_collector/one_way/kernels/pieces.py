@@ -1,4 +1,4 @@
-"""Kernels: sorted observations are cut into pieces that can be joined by themselves; pieces about which there is no doubt are packets."""
+"""Kernels: sorted observations are cut into pieces that can be joined by themselves; those without any doubt are packets."""
 
 import numpy as np
 from numba import njit
@@ -14,12 +14,13 @@ _RUN = 16
 
 
 @njit(cache=True, nogil=True)
-def cut(key, order, words, octets, last_ns, extras, flow_of_definition, reverse, hops, transit_ns, before_ns, table, seen, entangled,
-        fate, later):
+def cut(key, order, words, octets, last_ns, extras, flow_of_definition, reverse, hops, transit_ns, before_ns, table, seen,
+        entangled, fate, later):
     """Fill the rows of simple pieces, list the others. Returns (rows, entangled pieces).
 
     key, order      sorted; order is put in order of time, too, within keys of which that matters
-    words, octets   of observations, see placing.place; last_ns int64 (n or 0,), extras int64 (n or 0, extras): decide between equal ones
+    words           in the same order, see placing.place
+    octets, last_ns, extras     int32 (n,), int64 (n or 0,), int64 (n or 0, extras): of observations: decide between equal ones
     table           int64 (n, TIMES + hops): see table
     seen            int32 (n or 0, hops): observation of each hop, -1; without rows if nobody needs it
     entangled       int32 (n // 2, 4)
@@ -106,11 +107,10 @@ def _doubtful(start, end, words, transit_ns):
         met |= np.int64(1) << position
         if position < words[first, 1] >> POSITION:
             first = i
-    reference_ns = words[first, 0]
+    longest_ns = np.int64(0)
     for i in range(start, end):
-        if abs(words[i, 0] - reference_ns) > transit_ns:
-            return True
-    return False
+        longest_ns = max(longest_ns, abs(words[i, 0] - words[first, 0]))
+    return longest_ns > transit_ns
 
 
 @njit(cache=True, nogil=True)
@@ -134,7 +134,8 @@ def _by_time(order, start, end, words, octets, last_ns, extras):
             middle, high = min(low + width, len(place)), min(low + 2 * width, len(place))
             left, right = low, middle
             for to in range(low, high):
-                if left < middle and (right == high or not _before(place[right], place[left], order, words, octets, last_ns, extras)):
+                if left < middle and (
+                        right == high or not _before(place[right], place[left], order, words, octets, last_ns, extras)):
                     other[to] = place[left]
                     left += 1
                 else:

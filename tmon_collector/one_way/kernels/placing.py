@@ -10,11 +10,12 @@ POSITION, POINT = 48, 40
 
 @njit(cache=True, nogil=True)
 def place(definition, point, signature, time_ns, flow_of_definition, reverse, hop_of_point, hops, nat, key, order, words):
-    """Fill key and order of the observations that can be placed, and the words of each: (time, position on the way, point, definition).
+    """Fill key and order of the observations that can be placed, and words: (time, position on the way with point and definition).
 
     definition int32, point uint8, signature uint32, time_ns int64 (n,): of observations
     flow_of_definition int32, reverse uint8 (flows,), hop_of_point uint8: NO_HOP where there is none; hops: how many the class has
-    key uint64 (n,): flow (with nat: way) << 32 | signature; order int32 (n,): of which observation; words int64 (n, 2): by observation
+    key uint64 (n,): flow (with nat: way) << 32 | signature; order int32 (n,): of which observation
+    words int64 (n, 2): by observation
     Returns how many were placed.
     """
     placed = 0
@@ -37,7 +38,7 @@ def place(definition, point, signature, time_ns, flow_of_definition, reverse, ho
 
 @njit(cache=True, nogil=True)
 def in_order(words, order):
-    """words int64 (n, 2) of the observations in order. One loop that does nothing else, so that the CPU waits for many of them at once."""
+    """words int64 (n, 2) of the observations in order. A loop that does nothing else, so that the CPU waits for many at once."""
     sorted_words = np.empty((len(order), 2), np.int64)
     for i in range(len(order)):
         o = order[i]

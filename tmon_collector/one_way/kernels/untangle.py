@@ -25,12 +25,13 @@ def untangle(entangled, offset, offset_of, order, words, signature, flow_of_defi
     for piece in range(len(entangled)):
         longest = max(longest, entangled[piece, END] - entangled[piece, START])
     longest = np.int64(longest)
-    # Of packets: place of the observation at each position, -1; when the first one was made; when it would have started if the latest
-    # hop was reached at the usual time; copies; clash.
+    # Of packets: place of the observation at each position, -1; time of the first one; when it would have started, if it reached
+    # the latest hop in the usual time; copies; clash.
     saw = np.empty((longest, hops), np.int64)
     first_ns, start_ns = np.empty(longest, np.int64), np.empty(longest, np.int64)
     copies, clash = np.empty(longest, np.int64), np.empty(longest, np.bool_)
-    packet_of, owner_of, here = np.empty(longest, np.int64), np.empty(longest, np.int64), np.empty(longest, np.int64)  # of observations
+    # Of observations: the packet they are paired with; the one they belong to; places of those of a hop.
+    packet_of, owner_of, here = np.empty(longest, np.int64), np.empty(longest, np.int64), np.empty(longest, np.int64)
     line, line_ns = np.empty(2 * longest, np.int64), np.empty(2 * longest, np.int64)
     mate, before, behind = np.empty(2 * longest, np.int64), np.empty(2 * longest, np.int64), np.empty(2 * longest, np.int64)
     heap, by_start = np.empty((4 * longest, 3), np.int64), np.empty(longest, np.int64)
@@ -158,8 +159,7 @@ def _in_order(line, length, mate, words, first_ns, transit_ns, packets, observat
 @njit(cache=True, nogil=True)
 def _place(here, observations, position, words, usual_ns, transit_ns, packet_of, owner_of, start, saw, first_ns, start_ns, copies,
            packets):
-    """Observations that have a packet are noted in it; others are copies, or packets of their own. Returns how many packets there are."""
-    known = packets
+    """Paired observations are noted in their packet; others are copies, or packets of their own. Returns how many there are."""
     earlier, later = -1, 0
     for i in range(observations):
         place = here[i]

@@ -14,7 +14,7 @@ SAMPLES = 255
 
 @njit(cache=True, nogil=True)
 def of_flows(table, rows, entangled, hops, needed, of_ways, offset, offset_of):
-    """Medians by flow, of flows that have entangled pieces: offset int64 (pieces, hops), by position; where no packet tells: of its way.
+    """Medians by flow, of flows with entangled pieces: offset int64 (pieces, hops), by position; where no packet tells: of its way.
 
     needed      bit mask of the positions that matter
     of_ways     int64 (2, hops), see below
@@ -102,7 +102,7 @@ def _hops_that_saw(table, row, hops):
 
 @njit(cache=True, nogil=True, inline="always")
 def _took(table, row, position, hops, offset, flow):
-    """From the start of the way to the hop at that position; where the first hop did not see the packet, from where it usually starts."""
+    """From the start of the way to the hop at that position; where the first hop did not see it, from when it usually starts."""
     back = table[row, COUNTS] >> 1 & 1
     last = TIMES + hops - 1
     time_ns = table[row, last - position if back else TIMES + position]

@@ -8,14 +8,16 @@ from tmon_common.observations import ABSENT
 
 FORWARD, BACK, OTHER, NOT_YET = range(4)
 """Flows: of a client, what comes back to it, another client's; and a definition that is not there yet."""
-FLOWS = Flows(np.array([0, 1, 2, -1], np.int32), np.array([1, 0, -1], np.int32), np.array([0, 1, 2], np.int32), np.array([1, 0, 1], np.int32))
+FLOWS = Flows(flow=np.array([0, 1, 2, -1], np.int32), reverse=np.array([1, 0, -1], np.int32), source=np.array([0, 1, 2], np.int32),
+              destination=np.array([1, 0, 1], np.int32))
 
 
 def one_way(*points: int, **options) -> OneWay:
     """A class whose hops have so many points; 0: the time of the hop stands in the packets. max_transit is 1000 ns."""
     hops, number = [], 0
     for i, many in enumerate(points):
-        hops.append(Hop(f"hop{i + 1}", tuple(Point(number + k + 1, f"probe{i}", f"eth{k}") for k in range(many)), ntp="" if many else "transmit"))
+        of_hop = tuple(Point(number + k + 1, f"probe{i}", f"eth{k}") for k in range(many))
+        hops.append(Hop(f"hop{i + 1}", of_hop, ntp="" if many else "transmit"))
         number += many
     return OneWay(tuple(hops), max_transit_ns=options.pop("max_transit_ns", 1000), **options)
 

@@ -18,11 +18,11 @@ def small_chunks(monkeypatch):
 
 def rows(observations: Observed) -> list[tuple]:
     """Sorted: a buffer keeps no order."""
-    last = [ABSENT] * len(observations.time_ns) if observations.last_ns is None else observations.last_ns.tolist()
-    extras = [[]] * len(last) if observations.extras is None else observations.extras.tolist()
-    return sorted((t, p, s, d, o, at, tuple(e)) for t, p, s, d, o, at, e in zip(
-        observations.time_ns.tolist(), observations.point.tolist(), observations.signature.tolist(), observations.definition.tolist(),
-        observations.octets.tolist(), last, extras, strict=True))
+    o = observations
+    last = np.full_like(o.time_ns, ABSENT) if o.last_ns is None else o.last_ns
+    extras = np.zeros((len(last), 0)) if o.extras is None else o.extras
+    columns = (o.time_ns, o.point, o.signature, o.definition, o.octets, last)
+    return sorted((*row, tuple(times)) for *row, times in zip(*(c.tolist() for c in columns), extras.tolist(), strict=True))
 
 
 def test_what_is_older_is_taken_and_the_rest_stays():
@@ -57,7 +57,8 @@ def test_last_times_and_times_in_packets_only_where_there_are_any():
     held.append(observed((1, 3), last=[4]))
     held.append(observed((1, 5), extras=[[6, ABSENT]]))
     taken = held.take(10)
-    assert [(2, ABSENT, (ABSENT, ABSENT)), (3, 4, (ABSENT, ABSENT)), (5, ABSENT, (6, ABSENT))] == [(r[0], r[5], r[6]) for r in rows(taken)]
+    expected = [(2, ABSENT, (ABSENT, ABSENT)), (3, 4, (ABSENT, ABSENT)), (5, ABSENT, (6, ABSENT))]
+    assert expected == [(row[0], row[5], row[6]) for row in rows(taken)]
 
 
 def test_memory_is_what_it_holds():

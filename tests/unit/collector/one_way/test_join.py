@@ -29,8 +29,8 @@ def test_a_packet_is_put_together_whoever_speaks_first():
     packets, fate = join(observed((3, 300), (1, 100), (2, 200)), FLOWS, THREE)
     assert [(100, 200, 300)] == times(packets)
     assert [[1, 2, 3]] == packets.points.tolist()
-    assert ([FORWARD], [FORWARD], [7], [101], [100]) == (packets.flow.tolist(), packets.definition.tolist(), packets.signature.tolist(),
-                                                        packets.octets.tolist(), packets.reference_ns.tolist())
+    columns = (packets.flow, packets.definition, packets.signature, packets.octets, packets.reference_ns)
+    assert [[FORWARD], [FORWARD], [7], [101], [100]] == [column.tolist() for column in columns]
     assert ([0], [0], [0]) == (packets.copies.tolist(), packets.clash.tolist(), packets.reverse.tolist())
     assert [JOINED] * 3 == fate.tolist()
 
@@ -43,6 +43,11 @@ def test_packets_come_by_flow_then_reference_then_signature():
     packets = join(observed((1, 50, 9), (1, 50, 8), (1, 40, 9, OTHER), (1, 20, 5), (1, 10, 5, OTHER)), FLOWS, TWO).packets
     assert [(0, 20, 5), (0, 50, 8), (0, 50, 9), (2, 10, 5), (2, 40, 9)] == list(
         zip(packets.flow.tolist(), packets.reference_ns.tolist(), packets.signature.tolist(), strict=True))
+
+
+def test_order_holds_however_far_apart_packets_are():
+    rows = [(1, 2**62, 1, OTHER), (1, 0, 2, OTHER), (1, 2**62 - 1, 3), (1, 5, 4)]
+    assert [4, 3, 2, 1] == join(observed(*rows), FLOWS, TWO).packets.signature.tolist()
 
 
 def test_losses_leave_hops_empty_wherever_they_are():
@@ -126,7 +131,8 @@ def test_other_flows_do_not_matter():
 
 
 def test_both_ways_at_once():
-    packets = join(observed((1, 0), (2, 100), (2, 10, 7, BACK), (1, 110, 7, BACK)), FLOWS, TWO, np.array([0, 1, 0], np.uint8)).packets
+    reverse = np.array([0, 1, 0], np.uint8)
+    packets = join(observed((1, 0), (2, 100), (2, 10, 7, BACK), (1, 110, 7, BACK)), FLOWS, TWO, reverse).packets
     assert [(0, 100), (110, 10)] == times(packets)
     assert ([0, 1], [0, 10], [101, 102]) == (packets.reverse.tolist(), packets.reference_ns.tolist(), packets.octets.tolist())
 
@@ -159,7 +165,8 @@ def test_last_fragments_and_times_in_packets():
 
 
 def test_what_cannot_be_placed_or_is_later_is_told():
-    packets, fate = join(observed((1, 0), (2, 100), (1, 10, 7, NOT_YET), (3, 10), (0, 10), (1, 90, 8), (2, 20, 8)), FLOWS, TWO, before_ns=90)
+    given = observed((1, 0), (2, 100), (1, 10, 7, NOT_YET), (3, 10), (0, 10), (1, 90, 8), (2, 20, 8))
+    packets, fate = join(given, FLOWS, TWO, before_ns=90)
     assert [(0, 100)] == times(packets)
     assert [JOINED, JOINED, UNDEFINED, UNDEFINED, UNDEFINED, LATER, LATER] == fate.tolist()
 
@@ -171,8 +178,8 @@ def test_many_equal_packets(equal):
     arrived = sent[np.arange(equal) % 7 != 3] + 100
     many = len(sent) + len(arrived)
     point = np.repeat(np.array([1, 2], np.uint8), [len(sent), len(arrived)])
-    one_key = Observed(np.zeros(many, np.int32), point, np.full(many, 7, np.uint32), np.concatenate((sent, arrived)), np.zeros(many, np.int32), None,
-                       None)
+    one_key = Observed(np.zeros(many, np.int32), point, np.full(many, 7, np.uint32), np.concatenate((sent, arrived)),
+                       np.zeros(many, np.int32), None, None)
     usual = observed(*(row for row in USUAL if row[0] < 3))
     both = Observed(*(None if a is None else np.concatenate((a, b)) for a, b in zip(one_key, usual, strict=True)))
     packets = join(both, FLOWS, TWO).packets

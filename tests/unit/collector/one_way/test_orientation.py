@@ -1,10 +1,13 @@
 """Which way flows go is learned from their packets."""
 
+import io
+
 import numpy as np
 import pytest
 
-from tests.unit.collector.one_way.make import BACK, FLOWS, FORWARD, OTHER, observed, one_way
+from tests.unit.collector.one_way.make import BACK, FLOWS, FORWARD, NOT_YET, OTHER, observed, one_way
 from tmon_collector.one_way.orientation import GUESSED, OFFSET, PAIR, SIGN, Learned, orient
+from tmon_collector.one_way.packets import Flows
 
 TWO, THREE = one_way(1, 1, direction="both"), one_way(1, 1, 1, direction="both")
 
@@ -84,6 +87,12 @@ def test_behind_a_translator_both_flows_of_a_packet_learn():
     assert ([1, 0, 1], [SIGN, SIGN, SIGN]) == (found, certainty)
 
 
+def test_what_cannot_be_placed_is_passed_over():
+    none = Flows(np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0, np.int32))
+    assert [] == ways(trip(FORWARD, True), flows=none)[0]
+    assert [0, 0, 0] == ways(trip(NOT_YET, False), trip(-9, False), trip(100, False), [(0, 1), (9, 0)])[0]
+
+
 def test_flows_can_be_forgotten_and_grow():
     learned = Learned()
     ways(trip(FORWARD, False), trip(BACK, True), learned=learned)
@@ -91,3 +100,15 @@ def test_flows_can_be_forgotten_and_grow():
     assert ([0, 0], [GUESSED, PAIR]) == (learned.way[:2].tolist(), learned.certainty[:2].tolist())
     learned.cover(10)
     assert (10, 10, 10) == (len(learned.way), len(learned.certainty), len(learned.seen_first))
+
+
+def test_what_was_learned_can_be_saved():
+    """After a restart a collector goes on as if there had been none."""
+    learned = Learned()
+    ways(trip(FORWARD, False, -400), trip(BACK, True, -400), learned=learned)
+    file = io.BytesIO()
+    np.savez(file, **learned.saved())
+    file.seek(0)
+    again = Learned.restored(np.load(file))
+    assert ways(trip(OTHER, True, -400), learned=learned) == ways(trip(OTHER, True, -400), learned=again)
+    assert OFFSET == again.certainty[OTHER]

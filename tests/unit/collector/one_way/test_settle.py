@@ -12,9 +12,9 @@ from tmon_collector.one_way.settle import horizon, settle
 TWO = one_way(1, 1)
 
 
-def rounds(buffer, of, ends, flows=FLOWS, learned=None, margin_ns=100):
+def rounds(buffer, of, ends, flows=FLOWS, learned=None):
     learned = Learned() if learned is None else learned
-    return [settle(buffer, flows, of, learned, [], end, margin_ns) for end in ends]
+    return [settle(buffer, flows, of, learned, [], end) for end in ends]
 
 
 def test_a_packet_belongs_to_the_round_of_its_reference():
@@ -38,7 +38,7 @@ def test_clocks_apart_do_not_tear_packets_at_the_end_of_a_round():
 
 def test_what_comes_behind_the_horizon_waits():
     buffer = Buffer(100)
-    buffer.append(observed((1, horizon(5000, TWO, 100), 3)))
+    buffer.append(observed((1, horizon(5000, TWO), 3)))
     [first] = rounds(buffer, TWO, [5000])
     assert ([], 0, 1) == (times(first.packets), first.kept, len(buffer))
 
@@ -74,8 +74,9 @@ def test_rounds_give_what_one_join_gives():
         for point in (1, 2, 3):
             if random.random() < 0.05:
                 continue
-            for copy in range(1 + (point > 1 and random.random() < 0.05)):
-                rows.append((point, sent + 150 * point + int(random.integers(0, 40)) - 250 * (point == 2) + 3 * copy, signature, flow))
+            passed = sent + 150 * point + int(random.integers(0, 40)) - 250 * (point == 2)
+            copies = 1 + (point > 1 and random.random() < 0.05)
+            rows += [(point, passed + 3 * copy, signature, flow) for copy in range(copies)]
     of = one_way(1, 1, 1)
     everything = observed(*rows)
     together = join(everything, FLOWS, of).packets
@@ -95,4 +96,5 @@ def test_rounds_give_what_one_join_gives():
 
 
 def as_tuples(packets, which) -> list[tuple]:
-    return [(int(packets.flow[i]), int(packets.signature[i]), str(packets.times[i].tolist()), int(packets.copies[i])) for i in np.flatnonzero(which)]
+    return [(int(packets.flow[i]), int(packets.signature[i]), str(packets.times[i].tolist()), int(packets.copies[i]))
+            for i in np.flatnonzero(which)]
