@@ -126,8 +126,9 @@ class ProbeProcesses:
         fathers = Fathers(self._probe, ground, self._lanes, self._statistics, self._pipe, self._clock)
         lossless = not any(s.live for s in ground.all_sources)
         options = {"run": self._run, "keys": self._keys, "parent": os.getpid(), "signals": NOT_FOR_FORKED, "lossless": lossless,
-                   "patient": lossless and not any(s.paced for s in ground.all_sources), "orphaned": self._offloading.restore,
-                   "forked": ground.keep_sources}
+                   "patient": lossless and not any(s.paced for s in ground.all_sources),
+                   "one_way": any(c.one_way for c in self._configuration.classes_of(self._probe)),
+                   "orphaned": self._offloading.restore, "forked": ground.keep_sources}
         child = multiprocessing.get_context("fork").Process(
             target=run_child, name=f"{self._probe.name}-child", kwargs=options,
             args=(self._probe, ground.lanes.father_cpus, self._lanes, self._chain, self._statistics.child(), self._pipe,

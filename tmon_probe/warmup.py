@@ -12,7 +12,7 @@ from tmon_common.clock import SystemClock
 from tmon_common.config.model import SECOND, Analysis, Configuration, Filter, FlowClass, GranularFlow, Histogram, Interface, Probe
 from tmon_common.kernels import fences
 from tmon_common.observations import Rows
-from tmon_common.pdu import codec
+from tmon_common.pdu import codec, one_way
 from tmon_probe.child import merge
 from tmon_probe.child.analysers.load import all_factories
 from tmon_probe.child.chain import Chain
@@ -71,5 +71,6 @@ STEPS = (
     ("ring", _ring),
     ("flow table and analyses", _analyses),
     ("PDUs", codec.warm_up),
+    ("PDUs of one-way observations", one_way.warm_up),
 )
 """(what is compiled, function that does it), in the order of the data's way."""

@@ -16,6 +16,7 @@ from benchmarks import (
     classes,
     lone_chain,
     lone_father,
+    one_way_octets,
     pipeline,
     recording,
     states_command,
@@ -28,6 +29,7 @@ from benchmarks.table import Line
 from tests.unit.config.documents import write
 from tmon_common.config.model import Interface
 from tmon_common.config.read import read
+from tmon_common.pdu.one_way import Form
 
 FRAME = bytes.fromhex("0200000000020200000000010800") + bytes(
     dpkt.ip.IP(src=b"\x0a\x00\x00\x01", dst=b"\xc0\x00\x02\x07", p=17, len=36,
@@ -187,3 +189,24 @@ def test_states_are_compared_with_the_fewest_connections():
 def test_thresholds_compare_all_that_they_are_given(case):
     """RuntimeError otherwise."""
     assert min(thresholds_command.measure(*thresholds_command.CASES[case], flows=60, intervals=3)) > 0
+
+
+def test_one_way_packets():
+    """As many a flow and second as asked for, in order of time; even ones within their jitter."""
+    for traffic in (one_way_octets.Traffic(3, 1000), one_way_octets.Traffic(2, 50, even=True)):
+        words = one_way_octets.packets(traffic, 10, np.array([40, 1500]))
+        assert sorted(words[:, 3].tolist()) == words[:, 3].tolist()
+        for flow in range(1, traffic.flows + 1):
+            times = words[words[:, 0] == flow, 3]
+            assert 10 * traffic.rate == len(times)
+            assert (times[-1] - times[0]) / 1e9 == pytest.approx(10, rel=0.1)
+            if traffic.even:
+                assert abs(np.diff(times) - 20_000_000).max() < 500_000
+
+
+def test_one_way_octets_are_those_of_the_rows():
+    """Every packet is in a PDU: 24 bits of signature alone take three octets, and headers are counted."""
+    words = one_way_octets.packets(one_way_octets.Traffic(4, 500), 2, np.array([40]))
+    pdus, payload, whole = one_way_octets.published(words, Form("links", 3, 1000, sizes=False), 1400)
+    assert 3 * len(words) < payload < 6 * len(words)
+    assert whole == payload + pdus * (28 + 21 + 14 + 16)

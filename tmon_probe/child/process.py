@@ -33,19 +33,19 @@ HURRY_NS = 5 * SECOND
 
 def run_child(probe: Probe, father_cpus: tuple[int, ...], lanes: Lanes, make_chain: Callable[..., Chain],
               statistics: health.Part, pipe: EventPipe, clock: Clock, *, run: int, keys: Keys | None, parent: int,
-              signals: tuple[signal.Signals, ...], lossless: bool, patient: bool, orphaned: Callable[[], None],
+              signals: tuple[signal.Signals, ...], lossless: bool, patient: bool, one_way: bool, orphaned: Callable[[], None],
               forked: Callable[[], None]) -> NoReturn:
     """To be called in the forked process. It stops when the lanes end, not by signals: those meant for all reach the parent.
 
-    lossless, patient: see `loop.Child` and `intake.open_intake`. orphaned: called at the end if the parent has died. forked: called
-    at once, to let go of what is the fathers'.
+    lossless, patient, one_way: see `loop.Child`, `intake.open_intake` and `Publication`. orphaned: called at the end if the parent
+    has died. forked: called at once, to let go of what is the fathers'.
     """
     for number in signals:
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, (*signals, signal.SIGCHLD))
     pin_child(probe.child_cpus, father_cpus)
     forked()
-    publication = Publication(probe.publications, probe.name, run, keys, clock, lossless=lossless)
+    publication = Publication(probe.publications, probe.name, run, keys, clock, lossless=lossless, one_way=one_way)
     pipe.keep_reader()
     intake = open_intake(lanes, clock, patient=patient)
     child = Child(intake, make_chain, publication, statistics, pipe, clock, probe=probe, keys=keys, lossless=lossless,

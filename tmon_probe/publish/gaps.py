@@ -35,6 +35,21 @@ class Gap(NamedTuple):
         return self.sequence + self.pdus
 
 
+class Numbered(NamedTuple):
+    """A payload that counts in the numbers of its class, or tells of those that do. The first four as in Packed.
+
+    gaps        what is to be declared if it is given up
+    permanent   it says that nothing more comes
+    """
+
+    type: int
+    octets: bytes
+    rows: int
+    strings: int
+    gaps: tuple[Gap, ...]
+    permanent: bool = False
+
+
 class Gaps:
     """since_ns: when the oldest one that waits came; None when none waits."""
 

@@ -1,4 +1,4 @@
-"""The PDUs under construction of a one-way class, and of what is declared of those given up.
+"""The PDUs under construction of a one-way class.
 
 Observations wait until max_build is over or there are very many, and are then put in the order of their flows, since those of one
 flow take the fewest octets together. So PDUs do not follow each other in time: what has been told completely, watermarks say.
@@ -7,39 +7,22 @@ flow take the fewest octets together. So PDUs do not follow each other in time: 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 
-from tmon_common.observations import ABSENT, ONE_WAY_GAP, ONE_WAY_OBSERVATION
+from tmon_common.observations import ABSENT, ONE_WAY_OBSERVATION
 from tmon_common.pdu.contents import OBSERVATIONS_OCTETS
 from tmon_common.pdu.header import MAX_PDU_OCTETS, OBSERVATIONS
 from tmon_common.pdu.one_way import Form, OneWayPacker, OneWayRows
 from tmon_common.pdu.one_way.layout import TIME, WORDS
 from tmon_common.pdu.one_way.packer import in_order, sound
-from tmon_probe.publish.construction import Construction
-from tmon_probe.publish.gaps import Gap, Gaps, rows_of
+from tmon_probe.publish.gaps import Gap, Numbered
 from tmon_probe.publish.loss import Cause
 
 MAX_WAITING = 1 << 15
 """Observations that wait for max_build to be over; 100 of each of 300 flows."""
 QUEUE_PART = 8
 """No more of them than an eighth of the queue takes."""
-
-
-class Numbered(NamedTuple):
-    """A payload that counts in the numbers of its class, or tells of those that do. The first four as in Packed.
-
-    gaps        what is to be declared if it is given up
-    permanent   it says that nothing more comes
-    """
-
-    type: int
-    octets: bytes
-    rows: int
-    strings: int
-    gaps: tuple[Gap, ...]
-    permanent: bool = False
 
 
 class OneWayConstruction:
@@ -56,8 +39,9 @@ class OneWayConstruction:
         self.since_ns: int | None = None
         self.oversized = 0
         self.unfit = 0
-        self._class, self._numbers = form.flow_class, numbers
-        self._numbers.setdefault(self._class, 0)
+        self.flow_class = form.flow_class
+        self._numbers = numbers
+        self._numbers.setdefault(form.flow_class, 0)
         self._max_octets = max_octets
         self._utmost_octets = MAX_PDU_OCTETS - OBSERVATIONS_OCTETS - seal_octets
         self._max_waiting = min(MAX_WAITING, queue_octets // QUEUE_PART // (8 * WORDS))
@@ -90,6 +74,11 @@ class OneWayConstruction:
         if self._rows >= self._max_waiting:
             yield from self.flush(now_ns)
 
+    def tell_again(self, now_ns: int) -> None:
+        """The PDU that told the end was given up."""
+        if self.since_ns is None:
+            self.since_ns = now_ns
+
     def flush(self, now_ns: int) -> Iterator[Numbered]:  # noqa: ARG002  as Construction's
         """Yields payloads until nothing waits."""
         if self.since_ns is None:
@@ -98,7 +87,7 @@ class OneWayConstruction:
         self._waiting, self._rows, self.since_ns = [], 0, None
         start = 0
         while True:
-            number = self._numbers[self._class]
+            number = self._numbers[self.flow_class]
             packed = self._packer.pack(words, start, self._max_octets, number, self._watermark_ns, ended=self._ended)
             if packed.rows == 0 and start < len(words):
                 packed = self._packer.pack(words, start, self._utmost_octets, number, self._watermark_ns, ended=self._ended, most=1)
@@ -106,42 +95,12 @@ class OneWayConstruction:
             if (packed.rows == 0 and start < len(words)) or len(packed.octets) > self._utmost_octets:  # a name of that length
                 self.unfit += len(words) - start
                 return
-            self._numbers[self._class] += 1
+            self._numbers[self.flow_class] += 1
             end = start + packed.rows
             times = words[start:end, TIME]
             first_ns, last_ns = (int(times.min()), int(times.max())) if len(times) else (ABSENT, ABSENT)
-            gap = Gap(self._class, number, 1, first_ns, last_ns, packed.rows)
+            gap = Gap(self.flow_class, number, 1, first_ns, last_ns, packed.rows)
             yield Numbered(OBSERVATIONS, packed.octets, packed.rows, 0, (gap,), self._ended and end == len(words))
             start = end
             if start == len(words):
                 return
-
-
-class Declarations:
-    """Rows of ONE_WAY_GAP; as construction.Construction. What waits here takes at most gaps.MAX_GAPS rows, no part of the queue."""
-
-    kind = ONE_WAY_GAP
-    unfit_cause = Cause.TOO_LONG
-    octets = 0
-
-    def __init__(self, max_octets: int, seal_octets: int) -> None:
-        self.unfit = 0
-        self._gaps = Gaps()
-        self._construction = Construction(ONE_WAY_GAP, max_octets, seal_octets)
-
-    @property
-    def since_ns(self) -> int | None:
-        return self._gaps.since_ns
-
-    def declare(self, gaps: tuple[Gap, ...], now_ns: int) -> None:
-        """These are given up."""
-        self._gaps.add(gaps, now_ns)
-
-    def flush(self, now_ns: int) -> Iterator[Numbered]:
-        """Yields payloads until nothing waits."""
-        gaps = self._gaps.take()
-        start = 0
-        for packed in (*self._construction.add(rows_of(gaps), now_ns), *self._construction.flush(now_ns)):
-            end = start + packed.rows
-            yield Numbered(*packed, gaps=tuple(gaps[start:end]))
-            start = end

@@ -9,6 +9,7 @@ from tmon_common.config.model import Publication as Parameters
 from tmon_common.observations import Rows
 from tmon_common.pdu import codec
 from tmon_common.pdu.keys import Keys
+from tmon_common.pdu.one_way import warm_up as warm_up_one_way
 from tmon_common.pdu.session import ProbeSession
 from tmon_probe.publish.publisher import Publisher
 from tmon_probe.publish.sender import Sender
@@ -19,14 +20,16 @@ BLOCKED_WAIT_NS = 1_000_000  # until a socket without room is tried again
 class Publication:
     """Publishers and sockets of a run (header.new_run) of the probe called `probe`, one each per collector.
 
-    keys: of the probe, None to go without. lossless: see Publisher. Every `now_ns` is of the monotonic clock of `clock`. Nothing
-    here blocks, but for a host name to be resolved.
+    keys: of the probe, None to go without. lossless: see Publisher. one_way: whether there will be one-way observations. Every
+    `now_ns` is of the monotonic clock of `clock`. Nothing here blocks, but for a host name to be resolved.
     """
 
     def __init__(self, parameters: Sequence[Parameters], probe: str, run: int, keys: Keys | None, clock: Clock, *,
-                 lossless: bool = False) -> None:
+                 lossless: bool = False, one_way: bool = False) -> None:
         self._clock = clock
         codec.warm_up()
+        if one_way:
+            warm_up_one_way()
         self._sessions = [ProbeSession(probe, run, p.collector, keys) for p in parameters]
         self._members = [(Publisher(p, session, lossless=lossless), Sender(p.address, p.port))
                          for p, session in zip(parameters, self._sessions, strict=True)]

@@ -36,10 +36,12 @@ from tmon_common.pdu.one_way import Form, OneWayRows
 from tmon_common.pdu.packing import Packed
 from tmon_common.pdu.session import ProbeSession
 from tmon_probe.publish.construction import Construction
+from tmon_probe.publish.declarations import Declarations
+from tmon_probe.publish.gaps import Numbered
 from tmon_probe.publish.held import Held, Holdings, Worth
 from tmon_probe.publish.link import Link, LinkBack, LinkLost
 from tmon_probe.publish.loss import Cause, Losses
-from tmon_probe.publish.one_way_construction import Declarations, Numbered, OneWayConstruction
+from tmon_probe.publish.one_way_construction import OneWayConstruction
 from tmon_probe.publish.precious import parted
 from tmon_probe.publish.slots import Slots
 from tmon_probe.publish.statistics import PublicationStatistics
@@ -422,12 +424,18 @@ class Publisher:
         if held.due_ns is not None and not held.refused:
             self._in_flight -= 1
         self._holdings.remove(held)
+        if held.kind == ONE_WAY_GAP.number:
+            self._declarations.underway -= 1
 
     def _give_up(self, held: Held, cause: Cause, now_ns: int) -> None:
         if held.kind == ONE_WAY_GAP.number:  # declared later, with others
             self.statistics.rows -= held.rows
         else:
             self.losses.add(self._kind_names[held.kind], cause, held.rows)
+        if held.kind == ONE_WAY_OBSERVATION.number and held.permanent:  # it said that its class has ended
+            for construction in self._constructions.values():
+                if isinstance(construction, OneWayConstruction) and construction.flow_class == held.gaps[0].flow_class:
+                    construction.tell_again(now_ns)
         self._declarations.declare(held.gaps, now_ns)
         self._release(held)
 

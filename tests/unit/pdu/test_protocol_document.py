@@ -9,7 +9,7 @@ from tests.unit.pdu import twin
 from tmon_collector.probes import MAX_AHEAD, MAX_RUNS
 from tmon_collector.sessions import Sessions
 from tmon_collector.written import MAX_RANGES
-from tmon_common.observations import HISTOGRAM_DEFINITION, IP_COUNTERS
+from tmon_common.observations import ABSENT, HISTOGRAM_DEFINITION, IP_COUNTERS, ONE_WAY_OBSERVATION
 from tmon_common.pdu.ack import MAX_IDS, pack_acks
 from tmon_common.pdu.codec import MAX_PAYLOAD_OCTETS, Encoder
 from tmon_common.pdu.columns import MODES
@@ -17,8 +17,13 @@ from tmon_common.pdu.contents import MAX_ROWS, Heartbeat, Observations, pack_hea
 from tmon_common.pdu.header import ACK, HEARTBEAT, MAX_PDU_OCTETS, OBSERVATIONS, probe_number
 from tmon_common.pdu.key_watch import LOOK_EVERY_NS
 from tmon_common.pdu.keys import Key
+from tmon_common.pdu.one_way import Form, OneWayPacker
+from tmon_common.pdu.one_way.layout import MAX_OBSERVATIONS
+from tmon_common.pdu.one_way.rice import MAX_PARAMETER, QUOTIENTS
 from tmon_common.pdu.replay import WIDTH
 from tmon_common.pdu.session import ProbeSession
+from tmon_probe.publish.gaps import MAX_GAPS
+from tmon_probe.publish.one_way_construction import MAX_WAITING, QUEUE_PART
 
 TEXT = (Path(__file__).parents[3] / "docs" / "protocol.md").read_text()
 PROBE, RUN = probe_number("paris"), 1_700_000_000_123 << 16 | 7
@@ -69,9 +74,27 @@ def test_strings():
     assert payload.strings == 2
 
 
+def test_one_way():
+    start = 1_700_000_040 * 10**9
+    words = np.full((5, ONE_WAY_OBSERVATION.words), ABSENT, np.int64)
+    words[:, :5] = [[7, 2, 0xA1B2C3, start + 1_000, 40], [7, 2, 0x0D0E0F, start + 1_001_000, 1500],
+                    [7, 2, 0x112233, start + 1_901_000, 1500], [7, 2, 0x445566, start + 4_001_000, 40],
+                    [9, 2, 0x778899, start + 501_000, 1500]]
+    words[4, 5] = start + 751_000
+    packed = OneWayPacker(Form("backbone", 3, 1000, sizes=True)).pack(words, 0, 1000, 5, start + 10**9)
+    assert packed.octets == example("one_way")
+    assert packed.rows == 5
+
+
 def test_limits_and_modes():
     assert f"at most {MAX_PDU_OCTETS:,} octets" in TEXT
-    assert f"1 to {MAX_ROWS:,} |" in TEXT
+    assert f"1 to {MAX_ROWS:,}; of `one_way_observation` 0 to {MAX_OBSERVATIONS:,} |" in TEXT
+    assert f"more than {MAX_OBSERVATIONS:,} packets" in TEXT
+    assert f"until there are {MAX_WAITING:,}, or an eighth of the queue" in TEXT
+    assert QUEUE_PART == 8
+    assert f"From {MAX_GAPS:,} rows on" in TEXT
+    assert f"(at most {MAX_PARAMETER})" in TEXT
+    assert f"From {QUOTIENTS} ones" in TEXT
     assert f"more than {MAX_AHEAD:,} it is `implausible`" in TEXT
     assert f"At {MAX_RANGES:,} ranges" in TEXT
     assert MAX_RUNS == 8

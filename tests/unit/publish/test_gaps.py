@@ -30,7 +30,8 @@ def test_numbers_in_any_order(numbers):
 
 def test_times_of_pdus_without_observations():
     gaps = Gaps()
-    gaps.add([Gap("a", 0, 1, ABSENT, ABSENT, 0), Gap("a", 1, 1, 5, 7, 2), Gap("a", 2, 1, ABSENT, ABSENT, 0), Gap("b", 0, 1, ABSENT, ABSENT, 0)], 0)
+    empty = [Gap(name, n, 1, ABSENT, ABSENT, 0) for name, n in (("a", 0), ("a", 2), ("b", 0))]
+    gaps.add([*empty, Gap("a", 1, 1, 5, 7, 2)], 0)
     assert gaps.take() == [Gap("a", 0, 3, 5, 7, 2), Gap("b", 0, 1, ABSENT, ABSENT, 0)]
 
 
