@@ -12,14 +12,29 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.segments import Segments
 from tmon_common.analyses.catalogue import catalogue
-from tmon_common.config.model import SECOND, Analysis, Configuration, Filter, FlowClass, GranularFlow, Histogram, Interface, Probe
+from tmon_common.config.model import (
+    SECOND,
+    Analysis,
+    Configuration,
+    Filter,
+    FlowClass,
+    GranularFlow,
+    Histogram,
+    Hop,
+    Interface,
+    OneWay,
+    Point,
+    Probe,
+)
+from tmon_common.config.one_way import KIND as ONE_WAY
+from tmon_common.config.one_way import analysis_of
 from tmon_probe.child.analysers.load import factories_of
 from tmon_probe.child.chain import MAX_BATCH, Chain
 from tmon_probe.child.loop import LATE_NS
@@ -29,6 +44,7 @@ COMMAND = (sys.executable, "-m", "benchmarks.lone_chain")
 CONVERSATION = GranularFlow("conversation", frozenset(("interface", "src_addr", "dst_addr", "protocol", "src_port", "dst_port")))
 HISTOGRAMS = (Histogram("octets", "octets", (64, 128, 256, 512, 1024, 1500)),
               Histogram("ns", "ns", tuple(n * 1_000_000 for n in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000))))
+HERE = OneWay((Hop("here", (Point(1, "benchmark", "i"),)), Hop("there", (Point(2, "other", "i"),))))
 INTERVAL_NS = 3600 * SECOND
 """No row ends before all is measured."""
 ROUNDS = 4
@@ -123,8 +139,12 @@ def _spent_ns(work: Callable[[], object]) -> int:
 def _chain(load: Load, rows: list[int]) -> Chain:
     declared = catalogue().analyses
     units = [(name, declared[name].histogram_unit or None) for name in load.analyses]
-    flow_class = FlowClass("all", Filter(), (CONVERSATION,), tuple(Analysis(name, INTERVAL_NS, unit) for name, unit in units))
-    probe = Probe("benchmark", (Interface("i"),), (), classes=("all",), max_flows=1 << 20)
+    analyses = tuple(Analysis(name, INTERVAL_NS, unit) for name, unit in units if name != ONE_WAY)
+    flow_class = FlowClass("all", Filter(), (CONVERSATION,), analyses)
+    if ONE_WAY in load.analyses:
+        way = replace(CONVERSATION, fields=CONVERSATION.fields - {"interface"}, bidirectional=False)
+        flow_class = FlowClass("all", Filter(), (way,), (*analyses, analysis_of(HERE)), HERE)
+    probe = Probe("benchmark", (Interface("i"),), (), classes=("all",), max_flows=1 << 21)
     configuration = Configuration(Path("none"), (probe,), classes=(flow_class,), histograms=HISTOGRAMS)
     return Chain(configuration, probe, factories_of((flow_class,)), lambda new: rows.append(len(new)))
 

@@ -21,9 +21,10 @@ DATA_OCTETS = 1448
 SERVERS = 251
 PORT, FTP_PORT, FTP_EVERY = 443, 21, 256
 """A connection in so many is one of FTP control; its octets do not come along."""
-_FLAGS = r.HAS_PORTS | r.HAS_TCP | r.HAS_TIMESTAMPS | r.DONT_FRAGMENT
+_FLAGS = r.HAS_PORTS | r.HAS_TCP | r.HAS_TIMESTAMPS | r.DONT_FRAGMENT | r.SIGNED
 _OPTIONS = r.HAS_MSS | r.HAS_WINDOW_SCALE | r.SACK_PERMITTED
 _MAPPED, _CLIENTS, _SERVER_NET = 0xFFFF << 32, 0x0A000000, 0xC0000200  # 10.0.0.0/8, 192.0.2.0/24
+_ODD = uint64(0x9E3779B97F4A7C15)
 _SYN, _PSH, _ACK = 0x02, 0x08, 0x10
 _STEP_NS, _DATA_OCTETS, _SERVERS, _PORT, _FTP_PORT, _FTP_EVERY = STEP_NS, DATA_OCTETS, SERVERS, PORT, FTP_PORT, FTP_EVERY
 
@@ -88,3 +89,4 @@ def _fill(records, who, way, flags, next_seq, tsval, time_ns):
         tsval[c, w] = uint32(time_ns // 1_000_000 + 1)
         record.tcp_tsval = tsval[c, w]
         record.tcp_tsecr = tsval[c, 1 - w]
+        record.signature = uint64(record.time_ns) * _ODD

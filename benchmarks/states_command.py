@@ -22,7 +22,7 @@ CONNECTIONS = (1_000, 10_000, 100_000, 1_000_000)
 PACKETS = 1_600_000
 MOST_TIMES, MOST_OCTETS = 2, 512
 SETS = {"flow registry": (), "counters": COUNTERS, **{name: (name,) for name in STATEFUL}, "stateful": STATEFUL,
-        "everything": (*COUNTERS, *STATEFUL)}
+        "everything": (*COUNTERS, *STATEFUL), "one-way": ("one_way",)}
 """What is measured, by name: analyses that one class asks for."""
 
 

@@ -4,6 +4,7 @@ tshark."""
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 
 from tests.conftest import NOT_THERE, OWN_CAPTURES, SHARED_CAPTURES
@@ -15,13 +16,17 @@ from tests.pipeline.test_reassembly_tshark import CAPTURES as WITH_FRAGMENTS
 from tests.pipeline_in_process import Measured, frames_of, identity, measure
 from tests.unit.child.one_way.bench import HERE, THERE, one_way_class
 from tmon_common.config.model import Hop
-from tmon_common.observations import ABSENT
+from tmon_common.observations import ABSENT, ONE_WAY_OBSERVATION
+from tmon_common.pdu.one_way import OneWayPacker, decode
+from tmon_common.pdu.one_way.packer import in_order, sound
 from tmon_probe import records as r
+from tmon_probe.child.one_way.stamps import NTP_PLACES
 
 VARIANTS = [
     {"signature_octets": 4}, {"signature_octets": 3, "nat": True, "hashed_octets": 200},
     {"signature_octets": 2, "algorithm": "md5", "hashed_octets": 64},
 ]  # fmt: skip
+TIMES = [ONE_WAY_OBSERVATION.word_of(c.name) for c in ONE_WAY_OBSERVATION.expanded if "time" in c.name]
 needs_tshark = pytest.mark.skipif(not tshark.AVAILABLE, reason=tshark.WHY_NOT)
 
 
@@ -98,6 +103,14 @@ def whole(first: bytes, payload: bytes) -> bytes:
     header[6 if len(header) == 40 else 40] = following
     header[4:6] = (len(header) - 40 + len(payload)).to_bytes(2, "big")
     return bytes(header) + payload
+
+
+@pytest.mark.parametrize("side", ["west", "east"])
+@pytest.mark.parametrize("per", ["packet", "datagram"])
+def test_batches_do_not_matter(side, per):
+    """A few packets at a time or thousands: the same is told."""
+    path, classes = OWN_CAPTURES / "demo" / f"{side}.pcap", (one_way_class(per=per),)
+    assert told(measure(path, classes, ring_slots=4)) == told(measure(path, classes))
 
 
 def test_watermarks(capture):
@@ -186,3 +199,33 @@ def _on_its_day(milliseconds: int, time_ns: int) -> int:
     day = 86_400 * 10**9
     midnight = time_ns // day * day
     return min((midnight + n * day + milliseconds * 10**6 for n in (-1, 0, 1)), key=lambda t: abs(t - time_ns))
+
+
+@pytest.mark.parametrize("path", [*(OWN_CAPTURES / "demo" / f"{side}.pcap" for side in ("west", "east"))], ids=lambda p: p.stem)
+@pytest.mark.parametrize("per", ["packet", "datagram"])
+def test_what_is_told_travels(path, per):
+    """Rows with all that they may have, through the code of observations and back: times rounded down, the rest as it was."""
+    hops = (HERE, *(Hop(n, ntp=n) for n in NTP_PLACES), THERE)
+    measured = measure(path, (one_way_class(hops=hops, per=per, resolution_ns=1000, signature_octets=3),))
+    emitted = measured.published["one_way_observation"]
+    for sequence, rows in enumerate(emitted):
+        packer, start, words = OneWayPacker(rows.form), 0, in_order(rows.words)
+        assert sound(words).all()
+        back = []
+        while True:
+            packed = packer.pack(words, start, 1300, sequence, rows.watermark_ns, ended=rows.ended)
+            block = decode(packed.octets, 0, len(packed.octets))
+            assert (rows.form, sequence) == (block.form, block.sequence)
+            back.append(block.words)
+            start += packed.rows
+            if start == len(words):
+                break
+        words[:, TIMES] = rounded_down(words[:, TIMES])
+        found = np.concatenate(back)
+        assert sorted(map(tuple, words.tolist())) == sorted(map(tuple, found.tolist()))
+        assert (rounded_down(rows.watermark_ns), rows.ended) == (block.watermark_ns, block.ended)
+    assert 1000 < sum(len(rows) for rows in emitted)
+
+
+def rounded_down(times_ns: np.ndarray | int) -> np.ndarray:
+    return np.where(times_ns == ABSENT, ABSENT, times_ns - np.where(times_ns == ABSENT, 0, np.asarray(times_ns) % 1000))

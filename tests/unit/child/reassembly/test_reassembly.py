@@ -355,6 +355,19 @@ def test_room_for_what_a_batch_brings_forth_grows_and_is_given_back():
     assert FIRST_OCTETS == path.reassembly._out.octets.size
 
 
+def test_since_when_something_waits():
+    """The time of the oldest fragment of a datagram that is not complete."""
+    path = Path()
+    assert path.reassembly.waiting_since() is None
+    first, second = (Datagram(udp(400, seed=n), identification=n).parts(200) for n in (1, 2))
+    path((first[1], 5 * MS), (second[0], 7 * MS))
+    assert START + 5 * MS == path.reassembly.waiting_since()
+    path((first[0], 9 * MS))
+    assert START + 7 * MS == path.reassembly.waiting_since()
+    path.reassembly.expired(START + 7 * MS + layout.LIFETIME_NS + 1)
+    assert path.reassembly.waiting_since() is None
+
+
 def test_counters_and_alerts():
     """Names are there from the beginning; alerts are of counters, and of events that are in the catalogue."""
     reassembly = Reassembly(FragmentMasks(1, 1, 0))
