@@ -14,6 +14,7 @@ from tmon_collector.gathering import warm_up
 from tmon_collector.key_store import KeyStore
 from tmon_collector.linger import LINGER_LOOK_NS, Linger
 from tmon_collector.one_way.online import OneWayClasses
+from tmon_collector.one_way.warm_up import warm_up as warm_up_one_way
 from tmon_collector.receive import Receiver
 from tmon_collector.spool import Spool
 from tmon_collector.telling import Telling
@@ -76,6 +77,8 @@ class Collector:
                 selector.register(self.receiver, selectors.EVENT_READ)
                 selector.register(wake, selectors.EVENT_READ)
                 warm_up()
+                if self.one_way.engines:
+                    warm_up_one_way()
                 logger.info("collector %s listening on %s port %d, spool %s", self._parameters.name, self.receiver.address,
                             self.receiver.port, self._parameters.spool)
                 self.telling.started(self.receiver.port)
