@@ -256,9 +256,9 @@ class ClassEngine:
     # ---- exactly once, over restarts
 
     def _mark(self, kind: str) -> int:
-        """Rows of the kind are written that far."""
-        mark = self._marks.get((self.name, kind))
-        return mark.before_ns if mark is not None and mark.epoch == self.epoch else NEVER
+        """Rows of the kind are written that far; a round that had none left no mark of the kind itself."""
+        marks = (self._marks.get((self.name, k)) for k in {kind, ""})
+        return max((mark.before_ns for mark in marks if mark is not None and mark.epoch == self.epoch), default=NEVER)
 
     def _unwritten(self, kind: str, packets: Packets) -> Packets:
         before_ns = self._mark(kind)
