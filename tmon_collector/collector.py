@@ -8,6 +8,7 @@ import signal
 import socket
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import asdict
 
 from tmon_collector.decode import Decoding
 from tmon_collector.gathering import warm_up
@@ -134,6 +135,9 @@ class Collector:
         counted = self.decoding.statistics
         logger.info("stopped; %d rows of %d PDUs written, %d duplicates, %d files completed", counted.rows, counted.pdus,
                     counted.duplicates, self.spool.completed)
+        for name, counts in self.one_way.counts.items():
+            told = ", ".join(f"{n} {what}" for what, n in asdict(counts).items() if n)
+            logger.info("one-way class %s: %s", name, told or "nothing observed")
         if bad := counted.bad():
             logger.warning("datagrams that changed nothing, in all: %s", ", ".join(f"{n} {what}" for what, n in bad.most_common()))
 
