@@ -94,9 +94,9 @@ def hints(database: Path) -> list[str]:
     if 2 * complete >= packets:
         return []
     alone = packets - complete
-    doubt = (f"{share(alone, packets)} of the packets were not seen at every place. Were they recorded at the same time? Do "
-             "packets pass all of them? Are the clocks farther apart than --max-transit? Are addresses translated (--nat)? Is the order of "
-             "captures that of the way?")
+    doubt = (f"{share(alone, packets)} of the packets were not seen at every place. Were they recorded at the same time? "
+             "Do packets pass all of them? Are the clocks farther apart than --max-transit? Are addresses translated (--nat)? "
+             "Is the order of captures that of the way?")
     return [doubt]
 
 
