@@ -13,6 +13,7 @@ from tmon_collector.decode import Decoding
 from tmon_collector.gathering import warm_up
 from tmon_collector.key_store import KeyStore
 from tmon_collector.linger import LINGER_LOOK_NS, Linger
+from tmon_collector.one_way.online import OneWayClasses
 from tmon_collector.receive import Receiver
 from tmon_collector.spool import Spool
 from tmon_collector.telling import Telling
@@ -45,8 +46,10 @@ class Collector:
             self.spool = Spool(parameters, clock)
             self.keys = KeyStore(configuration, parameters.name, clock.monotonic_ns())
             self.thresholds = Thresholds(configuration, parameters.spool, self._publish, clock, parameters.name)
+            observers = self.thresholds.observers()
+            self.one_way = OneWayClasses(configuration, parameters, self.spool, self._publish, clock, observers)
             self.decoding = Decoding((p.name for p in configuration.probes), self.keys.sessions, self.spool, hear=self._hear,
-                                     observers=self.thresholds.observers())
+                                     observers=observers, keepers=self.one_way.keepers(), one_way=self.one_way)
             self.thresholds.heard_ns = self.decoding.probes.heard_ns
             self.decoding.restore(self.spool.take_remembered())
             self.spool.state = self.decoding.state
@@ -120,6 +123,7 @@ class Collector:
 
     def close(self) -> None:
         """Completes the files and lets go of socket and spool."""
+        self.one_way.close()
         self.thresholds.close()
         self.telling.stopped(SWITCH_REASON if self.restarting else "asked to" if self._stop else "a failure")
         self.spool.close()
@@ -139,6 +143,7 @@ class Collector:
             if self._debug:
                 self._tell_round(len(received), len(answers))
         self.spool.rotate()
+        self.one_way.tick()
         self.thresholds.tick(self._clock.wall_ns())
         self.keys.look(self._clock.monotonic_ns())
         if self.spool.journal_long:
@@ -155,7 +160,7 @@ class Collector:
         """How long to wait for datagrams: until a file is due, there is something to tell, or operators may have asked for
         something."""
         waits_ns = [LINGER_LOOK_NS if self._control.switching else self._control.wait_ns(), self.telling.wait_ns()]
-        due = (self.spool.next_rotation(), self.thresholds.next_tick())
+        due = (self.spool.next_rotation(), self.thresholds.next_tick(), self.one_way.next_tick())
         waits_ns += [at - self._clock.wall_ns() for at in due if at is not None]
         return max(0, min(waits_ns)) / 1e9
 
@@ -163,7 +168,7 @@ class Collector:
         self.telling.heard(probe, run_ms, heartbeat, wall_ns, now_ns)
 
     def _publish(self, event: Event) -> None:
-        """An event of the thresholds, which have told it in the log."""
+        """An event of thresholds or one-way classes, which have told it in the log."""
         self.telling.publish([event])
 
     def _ask_to_stop(self, *_: object) -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
+import numpy as np
+
 from tmon_collector.gathering import Gathering
 from tmon_collector.journal import Record, Remembered, WrittenIds
 from tmon_collector.probes import MAX_AHEAD, Probes, Run
 from tmon_collector.sessions import Sessions
 from tmon_collector.statistics import CollectorStatistics
 from tmon_common.analyses.catalogue import catalogue
-from tmon_common.observations import Kind
+from tmon_common.observations import ONE_WAY_OBSERVATION, Kind
 from tmon_common.pdu.ack import pack_acks, pack_heard
 from tmon_common.pdu.contents import (
     OBSERVATIONS_OCTETS,
@@ -22,6 +24,8 @@ from tmon_common.pdu.contents import (
 )
 from tmon_common.pdu.error import PduError
 from tmon_common.pdu.header import ACK, HEARD, HEARTBEAT, REFUSAL, run_ms
+from tmon_common.pdu.one_way import Block
+from tmon_common.pdu.one_way import decode as decode_one_way
 from tmon_common.pdu.packing import unpacked
 
 Address = Any  # of a socket: (host, port, ...)
@@ -33,6 +37,28 @@ class Sink(Protocol):
     def append(self, kind: Kind, lines: memoryview, runs: Sequence[WrittenIds], old: Sequence[tuple[int, int]]) -> bool:
         """Writes lines of a kind, and of which PDUs they are (and which runs are over), all or none. False: it could not."""
 
+    def record(self, runs: Sequence[WrittenIds], old: Sequence[tuple[int, int]]) -> bool:
+        """The same of PDUs whose contents are kept elsewhere."""
+
+
+class OneWaySink(Protocol):
+    """Where observations of packets go, which are no lines yet."""
+
+    def wants(self, flow_class: str) -> bool:
+        """Whether there is such a class."""
+
+    def keep(self, blocks: Sequence[tuple[str, int, bytes, Block]]) -> bool:
+        """Keeps (probe, run in ms, payload, the same decoded) so that it outlives a kill. False: it could not."""
+
+    def take(self, blocks: Sequence[tuple[str, int, bytes, Block]]) -> None:
+        """These were kept, and are acknowledged."""
+
+
+Keeper = Callable[[str, np.ndarray, str, int, Sequence[str]], bool]
+
+MAX_PENDING_BLOCKS = 1024
+"""PDUs of one-way observations that are kept together."""
+
 
 class Decoding:
     """The engine of the collector. probes: names of the declared ones; sessions: their seals.
@@ -40,17 +66,22 @@ class Decoding:
     kinds   what it understands, by number; None: all that are installed
     hear    called with (probe, run in ms, heartbeat, wall clock and monotonic one when it was received) for each heartbeat
     observers   by name of a kind: each called with (kind, words, probe, run in ms, strings) for each PDU once its rows are written
+    keepers     by name of a kind: the same, before they are written; False: it could not be kept, they are not written now
+    one_way     takes one-way observations; None: these are refused
     """
 
     def __init__(self, probes: Iterable[str], sessions: Sessions, sink: Sink, kinds: Mapping[int, Kind] | None = None,
                  hear: Callable[[str, int, Heartbeat, int, int], None] = lambda *_: None,
-                 observers: Mapping[str, Sequence[Callable]] | None = None) -> None:
+                 observers: Mapping[str, Sequence[Callable]] | None = None, keepers: Mapping[str, Keeper] | None = None,
+                 one_way: OneWaySink | None = None) -> None:
         self.statistics = CollectorStatistics()
         self.probes = Probes(probes, sessions.proves)
         self._sink = sink
         self._kinds = catalogue().kinds_by_number() if kinds is None else kinds
         self._sessions, self._hear = sessions, hear
-        self._observers = observers or {}
+        self._observers, self._keepers, self._one_way = observers or {}, keepers or {}, one_way
+        self._blocks: list[tuple[str, int, bytes, Block]] = []  # one-way observations, and the PDUs they came in
+        self._blocks_of: list[tuple[Run, int, Address]] = []
         self._gatherings: dict[int, Gathering] = {}
         self._pending: dict[int, list[tuple[Run, int, Address]]] = {}  # by kind: PDUs gathered, not yet written
         self._answers: dict[tuple[int, int, int, Address], list[int]] = {}  # ids by type, probe, run, destination
@@ -72,6 +103,7 @@ class Decoding:
                 bad = address
         for number in self._pending:
             self._write(number)
+        self._keep_blocks()
         if bad is not None:
             self.statistics.last_bad = str(bad[0])
         self.probes.forget_candidates()
@@ -114,19 +146,47 @@ class Decoding:
             return
         if not run.written.make_room():
             raise PduError("no_memory")
-        gathering = self._gathering(header)
+        one_way = header.kind == ONE_WAY_OBSERVATION.number
+        gathering = None if one_way else self._gathering(header)
         try:
-            if gathering is None:
-                raise PduError("kind")
             payload = unpacked(pdu_type, content[OBSERVATIONS_OCTETS:])
-            gathering.add(payload, 0, len(payload), header, run.source)
+            if one_way:
+                self._add_block(payload, header, run)
+            elif gathering is None:
+                raise PduError("kind")
+            else:
+                gathering.add(payload, 0, len(payload), header, run.source)
         except PduError:
             self.statistics.refuse(f"kind {header.kind} of {run.probe}")
             self.statistics.last_bad = str(address[0])
             self._answer(REFUSAL, run, pdu, address)
             return
+        if one_way:
+            run.pending.add(pdu)
+            self._blocks_of.append((run, pdu, address))
+            if len(self._blocks) >= MAX_PENDING_BLOCKS:
+                self._keep_blocks()
+            return
         self._pending.setdefault(header.kind, []).append((run, pdu, address))
         run.pending.add(pdu)
+
+    def _add_block(self, payload: bytes, header: Observations, run: Run) -> None:
+        block = decode_one_way(payload, 0, len(payload), header.rows)
+        if self._one_way is None or not self._one_way.wants(block.form.flow_class):
+            raise PduError("kind")
+        self._blocks.append((run.probe, run_ms(run.run), payload, block))
+
+    def _keep_blocks(self) -> None:
+        """Keeps the one-way observations that have come, and acknowledges their PDUs if that succeeds."""
+        if not self._blocks:
+            return
+        pdus, blocks = self._blocks_of, self._blocks
+        self._blocks_of, self._blocks = [], []
+        if self._one_way.keep(blocks) and self._sink.record(self._written(pdus), self.probes.newly_old):
+            self._acknowledge(pdus, sum(len(block.words) for _, _, _, block in blocks))
+            self._one_way.take(blocks)
+        else:
+            self._put_off(pdus)
 
     def _gathering(self, header: Observations) -> Gathering | None:
         """Where the rows of this PDU go; None for an unknown kind."""
@@ -146,24 +206,36 @@ class Decoding:
         if not pdus:
             return
         gathering = self._gatherings[number]
-        if self._sink.append(gathering.kind, gathering.lines(), self._written(pdus), self.probes.newly_old):
-            self.statistics.pdus += len(pdus)
-            self.statistics.rows += gathering.rows
-            self.probes.newly_old.clear()
-            for run, pdu, address in pdus:
-                run.written.add(pdu)
-                run.pending.discard(pdu)
-                self.probes.remember(run)
-                self._answer(ACK, run, pdu, address)
+        if self._kept(gathering, pdus) and self._sink.append(gathering.kind, gathering.lines(), self._written(pdus),
+                                                             self.probes.newly_old):
+            self._acknowledge(pdus, gathering.rows)
             for observer in self._observers.get(gathering.kind.name, ()):
                 for (run, _, _), (words, strings) in zip(pdus, gathering.blocks(), strict=True):
                     observer(gathering.kind.name, words, run.probe, run_ms(run.run), strings)
         else:
-            self.statistics.unwritten += len(pdus)
-            for run, pdu, _ in pdus:
-                run.pending.discard(pdu)
+            self._put_off(pdus)
         pdus.clear()
         gathering.clear()
+
+    def _kept(self, gathering: Gathering, pdus: Sequence[tuple[Run, int, Address]]) -> bool:
+        keep = self._keepers.get(gathering.kind.name)
+        return keep is None or all(keep(gathering.kind.name, words, run.probe, run_ms(run.run), strings)
+                                   for (run, _, _), (words, strings) in zip(pdus, gathering.blocks(), strict=True))
+
+    def _acknowledge(self, pdus: Sequence[tuple[Run, int, Address]], rows: int) -> None:
+        self.statistics.pdus += len(pdus)
+        self.statistics.rows += rows
+        self.probes.newly_old.clear()
+        for run, pdu, address in pdus:
+            run.written.add(pdu)
+            run.pending.discard(pdu)
+            self.probes.remember(run)
+            self._answer(ACK, run, pdu, address)
+
+    def _put_off(self, pdus: Sequence[tuple[Run, int, Address]]) -> None:
+        self.statistics.unwritten += len(pdus)
+        for run, pdu, _ in pdus:
+            run.pending.discard(pdu)
 
     def _written(self, pdus: Iterable[tuple[Run, int, Address]]) -> list[WrittenIds]:
         """What the journal is told of PDUs."""

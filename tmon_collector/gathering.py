@@ -49,7 +49,11 @@ class Gathering:
 
     def has_room(self, header: Observations) -> bool:
         """Whether the rows of this PDU still fit."""
-        return self.rows + header.rows <= CAPACITY and self._text_octets < MAX_TEXT_OCTETS
+        return self.has_room_for(header.rows)
+
+    def has_room_for(self, rows: int) -> bool:
+        """Whether so many rows still fit."""
+        return self.rows + rows <= CAPACITY and self._text_octets < MAX_TEXT_OCTETS
 
     def add(self, content: bytes, at: int, end: int, header: Observations, source: bytes) -> None:
         """Decodes content[at:end] behind the rows that are there. source: text that begins their lines, comma included.

@@ -35,6 +35,19 @@ class WrittenIds(NamedTuple):
     ranges: list[tuple[int, int]]
 
 
+class Mark(NamedTuple):
+    """Rows of a kind that are made of a class's observations are written as far as before_ns (packet time).
+
+    kind    "": of all kinds, and what they were made of is not needed any more
+    epoch   packet time may begin anew, for a recording of earlier; marks of a later epoch take the place of all others
+    """
+
+    flow_class: str
+    kind: str
+    epoch: int
+    before_ns: int
+
+
 class Record(NamedTuple):
     """file: name of a `.part` file, "" for none; end: octets of it that count.
 
@@ -48,6 +61,7 @@ class Record(NamedTuple):
     runs: Iterable[WrittenIds] = ()
     old: Iterable[tuple[int, int]] = ()
     floors: Iterable[tuple[int, int]] = ()
+    marks: Iterable[Mark] = ()
 
 
 class RememberedRun:
@@ -64,6 +78,7 @@ class Remembered:
 
     files       octets that count, by name
     runs        those written last come last
+    marks       the latest, by class and kind
     found       there was one
     damaged     unsound records lie between sound ones, or there was a file that is no journal: it may miss something
     """
@@ -71,6 +86,7 @@ class Remembered:
     files: dict[str, int] = field(default_factory=dict)
     runs: dict[tuple[int, int], RememberedRun] = field(default_factory=dict)
     old: dict[int, OldRuns] = field(default_factory=dict)
+    marks: dict[tuple[str, str], Mark] = field(default_factory=dict)
     found: bool = False
     damaged: bool = False
 
@@ -88,12 +104,19 @@ class Remembered:
             self.old.setdefault(probe, OldRuns()).add(number)
         for probe, number in record.floors:
             self.old.setdefault(probe, OldRuns()).raise_floor(number)
+        for mark in record.marks:
+            self.mark(mark)
+
+    def mark(self, mark: Mark) -> None:
+        """What is written is never less than before."""
+        before = self.marks.get(mark[:2], mark)
+        self.marks[mark[:2]] = max(before, mark)
 
 
 def packed(record: Record) -> bytes:
     """Line of a record."""
     said: dict[str, Any] = {"file": record.file, "end": record.end} if record.file else {}
-    said |= {name: list(value) for name in ("runs", "old", "floors") if (value := getattr(record, name))}
+    said |= {name: list(value) for name in ("runs", "old", "floors", "marks") if (value := getattr(record, name))}
     return _line(said)
 
 
@@ -237,7 +260,8 @@ def _parse_line(line: bytes) -> Any:
 def _record(said: dict[str, Any]) -> Record:
     runs = [WrittenIds(int(p), int(r), int(c), [(int(a), int(b)) for a, b in ranges]) for p, r, c, ranges in said.get("runs", ())]
     old, floors = ([(int(p), int(r)) for p, r in said.get(name, ())] for name in ("old", "floors"))
-    return Record(str(said.get("file", "")), int(said.get("end", 0)), runs, old, floors)
+    marks = [Mark(str(c), str(k), int(e), int(b)) for c, k, e, b in said.get("marks", ())]
+    return Record(str(said.get("file", "")), int(said.get("end", 0)), runs, old, floors, marks)
 
 
 def _create(path: Path) -> int:

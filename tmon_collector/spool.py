@@ -10,12 +10,13 @@ import fcntl
 import logging
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from tmon_collector.csv_text import csv_header
-from tmon_collector.journal import Journal, Record, Remembered, WrittenIds
+from tmon_collector.journal import Journal, Mark, Record, Remembered, WrittenIds
 from tmon_collector.spool_file import MODE, PART, SpoolFile, recover, sync_directory
 from tmon_common.clock import Clock
 from tmon_common.config.model import Collector
@@ -25,6 +26,7 @@ from tmon_common.observations import Kind
 logger = logging.getLogger(__name__)
 
 REPEAT_TROUBLE_NS = 60_000_000_000  # a full disk is told once in this time
+_JOURNAL = "journal"
 
 _CURES = {
     errno.ENOSPC: "free some room on that file system",
@@ -77,6 +79,7 @@ class Spool:
         self._lock = self._open()
         self._journal = Journal(self._directory, collector.name, collector.sync)
         self._remembered = self._read_journal()
+        self._marks = Remembered(marks=dict(self._remembered.marks))
         for part in sorted(self._directory.glob(f"*.{collector.name}.*.csv{PART}")):
             if part.name.split(".", 1)[1].rsplit(".", 3)[0] == collector.name:
                 self._recover(part)
@@ -86,6 +89,35 @@ class Spool:
 
         False: they could not be written; the log says why. old: (probe, run) that are over.
         """
+        return self._append(kind, (lines,), Record(runs=runs, old=old))
+
+    def append_pieces(self, kind: Kind, pieces: Iterable[memoryview], mark: Mark) -> bool:
+        """Writes lines of a kind that come in pieces, each written before the next is asked for; all or none, like `append`. mark:
+        what the journal is told. Without a piece nothing is written and no file is made."""
+        first = next(iterator := iter(pieces), None)
+        if first is None:
+            return True
+        return self._append(kind, chain((first,), iterator), Record(marks=(mark,)))
+
+    def record(self, runs: Sequence[WrittenIds] = (), old: Sequence[tuple[int, int]] = (), marks: Sequence[Mark] = ()) -> bool:
+        """Tells the journal of PDUs that are kept elsewhere, or of marks. False: it could not be written; the log says why."""
+        try:
+            if not self._journal.begun:
+                self._journal.rewrite(self._snapshot())
+            self._journal.append(Record(runs=runs, old=old, marks=marks))
+        except OSError as error:
+            self.tell_trouble(_JOURNAL, self._journal.path, error)
+            return False
+        self._keep(marks)
+        self.tell_recovery(_JOURNAL)
+        return True
+
+    @property
+    def marks(self) -> Mapping[tuple[str, str], Mark]:
+        """How far rows that are made of a class's observations are written, by class and kind."""
+        return self._marks.marks
+
+    def _append(self, kind: Kind, pieces: Iterable[memoryview], record: Record) -> bool:
         now_ns = self._clock.wall_ns()
         file = self._files.get(kind.name)
         if file and self._is_due(file, now_ns):
@@ -99,27 +131,32 @@ class Spool:
             if file is None:
                 file = self._begin(kind, now_ns)
             where, before = file.part, file.octets
-            file.append(lines)
             try:
+                for lines in pieces:
+                    file.append(lines)
                 if self._collector.sync:
                     file.sync()
                 where = self._journal.path
-                self._journal.append(Record(file.part.name, file.octets, runs, old))
-            except OSError:
+                self._journal.append(record._replace(file=file.part.name, end=file.octets))
+            except BaseException:
                 file.take_back(before)
                 raise
         except OSError as error:
-            self._tell_trouble(kind, where, error)
+            self.tell_trouble(kind.name, where, error)
             self._drop_if_empty(kind)
             return False
-        if self._in_trouble:
-            self._tell_recovery(kind)
+        self._keep(record.marks)
+        self.tell_recovery(kind.name)
         return True
 
     def take_remembered(self) -> Remembered:
         """What the journal of earlier starts says; once."""
         remembered, self._remembered = self._remembered, Remembered()
         return remembered
+
+    def _keep(self, marks: Iterable[Mark]) -> None:
+        for mark in marks:
+            self._marks.mark(mark)
 
     @property
     def journal_long(self) -> bool:
@@ -155,7 +192,8 @@ class Spool:
         """`state`, and the files that are not complete."""
         files = [Record(f.part.name, f.octets) for f in self._files.values()]
         files += [Record(name, octets) for name, octets in self._uncompleted.items()]
-        return [*files, *self.state()]
+        marks = [Record(marks=list(self.marks.values()))] if self.marks else []
+        return [*files, *marks, *self.state()]
 
     def _begin(self, kind: Kind, now_ns: int) -> SpoolFile:
         rotate_ns = self._collector.rotate_ns
@@ -252,21 +290,25 @@ class Spool:
             logger.warning("%s: left by a collector that was killed; completed as %s, %d octets dropped that nobody was told are "
                            "written", part, left.final.name, left.cut)
 
-    def _tell_trouble(self, kind: Kind, where: Path | None, error: OSError) -> None:
+    def tell_trouble(self, what: str, where: Path | None, error: OSError) -> None:
+        """Something could not be written. what: name of the kind, or another name; where: None: a file that could not be made."""
         self.failures[errno.errorcode.get(error.errno or 0, str(error.errno))] += 1
         now_ns = self._clock.monotonic_ns()
-        self._in_trouble[kind.name] = now_ns
+        self._in_trouble[what] = now_ns
         if self._trouble_told_ns is None or now_ns - self._trouble_told_ns >= REPEAT_TROUBLE_NS:
             self._trouble_told_ns = now_ns
-            where = where or self._directory / f"{kind.name}.{self._collector.name}.*"
+            where = where or self._directory / f"{what}.{self._collector.name}.*"
             logger.error("%s: cannot be written (%s); %s. Probes keep their observations meanwhile", where, error.strerror,
                          _CURES.get(error.errno or 0, "check that file system"))
             if not self._recovery_due:
                 self._recovery_due = True
                 self.happened.append(event("disk_full", self._clock.wall_ns(), str(self._directory), error=error.strerror or ""))
 
-    def _tell_recovery(self, kind: Kind) -> None:
-        self._in_trouble.pop(kind.name, None)
+    def tell_recovery(self, what: str) -> None:
+        """It could be written."""
+        if not self._in_trouble:
+            return
+        self._in_trouble.pop(what, None)
         # Of a kind that is not tried any more (its probe has gone) it would never be known.
         tried_after_ns = self._clock.monotonic_ns() - REPEAT_TROUBLE_NS
         self._in_trouble = {name: at_ns for name, at_ns in self._in_trouble.items() if at_ns > tried_after_ns}

@@ -42,12 +42,16 @@ CONFIGURATION = """<?xml version="1.0" encoding="UTF-8"?>
 
 
 class CollectorProcess:
-    """Running until `stop`. directory: of its configuration, its key for seal="aead" and, unless `spool` is given, its spool."""
+    """Running until `stop`. directory: of its configuration, its key for seal="aead" and, unless `spool` is given, its spool.
 
-    def __init__(self, directory: Path, spool: Path | None = None, port: int = 0, seal: str = "crc") -> None:
+    configuration   has {spool} and may have {seal}
+    """
+
+    def __init__(self, directory: Path, spool: Path | None = None, port: int = 0, seal: str = "crc",
+                 configuration: str = CONFIGURATION) -> None:
         self.spool = spool or directory / "spool"
         self.messages = ""
-        (directory / "tmon.xml").write_text(CONFIGURATION.format(spool=self.spool, seal=seal))
+        (directory / "tmon.xml").write_text(configuration.format(spool=self.spool, seal=seal))
         ready, ready_end = os.pipe()
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tmon_collector", "-l", "--port", str(port), "--ready-fd", str(ready_end)],

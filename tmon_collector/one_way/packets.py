@@ -32,6 +32,20 @@ class Observed(NamedTuple):
     extras: np.ndarray | None
 
 
+class Flows(NamedTuple):
+    """What is known of the flows that observations refer to. Flows are numbered from 0, alike over all probes and runs.
+
+    flow        int32 (definitions,): flow of each definition; -1: not defined yet
+    reverse     int32 (flows,): the flow with addresses and ports swapped, -1 if there is none
+    source, destination     int32 (flows,): numbers that are equal where the addresses are
+    """
+
+    flow: np.ndarray
+    reverse: np.ndarray
+    source: np.ndarray
+    destination: np.ndarray
+
+
 class Packets(NamedTuple):
     """Packets of one class, ordered by flow, then by reference_ns, then signature.
 
@@ -62,3 +76,8 @@ class Packets(NamedTuple):
     reference_ns: np.ndarray
     verdict: np.ndarray
     lost_after: np.ndarray
+
+
+def chosen(observed: Observed, which: np.ndarray | slice) -> Observed:
+    """The observations that `which` names: a mask, positions, or a slice."""
+    return Observed(*(None if column is None else column[which] for column in observed))

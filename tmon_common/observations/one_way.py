@@ -222,5 +222,6 @@ CLOCK_OFFSET = Kind(
         Column("bound", Type.DURATION, "how far off it may be at most", unit="s", nullable=True),
         Column("packets_there", Type.INTEGER, "packets that went from the first to the second"),
         Column("packets_back", Type.INTEGER, "and back"),
+        Column("flow_class", Type.STRING, "flow class whose packets these are", merge=Merge.KEY),
     ),
 )

@@ -1,4 +1,5 @@
-"""The flow definitions that thresholds need, in a file: what a restarted collector knows without asking the probes.
+"""Flow definitions that thresholds and the one-way join need, in a file: what a restarted collector knows without asking the
+probes.
 
 Records one behind the other, only ever appended: magic, octets of what follows, CRC-32 of it; then, compressed, a line of JSON
 (probe, run, strings) and the rows as int64 words. A damaged end, and what a write that failed has left, is cut off when the file is

@@ -1,0 +1,178 @@
+"""One-way measurement in a real collector: what it acknowledged is judged and written once, whatever kills it meanwhile."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+from contextlib import ExitStack
+
+import pytest
+
+from tests.keys import RUN, probe_session
+from tests.pipeline import one_way_site as site
+from tests.pipeline.collector_process import CollectorProcess, Hand
+
+KINDS = ("one_way_packet", "one_way_delay_histogram", "one_way_delay_bucket", "one_way_counters", "one_way_lost", "one_way_dropped",
+         "one_way_missed", "clock_offset")
+PACKETS = 4000
+PER_PDU = 100
+
+
+def traffic(seed: int) -> tuple[dict[str, list[bytes]], dict[int, str]]:
+    """(PDUs of each probe, in order of their id; what becomes of each packet). The last second of each probe is never judged lost."""
+    chance = random.Random(seed)
+    lost_before = {"a": set(), "b": set(), "c": set()}
+    for n in range(50, PACKETS - 50):
+        if chance.random() < 0.05:
+            lost_before["c"].add(n)
+            if chance.random() < 0.5:
+                lost_before["b"].add(n)
+    given_up = chance.randrange(5, 30)
+    pdus, verdict = {}, dict.fromkeys(range(PACKETS), "complete")
+    verdict |= dict.fromkeys(lost_before["c"], "lost")
+    for probe in "abc":
+        sent = [site.definition_pdu(probe)]
+        for sequence in range(PACKETS // PER_PDU):
+            numbers = range(sequence * PER_PDU, (sequence + 1) * PER_PDU)
+            if probe == "c" and sequence == given_up:
+                sent.append(site.gap_pdu(probe, len(sent), sequence, numbers))
+                verdict |= {n: "dropped" for n in numbers if n not in lost_before["b"]}
+            else:
+                sent.append(site.block_pdu(probe, len(sent), sequence, numbers, lost_before[probe],
+                                           ended=numbers.stop == PACKETS))
+        pdus[probe] = sent
+    return pdus, verdict
+
+
+def collector(directory, **kept):
+    return CollectorProcess(directory, configuration=site.CONFIGURATION, **kept)
+
+
+def hands(stack: ExitStack, running: CollectorProcess) -> dict[str, Hand]:
+    return {p: stack.enter_context(Hand(running.port, probe_session(p, RUN, keys=None))) for p in "abc"}
+
+
+def deliver(by: dict[str, Hand], pdus: dict[str, list[bytes]], wanted: dict[str, set[int]]) -> None:
+    """Sends what is not acknowledged yet, until it is."""
+    for probe, hand in by.items():
+        while missing := sorted(wanted[probe] - hand.acked)[:20]:
+            hand.send(*(pdus[probe][i] for i in missing))
+            while not hand.acked.issuperset(missing) and hand.take(0.2):
+                pass
+
+
+def written(running: CollectorProcess) -> dict[str, list[dict[str, str]]]:
+    return {kind: site.rows_of(running, kind) for kind in KINDS}
+
+
+def same(one, other) -> bool:
+    """The collector's own rows apart from when it was started."""
+    for kind in KINDS:
+        if kind == "clock_offset":
+            for row in one[kind] + other[kind]:
+                row.pop("run")
+        assert one[kind] == other[kind], kind
+    return True
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """What a collector writes that nothing happens to."""
+    pdus, verdict = traffic(1)
+    with collector(tmp_path_factory.mktemp("undisturbed")) as running, ExitStack() as stack:
+        by = hands(stack, running)
+        deliver(by, pdus, {p: set(range(len(pdus[p]))) for p in "abc"})
+        assert running.stop() == 0
+        return pdus, verdict, written(running)
+
+
+def test_verdicts(undisturbed):
+    """Every packet has its verdict, once; the exceptions have rows of their own; the counters add up to the same."""
+    _, verdict, rows = undisturbed
+    found = {int(r["signature"]) - 1000: r["verdict"] for r in rows["one_way_packet"]}
+    assert found == verdict
+    assert len(rows["one_way_packet"]) == PACKETS
+    for kind in ("lost", "dropped"):
+        assert {int(r["signature"]) - 1000 for r in rows[f"one_way_{kind}"]} == {n for n, v in verdict.items() if v == kind}
+        assert sum(int(r[kind]) for r in rows["one_way_counters"]) == sum(v == kind for v in verdict.values())
+    assert sum(int(r["packets"]) for r in rows["one_way_counters"]) == PACKETS
+    assert {r["one_way_delay"] for r in rows["one_way_packet"] if r["verdict"] == "complete"} == {"0.030000000"}
+    assert {(r["probe"], r["run"], r["flow"]) for r in rows["one_way_packet"]} == {("a", str(RUN >> 16), "7")}
+
+
+def test_another_order_of_arrival(tmp_path, undisturbed):
+    """A second collector, which gets the probes' PDUs in another order, writes the same rows."""
+    pdus, _, rows = undisturbed
+    with collector(tmp_path) as running, ExitStack() as stack:
+        by = hands(stack, running)
+        for probe in "cab":
+            order = list(range(len(pdus[probe])))
+            random.Random(probe).shuffle(order)
+            for i in range(0, len(order), 10):
+                deliver({probe: by[probe]}, pdus, {probe: set(order[: i + 10])})
+        assert running.stop() == 0
+        assert same(written(running), rows)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_killed_again_and_again(tmp_path, undisturbed, seed):
+    """kill -9 at any moment, while it receives, settles and writes; in the end every row is there, once, as if nothing had been."""
+    pdus, _, rows = undisturbed
+    chance = random.Random(seed)
+    acked: dict[str, set[int]] = {p: set() for p in "abc"}
+    for start in range(7):
+        with collector(tmp_path) as running, ExitStack() as stack:
+            by = hands(stack, running)
+            for probe, hand in by.items():
+                hand.acked = acked[probe]
+            share = (start + 1) / 7
+            deliver(by, pdus, {p: set(range(round(share * len(pdus[p])))) for p in "abc"})
+            if start < 6:
+                if chance.random() < 0.5:
+                    ahead = round(share * len(pdus["a"]))
+                    by["a"].send(*pdus["a"][ahead : ahead + 3])
+                running.stop(signal.SIGKILL) if chance.random() < 0.7 else running.stop()
+            else:
+                assert running.stop() == 0
+    assert same(written(running), rows)
+    logs = list(running.spool.glob(".collector.one_way-*.log"))
+    assert len(logs) == 1  # of what is judged nothing is kept
+    assert logs[0].stat().st_size < 2000
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(disk)], capture_output=True, text=True, check=False)
+    if mounted.returncode:
+        pytest.skip(f"a tmpfs cannot be mounted here: {mounted.stderr.strip()}")
+    yield disk
+    subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+def test_full_disk(tmp_path, undisturbed, small_disk):
+    """On a full disk nothing is acknowledged, and what is judged waits; with room again all of it is written, once."""
+    pdus, _, rows = undisturbed
+    (tmp_path / "run").mkdir()
+    with collector(tmp_path / "run", spool=small_disk / "spool") as running, ExitStack() as stack:
+        by = hands(stack, running)
+        for probe, hand in by.items():
+            hand.send(pdus[probe][0], pdus[probe][1])
+            hand.wait_for(0, 1)
+        ballast, block = small_disk / "ballast", 64 << 10
+        with ballast.open("wb", buffering=0) as file, pytest.raises(OSError, match="No space left"):
+            while True:
+                file.write(bytes(block))
+        while True:  # what room is left in the pages of its files
+            pass_on = [i for i in range(2, 40) if i not in by["a"].acked][:3]
+            by["a"].send(*(pdus["a"][i] for i in pass_on))
+            if not by["a"].take(1):
+                break
+        ballast.unlink()
+        deliver(by, pdus, {p: set(range(len(pdus[p]))) for p in "abc"})
+        assert running.stop() == 0
+        assert "No space left on device" in running.messages
+        assert "can be written again" in running.messages
+        assert same(written(running), rows)

@@ -1,0 +1,308 @@
+"""One-way classes in a collector as a state machine: blocks of observations in, settled rounds out. No I/O; times are passed in.
+
+What it gives depends on the observations alone, not on the order in which they came, as long as no round has to be forced. A class
+of which all probes have ended, and all is settled, begins anew: the next recording may be of any time (epoch).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from tmon_collector.journal import Mark
+from tmon_collector.one_way.buffer import Buffer
+from tmon_collector.one_way.counts import OneWayCounts
+from tmon_collector.one_way.flows import Definitions
+from tmon_collector.one_way.orientation import Learned
+from tmon_collector.one_way.packets import NO_OCTETS, Observed, Packets
+from tmon_collector.one_way.progress import FOREVER, NEVER, ProbeProgress
+from tmon_collector.one_way.results import Output, Results, Round
+from tmon_collector.one_way.rounds import Rounds, needed_from_ns
+from tmon_collector.one_way.settle import settle
+from tmon_collector.one_way.sources import Published
+from tmon_common.config.model import FlowClass
+from tmon_common.observations import ABSENT
+from tmon_common.pdu.one_way import Block
+from tmon_common.pdu.one_way.layout import EXTRA, FLOW, LAST, OCTETS, POINT, SIGNATURE, TIME
+
+_ALL_BLIND = np.array([(NEVER, FOREVER)], np.int64)
+
+
+class ClassEngine:
+    """One class.
+
+    probes          names of those that send to this collector
+    results         makes what packets become (again for each epoch), for the definitions given to it
+    settled_ns      packets that passed before are settled; None: nothing is yet
+    forced_by       the last round that was forced: probes that were not waited for, and why
+    """
+
+    def __init__(self, flow_class: FlowClass, probes: Iterable[str], results: Callable[[Definitions], Results]) -> None:
+        assert flow_class.one_way is not None, flow_class.name
+        self.name, self.one_way = flow_class.name, flow_class.one_way
+        self.counts = OneWayCounts()
+        self.definitions = Definitions(flow_class.name)
+        self.epoch = 0
+        self._here = set(probes)
+        self._make_results = results
+        self._points = [[str(i), p.probe, p.interface] for i, hop in enumerate(self.one_way.hops) for p in hop.points]
+        self._extras = len(self.one_way.extras)
+        self._restoring = False
+        self._marks: Mapping[tuple[str, str], Mark] = {}
+        self._last_run_ms: dict[str, int] = {}
+        self._begin()
+
+    def _begin(self) -> None:
+        self.buffer = Buffer(self.one_way.max_in_flight, self._extras)
+        self.progress = {p.probe: ProbeProgress() for p in self.one_way.points if p.probe in self._here}
+        for probe, run_ms in self._last_run_ms.items():
+            if probe in self.progress:
+                self.progress[probe].forgotten_ms = run_ms
+        self.rounds = Rounds(self.one_way)
+        self.learned = Learned()
+        self.results = self._make_results(self.definitions)
+        self.settled_ns: int | None = None
+        self._made_room_ns: int | None = None
+        self.forced_by: tuple[list[str], str] = ([], "")
+        self._newest_ns = NEVER
+
+    # ---- what comes in
+
+    def take(self, block: Block, probe: str, run_ms: int, now_ns: int) -> int:
+        """A PDU of this class; now_ns is monotonic. Returns the time of its latest observation, NEVER if it has none."""
+        words, progress = block.words, self.progress.get(probe)
+        self.counts.pdus += 1
+        self.counts.observations += len(words)
+        if progress is None:
+            self.counts.unexpected += len(words)
+            return NEVER
+        first_ns, last_ns = FOREVER, NEVER
+        if len(words):
+            times = words[:, TIME]
+            first_ns, last_ns = int(times.min()), int(times.max())
+        run = progress.run(run_ms)
+        if run is None:
+            self.counts.late += len(words)
+            return last_ns
+        if not run.block(block.sequence, block.watermark_ns, ended=block.ended, first_ns=first_ns, last_ns=last_ns):
+            return last_ns
+        self.rounds.reached(run.until_ns, now_ns)
+        if len(words):
+            if self.settled_ns is not None and first_ns < self.settled_ns:
+                words = self._in_time(words)
+            self._append(words, probe, run_ms, last_ns)
+        return last_ns
+
+    def define(self, words: np.ndarray, probe: str, run_ms: int, strings: Sequence[str]) -> np.ndarray:
+        """Takes rows of flow_definition. Which of them are of this class (bool)."""
+        if probe not in self.progress:
+            return np.zeros(len(words), bool)
+        if self.definitions.room < len(words):
+            self._make_room()
+        return self.definitions.define(words, probe, run_ms, strings)
+
+    def gap(self, probe: str, run_ms: int, sequence: int, first_ns: int, last_ns: int) -> None:
+        """The probe has given a PDU up, with observations from first_ns to last_ns."""
+        run = self.progress[probe].run(run_ms) if probe in self.progress else None
+        if run is not None:
+            self.counts.gaps += 1
+            run.gap(sequence, first_ns, last_ns)
+
+    def _in_time(self, words: np.ndarray) -> np.ndarray:
+        kept = words[words[:, TIME] >= self.settled_ns]
+        if not self._restoring:
+            self.counts.late += len(words) - len(kept)
+        return kept
+
+    def _append(self, words: np.ndarray, probe: str, run_ms: int, last_ns: int) -> None:
+        if not len(words):
+            return
+        if self.definitions.room < len(words):
+            self._make_room()
+            if self.definitions.room < len(words):
+                self.counts.undefined += len(words)
+                return
+        octets = words[:, OCTETS]
+        last = words[:, LAST] if self.one_way.per == "datagram" else None
+        extras = words[:, EXTRA : EXTRA + self._extras] if self._extras else None
+        observed = Observed(
+            self.definitions.indexes(words[:, FLOW], probe, run_ms, last_ns), words[:, POINT].astype(np.uint8),
+            words[:, SIGNATURE].astype(np.uint32), words[:, TIME],
+            np.where(octets == ABSENT, NO_OCTETS, octets).astype(np.int32),
+            last if last is not None and (last != ABSENT).any() else None,
+            extras if extras is not None and (extras != ABSENT).any() else None)
+        self._newest_ns = max(self._newest_ns, last_ns)
+        if self._restoring:  # it had room before
+            self.buffer.put_back(observed)
+        else:
+            self.counts.refused += len(words) - self.buffer.append(observed)
+
+    # ---- what comes out
+
+    @property
+    def delivered_ns(self) -> int:
+        """All probes have delivered what is before; NEVER: one was not heard of; FOREVER: all have ended."""
+        return min((p.delivered_ns for p in self.progress.values()), default=NEVER)
+
+    @property
+    def waits_for(self) -> list[str]:
+        """Probes that have delivered least."""
+        delivered_ns = self.delivered_ns
+        return [name for name, p in self.progress.items() if p.delivered_ns == delivered_ns != FOREVER]
+
+    @property
+    def waiting_since_ns(self) -> int | None:
+        """Since when (monotonic) another probe has delivered what the next round needs; None: none has, or it does not wait."""
+        oldest_ns, delivered_ns = self.buffer.oldest_ns, self.delivered_ns
+        if oldest_ns is None or delivered_ns == FOREVER:
+            return None
+        return self.rounds.waits_since(self.rounds.end(max(oldest_ns, delivered_ns)))
+
+    def tick(self, now_ns: int) -> Round | None:
+        """The next round, if it is due. To be called again until there is none; whatever it gives must be written before."""
+        held, limit = len(self.buffer), self.one_way.max_in_flight
+        due = self.rounds.due(self.delivered_ns, self._newest_ns, now_ns, short_of_room=2 * held > limit)
+        settled_ns = NEVER if self.settled_ns is None else self.settled_ns
+        oldest_ns = self.buffer.oldest_ns
+        if oldest_ns is not None and max(oldest_ns, settled_ns) < due.until_ns:
+            end_ns = min(self.rounds.end(max(oldest_ns, settled_ns)), due.until_ns)
+            return self._settle(end_ns, "max_lifetime" if due.forced else "")
+        if oldest_ns is not None and 8 * held > 7 * limit:
+            first_ns = max(oldest_ns, settled_ns)
+            return self._settle(first_ns + max((self._newest_ns - first_ns) // 2, 0) + 1, "max_in_flight")
+        if self.settled_ns is not None and settled_ns < due.until_ns:  # nothing was observed; but intervals may be open
+            return self._settle(due.until_ns)
+        if self._is_finished:
+            self._reset()
+        return None
+
+    @property
+    def _is_finished(self) -> bool:
+        return (bool(self.progress) and self.delivered_ns == FOREVER and not len(self.buffer)
+                and (self._newest_ns == NEVER or (self.settled_ns is not None and self._newest_ns < self.settled_ns)))
+
+    @property
+    def needed_from_ns(self) -> int:
+        """What was observed before, a restart does not need."""
+        return NEVER if self.settled_ns is None else needed_from_ns(self.one_way, self.settled_ns)
+
+    def _settle(self, end_ns: int, forced: str = "") -> Round:
+        """forced: why it does not wait for all probes."""
+        if forced:
+            self.forced_by = (self.waits_for, forced)
+        settled = settle(self.buffer, self.definitions.flows(), self.one_way, self.learned, self._coverage(), end_ns)
+        packets = settled.packets
+        self.counts.rounds += 1
+        self.counts.rounds_forced += bool(forced)
+        self.counts.undefined += settled.undefined
+        self.counts.packets += len(packets.flow)
+        self._look_at(packets)
+        self.settled_ns = end_ns
+        closed = self.results.take(packets, end_ns)
+        new = ((kind, self._unwritten(kind.name, packets)) for kind in self.results.packet_kinds)
+        outputs = [Output(kind, partial(self.results.of_packets, kind, rest)) for kind, rest in new if len(rest.flow)]
+        rows = ((kind, self._unwritten_intervals(kind.name, closed.get(kind.name, []))) for kind in self.results.interval_kinds)
+        outputs += [Output(kind, partial(iter, rest)) for kind, rest in rows if rest]
+        self._forget(end_ns)
+        return Round(self.name, self.epoch, end_ns, self.needed_from_ns, tuple(outputs))
+
+    def _coverage(self) -> list[np.ndarray]:
+        blind = {name: progress.blind() for name, progress in self.progress.items()}
+        return [blind.get(point.probe, _ALL_BLIND) for point in self.one_way.points]
+
+    def _look_at(self, packets: Packets) -> None:
+        self.counts.clashes += int(np.count_nonzero(packets.clash))
+        if len(packets.flow):
+            first, last = packets.times[:, 0], packets.times[:, -1]
+            took_ns = np.where(packets.reverse, first - last, last - first)
+            self.counts.negative += int(np.count_nonzero((first != ABSENT) & (last != ABSENT) & (took_ns < 0)))
+
+    def _forget(self, end_ns: int) -> None:
+        before_ns = needed_from_ns(self.one_way, end_ns) - self.rounds.length_ns  # of what a restart settles once more
+        for name, progress in self.progress.items():
+            progress.forget(before_ns)
+            if progress.runs:
+                self._free(self.definitions.forget_runs(name, progress.runs[0].run_ms, before_ns))
+
+    def _make_room(self) -> None:
+        if self.settled_ns is not None and self.settled_ns != self._made_room_ns:  # once a round: it looks at all of them
+            self._made_room_ns = self.settled_ns
+            self._free(self.definitions.forget(self.settled_ns - self.rounds.length_ns))
+            self.counts.definitions_forgotten = self.definitions.forgotten
+
+    def _free(self, flows: np.ndarray) -> None:
+        if len(flows):
+            known = flows[flows < len(self.learned.way)]
+            self.learned.forget(known)
+            self.results.forget(flows)
+
+    def _reset(self) -> None:
+        """Everything has ended and is settled; what comes next may be of any time."""
+        if not any(p.runs for p in self.progress.values()):
+            return
+        for name, progress in self.progress.items():
+            self._last_run_ms[name] = progress.runs[-1].run_ms
+            self._free(self.definitions.forget_runs(name, progress.runs[-1].run_ms + 1, FOREVER))
+        self.begin_epoch(self.epoch + 1)
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Forget all observations, and what was settled."""
+        self.epoch = epoch
+        self._begin()
+
+    # ---- exactly once, over restarts
+
+    def _mark(self, kind: str) -> int:
+        """Rows of the kind are written that far."""
+        mark = self._marks.get((self.name, kind))
+        return mark.before_ns if mark is not None and mark.epoch == self.epoch else NEVER
+
+    def _unwritten(self, kind: str, packets: Packets) -> Packets:
+        before_ns = self._mark(kind)
+        if before_ns == NEVER or not len(packets.flow):
+            return packets
+        new = packets.reference_ns >= before_ns
+        return packets if new.all() else Packets(*(None if c is None else c[new] for c in packets))
+
+    def _unwritten_intervals(self, kind: str, published: Sequence[Published]) -> list[Published]:
+        before_ns = self._mark(kind)
+        if before_ns == NEVER:
+            return list(published)
+        kept = []
+        for p in published:
+            rows = p.rows
+            new = rows.values["end"] > before_ns
+            if new.any():
+                kept.append(p if new.all() else p._replace(rows=type(rows)(rows.kind, rows.values[new], rows.strings)))
+        return kept
+
+    def state(self) -> dict[str, Any]:
+        """What a restart needs beside the observations."""
+        return {"points": self._points, "epoch": self.epoch, "last_runs": self._last_run_ms,
+                "probes": {name: p.state() for name, p in self.progress.items()}}
+
+    def restore(self, state: Mapping[str, Any]) -> bool:
+        """Before anything else, or for a later epoch. False: it is of other points, so that nothing that was observed is of use.
+        ValueError, TypeError, LookupError if it is not from `state`."""
+        if state["points"] != self._points:
+            return False
+        self._last_run_ms = {str(p): int(r) for p, r in state["last_runs"].items()}
+        self.begin_epoch(int(state["epoch"]))
+        self.progress |= {name: ProbeProgress.restored(p) for name, p in state["probes"].items() if name in self.progress}
+        self._settle_from_marks()
+        return True
+
+    def begin_restoring(self, marks: Mapping[tuple[str, str], Mark]) -> None:
+        """marks: what is written. What follows until `end_restoring` was taken by an earlier start."""
+        self._restoring, self._marks = True, marks
+        self._settle_from_marks()
+
+    def _settle_from_marks(self) -> None:
+        settled_ns = self._mark("")
+        self.settled_ns = None if settled_ns == NEVER else needed_from_ns(self.one_way, settled_ns)
+
+    def end_restoring(self) -> None:
+        self._restoring = False

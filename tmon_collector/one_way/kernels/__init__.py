@@ -1,0 +1,1 @@
+"""Kernels of the one-way reconciliation: arrays in, arrays out."""

@@ -1,0 +1,193 @@
+"""How far the observations of one class have come from one probe, and when its points were blind. An engine: no clock, no I/O.
+
+PDUs are numbered within class and run. Up to the first number that is missing, they are **contiguous**: what the latest watermark
+there says holds, whatever order they came in. A PDU that the probe says it gave up (one_way_gap) counts as there, and leaves a
+blind interval.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tmon_common.observations import ABSENT
+
+EDGE_NS = 50_000_000
+"""Observation is taken to begin so much before, and to end so much after, what proves it. Nobody can tell whether a probe that
+replays a recording would have seen a packet there; the packet before it may only have been the last one before a pause. Without
+this, the last packets of two captures of the same traffic could never be called lost."""
+MAX_GAPS = 4096
+"""Of one run; beyond, the two oldest become one, with what lies between."""
+MAX_WAITING = 1 << 16
+"""Watermarks of PDUs that came before an earlier one; beyond, that one is taken as given up."""
+MAX_RUNS = 16
+"""Of one probe, with what is still of interest; beyond, the oldest counts as never having observed."""
+FOREVER = 1 << 62
+NEVER = -FOREVER
+"""Beyond all times of observations (pdu.one_way.layout.TIME_LIMIT_NS), and far enough from the ends of a word to reckon with."""
+
+
+class RunProgress:
+    """Of one run.
+
+    begin_ns    earliest observation or watermark; FOREVER: none
+    last_ns     latest observation; NEVER: none
+    until_ns    observations before it are all here, or known not to come; NEVER: nothing is known
+    next        number of the first PDU that is neither here nor given up
+    over        all is here up to the last PDU, and nothing more comes
+    """
+
+    def __init__(self, run_ms: int) -> None:
+        self.run_ms = run_ms
+        self.begin_ns, self.last_ns, self.until_ns, self.next, self.over = FOREVER, NEVER, NEVER, 0, False
+        self._waiting: dict[int, tuple[int, bool]] = {}  # of PDUs from `next` on that are here or given up: watermark, ended
+        self._gaps: dict[int, tuple[int, int]] = {}  # of PDUs that were given up and did not come nevertheless
+
+    def block(self, sequence: int, watermark_ns: int, *, ended: bool, first_ns: int = FOREVER, last_ns: int = NEVER) -> bool:
+        """A PDU came, with observations from first_ns to last_ns. False: it was here already."""
+        if self._is_here(sequence):
+            return False
+        self._gaps.pop(sequence, None)
+        self.begin_ns = min(self.begin_ns, first_ns, FOREVER if watermark_ns == ABSENT else watermark_ns)
+        self.last_ns = max(self.last_ns, last_ns)
+        if sequence >= self.next:
+            self._waiting[sequence] = (watermark_ns, ended)
+            self._advance()
+        return True
+
+    def _is_here(self, sequence: int) -> bool:
+        """Also true of one that was given up so long ago that its gap is forgotten."""
+        return (sequence < self.next or sequence in self._waiting) and sequence not in self._gaps
+
+    def gap(self, sequence: int, first_ns: int, last_ns: int) -> None:
+        """A PDU was given up, with observations from first_ns to last_ns. That it came nevertheless may be known before, or
+        later."""
+        if self._is_here(sequence):
+            return
+        self._gaps[sequence] = (first_ns, last_ns)
+        while len(self._gaps) > MAX_GAPS:
+            (_, a), (key, b) = sorted(self._gaps.items())[:2]
+            self._gaps = {s: g for s, g in self._gaps.items() if s >= key} | {key: (min(a[0], b[0]), max(a[1], b[1]))}
+        if sequence >= self.next:
+            self._waiting.setdefault(sequence, (ABSENT, False))
+            self._advance()
+
+    def _advance(self) -> None:
+        while self.next in self._waiting or len(self._waiting) > MAX_WAITING:
+            if self.next not in self._waiting:
+                self._skip()
+            watermark_ns, ended = self._waiting.pop(self.next)
+            self.next += 1
+            self.until_ns = max(self.until_ns, watermark_ns)
+            if ended:
+                self.over, self.until_ns = True, max(self.until_ns, self.last_ns + 1)
+
+    def _skip(self) -> None:
+        """Those before the next one that is here are given up: nothing is sure of the time in which they were made."""
+        sequence = min(self._waiting)
+        watermark_ns = self._waiting[sequence][0]
+        self._gaps[sequence - 1] = (self.until_ns, max(watermark_ns, self.until_ns, self.begin_ns))
+        self.next = sequence
+
+    def blind(self) -> list[tuple[int, int]]:
+        """Within the run: PDUs given up."""
+        return list(self._gaps.values())
+
+    def observed(self) -> tuple[int, int] | None:
+        """(from, to): all that was observed between is known; None: nothing is."""
+        if self.until_ns == NEVER or self.begin_ns == FOREVER:
+            return None
+        return self.begin_ns - EDGE_NS, self.until_ns + EDGE_NS if self.over else self.until_ns
+
+    def forget(self, before_ns: int) -> None:
+        """Gaps that end before that are of no interest any more."""
+        if self._gaps:
+            self._gaps = {s: g for s, g in self._gaps.items() if g[1] >= before_ns}
+
+    def state(self) -> list[Any]:
+        """For `restored`."""
+        return [self.run_ms, self.begin_ns, self.last_ns, self.until_ns, self.next, self.over,
+                [[s, *w] for s, w in self._waiting.items()], [[s, *g] for s, g in self._gaps.items()]]
+
+    @classmethod
+    def restored(cls, state: list[Any]) -> RunProgress:
+        """ValueError, TypeError for what is no state."""
+        run_ms, begin_ns, last_ns, until_ns, following, over, waiting, gaps = state
+        run = cls(int(run_ms))
+        run.begin_ns, run.last_ns, run.until_ns = int(begin_ns), int(last_ns), int(until_ns)
+        run.next, run.over = int(following), bool(over)
+        run._waiting = {int(s): (int(w), bool(e)) for s, w, e in waiting}
+        run._gaps = {int(s): (int(a), int(b)) for s, a, b in gaps}
+        return run
+
+
+class ProbeProgress:
+    """Of one probe: its runs, in the order of their start. A run supersedes those before: what they have not delivered is gone.
+
+    forgotten_ms    runs that began up to then are forgotten, unless they are in `runs`
+    """
+
+    def __init__(self) -> None:
+        self.runs: list[RunProgress] = []
+        self.forgotten_ms = -1
+
+    def run(self, run_ms: int) -> RunProgress | None:
+        """The run, made if it is new; None for one that is so old that it is forgotten."""
+        for run in reversed(self.runs):
+            if run.run_ms == run_ms:
+                return run
+        if run_ms <= self.forgotten_ms:
+            return None
+        run = RunProgress(run_ms)
+        self.runs.append(run)
+        self.runs.sort(key=lambda r: r.run_ms)
+        while len(self.runs) > MAX_RUNS:
+            self.forgotten_ms = self.runs.pop(0).run_ms
+        return run
+
+    @property
+    def over(self) -> bool:
+        """Its latest run has ended, and all of it is here."""
+        return bool(self.runs) and self.runs[-1].over
+
+    @property
+    def delivered_ns(self) -> int:
+        """Observations before it are here, or never come. NEVER: nothing was heard; FOREVER: nothing more comes."""
+        if not self.runs:
+            return NEVER
+        run = self.runs[-1]
+        if run.over:
+            return FOREVER
+        if run.until_ns == NEVER and len(self.runs) > 1:  # of the run before nothing more comes, and this one began after it
+            return self.runs[-2].until_ns
+        return run.until_ns
+
+    def blind(self) -> np.ndarray:
+        """int64 (n, 2): from, to, when nothing was observed, or nothing is known of it."""
+        seen = sorted(o for run in self.runs if (o := run.observed()) is not None)
+        intervals, reached = [], NEVER
+        for begin_ns, until_ns in seen:
+            if begin_ns > reached:
+                intervals.append((reached, begin_ns - 1))
+            reached = max(reached, until_ns)
+        intervals.append((reached, FOREVER))
+        intervals += [gap for run in self.runs for gap in run.blind()]
+        return np.array(intervals, np.int64)
+
+    def forget(self, before_ns: int) -> None:
+        """What only matters for packets before that."""
+        for run in self.runs:
+            run.forget(before_ns)
+        while len(self.runs) > 1 and (o := self.runs[0].observed() or (0, NEVER)) and o[1] < before_ns:
+            self.forgotten_ms = self.runs.pop(0).run_ms
+
+    def state(self) -> dict[str, Any]:
+        return {"forgotten": self.forgotten_ms, "runs": [r.state() for r in self.runs]}
+
+    @classmethod
+    def restored(cls, state: dict[str, Any]) -> ProbeProgress:
+        probe = cls()
+        probe.forgotten_ms = int(state["forgotten"])
+        probe.runs = [RunProgress.restored(r) for r in state["runs"]]
+        return probe
