@@ -14,6 +14,8 @@ from tmon_common.observations import (
     FTP_COUNTERS,
     ICMP_COUNTERS,
     IP_COUNTERS,
+    ONE_WAY_COUNTERS,
+    ONE_WAY_DELAY_BUCKET,
     ROUND_TRIP_BUCKET,
     ROUND_TRIP_HISTOGRAM,
     TCP_CONNECTION,
@@ -131,6 +133,10 @@ METRICS: Mapping[str, Metric] = {m.name: m for m in (
            (*_FTP_FAILED, *_FTP_OTHERS)),
     Metric("ftp_login_refused_ratio", "FTP logins refused, of all", Unit.RATIO, Form.RATIO, FTP_COUNTERS, "ftp",
            ("logins_refused",), ("logins_refused", "logins")),
+    Metric("one_way_delay", "one-way delays, raw, between all pairs of hops of the class's latencies", Unit.SECONDS,
+           Form.PERCENTILE, ONE_WAY_DELAY_BUCKET, "one_way", ("count",), bucket="bucket"),
+    Metric("one_way_loss_ratio", "packets lost on their way, of those that are known to have arrived or not", Unit.RATIO,
+           Form.RATIO, ONE_WAY_COUNTERS, "one_way", ("lost",), ("lost", "complete", "missed")),
 )}
 """In the order of the documents."""
 
@@ -140,7 +146,7 @@ def text_of(value: float, unit: Unit) -> str:
     if unit is Unit.RATIO:
         return f"{value * 100:.3g} %"
     if unit is Unit.SECONDS:
-        factor, name = next(((f, n) for f, n in ((1, "s"), (1e-3, "ms"), (1e-6, "us")) if value >= f), (1e-9, "ns"))
+        factor, name = next(((f, n) for f, n in ((1, "s"), (1e-3, "ms"), (1e-6, "us")) if abs(value) >= f), (1e-9, "ns"))
         return f"{value / factor:.3g} {name}"
     if unit is Unit.BIT_RATE:
         factor, name = next(((f, n) for f, n in ((1e9, "Gbit/s"), (1e6, "Mbit/s"), (1e3, "kbit/s")) if value >= f), (1, "bit/s"))

@@ -17,7 +17,8 @@ from tmon_common.observations import ABSENT, ONE_WAY_DELAY_HISTOGRAM
 (_FLOW, _START, _END, _FROM, _TO, _HISTOGRAM, _POPULATION, _SUM, _SQUARES, _MINIMUM, _MAXIMUM, _NEGATIVE, _IPDV_POPULATION,
  _IPDV_SUM, _IPDV_ABSOLUTE, _IPDV_SQUARES, _IPDV_MINIMUM, _IPDV_MAXIMUM, _SLICE) = (ONE_WAY_DELAY_HISTOGRAM.word_of(n) for n in (
      "flow", "start", "end", "from_hop", "to_hop", "histogram", "population", "sum", "sum_of_squares", "minimum", "maximum",
-     "negative", "ipdv_population", "ipdv_sum", "ipdv_absolute_sum", "ipdv_sum_of_squares", "ipdv_minimum", "ipdv_maximum", "slice_01"))
+     "negative", "ipdv_population", "ipdv_sum", "ipdv_absolute_sum", "ipdv_sum_of_squares", "ipdv_minimum", "ipdv_maximum",
+     "slice_01"))
 _NULLABLE = [ONE_WAY_DELAY_HISTOGRAM.word_of(c.name) for c in ONE_WAY_DELAY_HISTOGRAM.expanded if c.nullable]
 _ABSENT, _LARGEST = ABSENT, np.iinfo(np.int64).max
 _BUCKETS = BUCKETS
@@ -54,7 +55,7 @@ class Distribution(NamedTuple):
 def distribution(packets: Packets, runs: Runs, pair: Pair, interval_ns: int, memory: np.ndarray) -> Distribution:
     """Delay: from when the packet (of a datagram, the first fragment) passed one hop until it (the last fragment) passed the other.
 
-    Variation is that of packets that follow each other at the hop where the delay begins, if both arrived (RFC 3393 section 4.2:
+    Variation is that of packets that follow each other at the hop where the delay begins, if both arrived (RFC 3393 section 2.4:
     otherwise it is undefined); it counts in the interval of the second.
     memory  int64 (flows, 2): last delay of each flow, forward and reverse, ABSENT: undefined; updated
     """

@@ -43,7 +43,7 @@ class Offsets:
             known[1][:] += many
 
     def bounds(self, start_ns: int, from_hop: int, to_hop: int) -> tuple[int, int]:
-        """How far the clock at to_hop (position) is ahead of that at from_hop in the interval: at least, at most. ABSENT: not known.
+        """How far the clock at to_hop (position) is ahead of that at from_hop: at least, at most. ABSENT: not known.
 
         Where several probes observe a hop, whichever of them did.
         """
@@ -80,7 +80,7 @@ class Offsets:
                 if not count[a, b] and not count[b, a]:
                     continue
                 low, high = self._of_pair(start, a, b)
-                middle, bound = (ABSENT, ABSENT) if ABSENT in (low, high) else ((low + high) // 2, (high - low + 1) // 2)
+                middle, bound = (ABSENT, ABSENT) if ABSENT in (low, high) else ((low + high) // 2, (abs(high - low) + 1) // 2)
                 rows.append((start, start + self._interval_ns, a, b, low, high, middle, bound, int(count[a, b]), int(count[b, a]),
                              len(self.probes)))
         return rows

@@ -67,7 +67,7 @@ def _count(definition, octets, points, copies, clash, verdict, lost_after, begin
                 duplicated += 1
                 duplicates += copies[p]
             hop = 0
-            while hop < best >> 32 and points[p, hops - 1 - hop if reverse[r] else hop] == 0:
+            while hop < hops - 1 and points[p, hops - 1 - hop if reverse[r] else hop] == 0:
                 hop += 1
             best = min(best, int64(hop) << 32 | int64(definition[p]))
             by_verdict[verdict[p]] += 1

@@ -15,7 +15,7 @@ MAX_TAIL = 1 << 21
 FOREVER = np.iinfo(np.int64).max
 _ABSENT, _LEAST = ABSENT, np.iinfo(np.int64).min + 1
 _START, _COUNT, _SUM, _MAXIMUM, _LATE = 1, 2, 3, 4, 5
-_MOVES = 16  # of a packet, on average: beyond it sorting by merging is cheaper
+_PIECE = 16  # is sorted by insertion
 
 
 class Arrived(NamedTuple):
@@ -35,12 +35,12 @@ class Arrived(NamedTuple):
 class Reordering:
     """Of one class.
 
-    A packet is reordered if one that left later arrived before it (section 3, with the time of sending as sequence number: packets
-    that left at the same moment are in order). Extent: arrivals since the first such one (section 4.2); late time: how long after
-    that one it arrived (section 4.3).
+    A packet is reordered if one that left later arrived before it (section 3.3, with the time of sending as sequence number:
+    packets that left at the same moment are in order). Extent: arrivals since the first such one (section 4.2.2); late time: how
+    long after that one it arrived (section 4.3.2).
 
-    A packet of one round may be overtaken by packets of the next one: it is told when no such packet can come any more. All times of
-    a packet are within max_transit of each other, so packets of later rounds arrive max_transit before the end of this one, or
+    A packet of one round may be overtaken by packets of the next one: it is told when no such packet can come any more. All times
+    of a packet are within max_transit of each other, so packets of later rounds arrive max_transit before the end of this one, or
     later; and of what arrived before that, only the last two max_transit may have left later than something that still waits.
 
     untold  packets that were too many to wait, so far: whether they were overtaken by some of the next round is not known
@@ -105,7 +105,7 @@ def _arrived(packets: Packets) -> Arrived:
 @njit(cache=True, nogil=True)
 def _reordered(flow_a, sent_a, arrived_a, told_a, flow_b, sent_b, arrived_b, told_b, interval_ns, cut_ns, until_ns, kept_ns,
                found, tail_flow, tail_sent, tail_arrived, tail_told):
-    """Old packets (a) and new ones (b), ordered by flow. Tells those that arrived before cut_ns, or whose interval ends by until_ns.
+    """Old packets (a) and new ones (b), ordered by flow. Tells of those before cut_ns, and of intervals that end by until_ns.
 
     Keeps those that arrived from kept_ns on, or are not told. Returns how many rows were found, how many packets are kept.
     """
@@ -176,20 +176,42 @@ def _tell(flow, sent, arrived, told, many, interval_ns, cut_ns, until_ns, top, f
 
 @njit(cache=True, nogil=True)
 def _sort(sent, arrived, told, many):
-    """By arrival, of equal ones by sending."""
-    moves = 0
-    for i in range(1, many):
-        s, a, t, at = sent[i], arrived[i], told[i], i
-        while at and (arrived[at - 1] > a or (arrived[at - 1] == a and sent[at - 1] > s)):
-            sent[at], arrived[at], told[at] = sent[at - 1], arrived[at - 1], told[at - 1]
-            at -= 1
-        sent[at], arrived[at], told[at] = s, a, t
-        moves += i - at
-        if moves > _MOVES * many:
-            break
-    else:
-        return
-    order = np.argsort(sent[:many], kind="mergesort")
-    sent[:many], arrived[:many], told[:many] = sent[:many][order], arrived[:many][order], told[:many][order]
-    order = np.argsort(arrived[:many], kind="mergesort")
-    sent[:many], arrived[:many], told[:many] = sent[:many][order], arrived[:many][order], told[:many][order]
+    """By arrival, of equal ones by sending: short pieces by insertion, then neighbours are merged as far as they overlap."""
+    for begin in range(0, many, _PIECE):
+        for i in range(begin + 1, min(begin + _PIECE, many)):
+            s, a, t, at = sent[i], arrived[i], told[i], i
+            while at > begin and (arrived[at - 1] > a or (arrived[at - 1] == a and sent[at - 1] > s)):
+                sent[at], arrived[at], told[at] = sent[at - 1], arrived[at - 1], told[at - 1]
+                at -= 1
+            sent[at], arrived[at], told[at] = s, a, t
+    aside_sent, aside_arrived, aside_told = np.empty(many, np.int64), np.empty(many, np.int64), np.empty(many, np.uint8)
+    size = _PIECE
+    while size < many:
+        for begin in range(0, many - size, 2 * size):
+            _merge(sent, arrived, told, begin, begin + size, min(begin + 2 * size, many), aside_sent, aside_arrived, aside_told)
+        size *= 2
+
+
+@njit(cache=True, nogil=True)
+def _merge(sent, arrived, told, begin, middle, end, aside_sent, aside_arrived, aside_told):
+    """begin to middle and middle to end are in order. What overlaps of the first is put aside."""
+    low, high = begin, middle
+    while low < high:
+        at = (low + high) // 2
+        if arrived[at] > arrived[middle] or (arrived[at] == arrived[middle] and sent[at] > sent[middle]):
+            high = at
+        else:
+            low = at + 1
+    many = middle - low
+    for i in range(many):
+        aside_sent[i], aside_arrived[i], aside_told[i] = sent[low + i], arrived[low + i], told[low + i]
+    i, right = 0, middle
+    while i < many:
+        if right < end and (aside_arrived[i] > arrived[right]
+                            or (aside_arrived[i] == arrived[right] and aside_sent[i] > sent[right])):
+            sent[low], arrived[low], told[low] = sent[right], arrived[right], told[right]
+            right += 1
+        else:
+            sent[low], arrived[low], told[low] = aside_sent[i], aside_arrived[i], aside_told[i]
+            i += 1
+        low += 1

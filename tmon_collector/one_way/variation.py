@@ -23,7 +23,7 @@ def rank_packets(delays_ns: np.ndarray, begin: np.ndarray, run: np.ndarray, rows
 
 
 def rank_groups(values: np.ndarray, offset: np.ndarray, order: np.ndarray, group: np.ndarray, rows: np.ndarray) -> None:
-    """The same of rows that several became: row g of those order[group[g]:group[g + 1]]; of these, i has the delays from offset[i] on.
+    """The same of rows that several became: row g of those order[group[g]:group[g + 1]]; i of these has delays from offset[i] on.
 
     If these are not all delays, percentiles of a row that was alone stay as they are, others are not known.
     """

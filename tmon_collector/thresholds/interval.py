@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tmon_common.log_buckets import BUCKETS, RATIO
+from tmon_common.log_buckets import BUCKETS, middles_ns
 from tmon_common.metrics import Form
 
 MAX_CELLS = 1 << 20
@@ -12,6 +12,7 @@ MAX_CELLS = 1 << 20
 _MERGE_AT = 1 << 16
 MOST = 1 << 40
 """Counts of a row, and of a bucket, above it are taken as this: no sum of all of them overflows."""
+_CELLS = 2 * BUCKETS  # of a series: times below zero have buckets, too
 
 
 class Interval:
@@ -22,7 +23,7 @@ class Interval:
         self.last_ns = self.received = 0
         self.rows = np.zeros(0, bool)
         self._sums = np.zeros((0, 2))
-        self._keys = np.zeros(0, np.int64)  # series * BUCKETS + bucket, ascending
+        self._keys = np.zeros(0, np.int64)  # series * _CELLS + BUCKETS + bucket, ascending
         self._counts = np.zeros(0, np.int64)
         self._more: list[tuple[np.ndarray, np.ndarray]] = []
         self._waiting = 0
@@ -46,7 +47,7 @@ class Interval:
     def add_buckets(self, series: np.ndarray, buckets: np.ndarray, counts: np.ndarray) -> int:
         """Returns how many of them had to be refused, for want of room."""
         self.rows[series] = True
-        self._more.append((series * BUCKETS + buckets, np.minimum(counts, MOST)))
+        self._more.append((series * _CELLS + BUCKETS + buckets, np.minimum(counts, MOST)))
         self._waiting += len(series)
         return self._merge() if self._waiting >= _MERGE_AT else 0
 
@@ -56,10 +57,10 @@ class Interval:
         self._merge()
         self.rows, self._sums = self.rows[kept], self._sums[kept]
         position = np.cumsum(kept) - 1
-        series = self._keys // BUCKETS
+        series = self._keys // _CELLS
         stays = kept[series]
         self._counts = self._counts[stays]
-        self._keys = position[series[stays]] * BUCKETS + self._keys[stays] % BUCKETS
+        self._keys = position[series[stays]] * _CELLS + self._keys[stays] % _CELLS
 
     def values(self, seconds: float, percentile: float, samples: int) -> tuple[np.ndarray, np.ndarray]:
         """Value of each series (float64), and whether it has one (bool)."""
@@ -74,7 +75,7 @@ class Interval:
     def _percentiles(self, percentile: float, samples: int) -> tuple[np.ndarray, np.ndarray]:
         """As `log_buckets.percentiles_ns`, in seconds: the middle, on the log scale, of the bucket."""
         self._merge()
-        series = self._keys // BUCKETS
+        series = self._keys // _CELLS
         ends = np.searchsorted(series, np.arange(len(self.rows)), side="right")
         sums = np.cumsum(self._counts)
         through = np.concatenate([[0], sums])[ends]
@@ -83,9 +84,9 @@ class Interval:
         has = totals >= samples
         ranks = before + np.clip(np.ceil(percentile / 100 * totals).astype(np.int64), 1, totals)
         at = np.searchsorted(sums, ranks[has])
-        buckets = self._keys[at] % BUCKETS
+        buckets = self._keys[at] % _CELLS - BUCKETS
         values = np.full(len(totals), np.nan)
-        values[has] = np.where(buckets > 0, RATIO ** (buckets - 0.5), 1.0) / 1e9
+        values[has] = middles_ns(buckets) / 1e9
         return values, has
 
     def _merge(self) -> int:

@@ -85,7 +85,7 @@ class Measure:
         if metric.bucket:
             counts = self._added(rows, metric.of)
             at = np.flatnonzero(counts > 0)
-            return at, np.clip(rows[at, self._reading.at[metric.bucket]], 0, BUCKETS - 1), counts[at]
+            return at, np.clip(rows[at, self._reading.at[metric.bucket]], -BUCKETS, BUCKETS - 1), counts[at]
         times = np.concatenate([rows[:, self._reading.at[c]] for name in metric.of for c in both(self._reading.kind, name)])
         at = np.flatnonzero(times >= 0)  # empty ones are negative
         return at % max(len(rows), 1), buckets_of(times[at]), np.ones(len(at), np.int64)

@@ -20,7 +20,15 @@ CLASS = """<flow_class name="all">
   <analysis kind="icmp_counters"/><analysis kind="round_trip" histogram="delays"/><analysis kind="tcp_connection"/>
   <analysis kind="dns_transaction"/><analysis kind="ftp"/>
 </flow_class>
+<flow_class name="way">
+  <flow name="f" fields="src_addr dst_addr" direction="unidirectional"/>
+  <one_way>
+    <hop name="a"><at probe="p1" interface="lan"/></hop><hop name="z"><at probe="p0" interface="lan"/></hop>
+  </one_way>
+</flow_class>
 </flow_classes>"""
+SECOND_PROBE = """<probe name="p0"><interface name="lan" device="eth0"/><publish collector="central"/></probe>
+</probes>"""
 RATE = 'class="all" metric="octet_rate"'
 RTT = 'class="all" metric="round_trip"'
 USUAL = f'{RATE} above="3x" baseline="median"'
@@ -29,6 +37,7 @@ USUAL = f'{RATE} above="3x" baseline="median"'
 def document(*thresholds: str, attributes: str = "") -> str:
     """The good document with thresholds, given as their attributes, one a line."""
     text, _ = spoiled("  </flow_classes>", CLASS)
+    text, _ = spoiled("</probes>", SECOND_PROBE, text)
     lines = "\n".join(f'<threshold name="t{i}" {t}/>' for i, t in enumerate(thresholds))
     text, _ = spoiled("  <collectors>", f"<thresholds {attributes}>\n{lines}\n</thresholds>\n<collectors>", text)
     return text
@@ -75,7 +84,8 @@ def test_every_metric(tmp_path, metric):
     text, value = LIMITS[metric.unit]
     services = metric.services[1]
     service = f'service="{services[0]}"' if services else ""
-    [t] = of(tmp_path, f'class="all" metric="{metric.name}" above="{text}" {service}').members
+    name = "way" if metric.analysis == "one_way" else "all"
+    [t] = of(tmp_path, f'class="{name}" metric="{metric.name}" above="{text}" {service}').members
     assert t.limit == pytest.approx(value)
     assert re.search(rf"\b{metric.name}\b", DTD)
     names = [c if isinstance(c, str) else c.column for c in (*metric.of, *metric.out_of, metric.time, metric.bucket)]
