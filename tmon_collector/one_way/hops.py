@@ -6,9 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tmon_collector.one_way.kernels.placing import NO_HOP
 from tmon_common.config.model import OneWay
-
-NO_HOP = 255
 
 
 class Hops(NamedTuple):

@@ -10,9 +10,9 @@ import numpy as np
 from tmon_collector.one_way.buffer import Buffer
 from tmon_collector.one_way.join import LATER, UNDEFINED, join
 from tmon_collector.one_way.orientation import Learned, orient
-from tmon_collector.one_way.packets import Flows, Packets, chosen
+from tmon_collector.one_way.packets import Flows, Observed, Packets, chosen
 from tmon_collector.one_way.verdicts import judge
-from tmon_common.config.model import OneWay
+from tmon_common.config.model import Hop, OneWay, Point
 
 
 class Settled(NamedTuple):
@@ -50,3 +50,16 @@ def settle(buffer: Buffer, flows: Flows, one_way: OneWay, learned: Learned, cove
     buffer.put_back(chosen(observed, later))
     judge(packets, coverage, one_way, learned.seen_first)
     return Settled(packets, undefined, kept)
+
+
+def warm_up() -> None:
+    """Compile every kernel (or load it), which takes a minute the first time, so that the first round does not."""
+    two = np.array([0, 1], np.int32)
+    flows = Flows(np.zeros(1, np.int32), two[:1] - 1, two[:1], two[1:])
+    ends = tuple(Hop(name, (Point(number, "", ""),)) for number, name in ((1, "first"), (2, "last")))
+    seen_twice = Observed(np.zeros(4, np.int32), np.array([1, 1, 2, 1], np.uint8), np.array([7, 7, 7, 8], np.uint32),
+                          np.array([0, 1, 2, 0]), np.zeros(4, np.int32), None, None)
+    for nat in (False, True):
+        buffer = Buffer(len(seen_twice.time_ns))
+        buffer.append(seen_twice)
+        settle(buffer, flows, OneWay(ends, nat=nat), Learned(), [np.array([[0, 1]])], 10)

@@ -113,6 +113,24 @@ def test_copies_made_on_the_way_are_counted_and_the_first_one_is_timed():
     assert ([(0, 100, 170)], [2], [0]) == (times(packets), packets.copies.tolist(), packets.clash.tolist())
 
 
+def test_a_copy_belongs_to_the_nearer_packet():
+    """And may have come before the observation that fits best."""
+    packets = after_usual((1, 0), (2, 100), (1, 300), (2, 380), (2, 400), of=TWO)
+    assert ([(0, 100), (300, 380)], [0, 1]) == (times(packets), packets.copies.tolist())
+    packets = after_usual((1, 0), (2, 100), (2, 120), (1, 300), (2, 400), of=TWO)
+    assert ([(0, 100), (300, 400)], [1, 0]) == (times(packets), packets.copies.tolist())
+
+
+def test_the_flow_itself_tells_what_is_usual_before_others_do():
+    """OTHER takes 100 ns, as most do; FORWARD takes 600: the second observation is of the first packet."""
+    others = [(point, 10_000 + 50 * n + 100 * (point - 1), 100 + n, OTHER) for n in range(9) for point in (1, 2)]
+    own = [(1, 20_000, 90), (2, 20_600, 90)]
+    packets = join(observed(*others, *own, (1, 0), (1, 500), (2, 600)), FLOWS, TWO).packets
+    assert [(0, 600), (500, None)] == [t for t, signature in zip(times(packets), packets.signature, strict=True) if signature == 7]
+    packets = join(observed(*others, (1, 0), (1, 500), (2, 600)), FLOWS, TWO).packets
+    assert [(0, None), (500, 600)] == [t for t, signature in zip(times(packets), packets.signature, strict=True) if signature == 7]
+
+
 def test_what_is_there_twice_at_the_first_hop_is_two_packets():
     assert [(0, None), (10, 108)] == times(after_usual((1, 0), (1, 10), (2, 108), of=TWO))
 
@@ -138,6 +156,8 @@ def test_a_signature_met_by_chance_is_told_by_time():
 def test_the_same_signature_after_a_silence_is_no_clash():
     packets = join(observed((1, 0), (2, 100), (1, 1200), (2, 1300)), FLOWS, TWO).packets
     assert ([(0, 100), (1200, 1300)], [0, 0]) == (times(packets), packets.clash.tolist())
+    packets = join(observed((1, 0), (2, 1000), (1, 2001), (2, 3001)), FLOWS, TWO).packets
+    assert [(0, 1000), (2001, 3001)] == times(packets)
 
 
 def test_other_flows_do_not_matter():

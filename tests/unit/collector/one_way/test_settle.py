@@ -1,5 +1,8 @@
 """Rounds: every packet is judged once, in the round of its reference, as if all had been joined together."""
 
+import subprocess
+import sys
+
 import numpy as np
 
 from tests.unit.collector.one_way.make import BACK, FLOWS, FORWARD, NOT_YET, observed, one_way, times
@@ -63,6 +66,27 @@ def test_both_ways_are_learned_and_judged():
     assert [(0, 100), (30, None), (110, 10), (None, 20)] == times(packets)
     assert [COMPLETE, LOST, COMPLETE, LOST] == packets.verdict.tolist()
     assert ([0, 1, 0, 2], [0, 0, 1, 1]) == (packets.lost_after.tolist(), packets.reverse.tolist())
+
+
+def test_when_warm_nothing_is_left_to_compile():
+    """In a process of its own: whatever observations have, with or without nat, both ways, blind or not."""
+    program = """
+from tests.unit.collector.one_way import make, test_settle as t
+from tmon_collector.one_way.kernels import gathering, pieces, placing, sorting, untangle, usual, verdict
+from tmon_collector.one_way.settle import warm_up
+kernels = [sorting.sort, placing.place, placing.in_order, pieces.cut, usual.of_flows, usual.of_ways, usual.positions,
+           untangle.untangle, gathering.select, gathering.flow_keys, gathering.gather,
+           gathering.gather_of_observations, verdict.judge]
+warm_up()
+before = [len(k.signatures) for k in kernels]
+for nat in (False, True):
+    for last, extras in ((None, None), ([1, 2, 3, 4], [[5]] * 4)):
+        buffer = t.Buffer(100, 1)
+        buffer.append(make.observed((1, 0), (1, 5), (2, 100), (1, 50, 8), last=last, extras=extras))
+        t.rounds(buffer, make.one_way(1, 0, 1, direction="both", nat=nat), [5000])
+assert [1] * len(kernels) == before == [len(k.signatures) for k in kernels], before
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 def test_rounds_give_what_one_join_gives():
