@@ -8,12 +8,14 @@ import signal
 import socket
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import asdict
 
 from tmon_collector.decode import Decoding
 from tmon_collector.gathering import warm_up
 from tmon_collector.key_store import KeyStore
 from tmon_collector.linger import LINGER_LOOK_NS, Linger
 from tmon_collector.one_way.online import OneWayClasses
+from tmon_collector.one_way.warm_up import warm_up as warm_up_one_way
 from tmon_collector.receive import Receiver
 from tmon_collector.spool import Spool
 from tmon_collector.telling import Telling
@@ -76,6 +78,8 @@ class Collector:
                 selector.register(self.receiver, selectors.EVENT_READ)
                 selector.register(wake, selectors.EVENT_READ)
                 warm_up()
+                if self.one_way.engines:
+                    warm_up_one_way()
                 logger.info("collector %s listening on %s port %d, spool %s", self._parameters.name, self.receiver.address,
                             self.receiver.port, self._parameters.spool)
                 self.telling.started(self.receiver.port)
@@ -131,6 +135,9 @@ class Collector:
         counted = self.decoding.statistics
         logger.info("stopped; %d rows of %d PDUs written, %d duplicates, %d files completed", counted.rows, counted.pdus,
                     counted.duplicates, self.spool.completed)
+        for name, counts in self.one_way.counts.items():
+            told = ", ".join(f"{n} {what}" for what, n in asdict(counts).items() if n)
+            logger.info("one-way class %s: %s", name, told or "nothing observed")
         if bad := counted.bad():
             logger.warning("datagrams that changed nothing, in all: %s", ", ".join(f"{n} {what}" for what, n in bad.most_common()))
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tmon_collector.mark import Mark
 from tmon_collector.spool_file import MODE, sync_directory
 from tmon_collector.written import OldRuns, WrittenPdus
 from tmon_common.pdu.seal import crc32c
@@ -33,19 +34,6 @@ class WrittenIds(NamedTuple):
     run: int
     counter: int
     ranges: list[tuple[int, int]]
-
-
-class Mark(NamedTuple):
-    """Rows of a kind that are made of a class's observations are written as far as before_ns (packet time).
-
-    kind    "": of all kinds, and what they were made of is not needed any more
-    epoch   packet time may begin anew, for a recording of earlier; marks of a later epoch take the place of all others
-    """
-
-    flow_class: str
-    kind: str
-    epoch: int
-    before_ns: int
 
 
 class Record(NamedTuple):

@@ -16,7 +16,8 @@ from itertools import chain
 from pathlib import Path
 
 from tmon_collector.csv_text import csv_header
-from tmon_collector.journal import Journal, Mark, Record, Remembered, WrittenIds
+from tmon_collector.journal import Journal, Record, Remembered, WrittenIds
+from tmon_collector.mark import Mark
 from tmon_collector.spool_file import MODE, PART, SpoolFile, recover, sync_directory
 from tmon_common.clock import Clock
 from tmon_common.config.model import Collector

@@ -63,7 +63,7 @@ def definition_pdu(probe: str, pdu: int = 0) -> bytes:
 def gap_pdu(probe: str, pdu: int, sequence: int, numbers: range) -> bytes:
     """Says that the PDU of that sequence, with these packets, was given up."""
     times = [T0 + STEP * n + TRANSIT[probe] for n in numbers]
-    payload = payload_of(ONE_WAY_GAP, [0, sequence, times[0], times[-1], len(times)], ["voice"])
+    payload = payload_of(ONE_WAY_GAP, [0, sequence, times[0], times[-1], len(times), 1], ["voice"])
     return _pdu(probe, pdu, ONE_WAY_GAP, payload.rows, ONE_WAY_GAP.words, payload.strings, bytes(payload.octets))
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tmon_collector.journal import Mark
+from tmon_collector.mark import Mark
 from tmon_collector.one_way.buffer import Buffer
 from tmon_collector.one_way.counts import OneWayCounts
 from tmon_collector.one_way.flows import Definitions
@@ -104,12 +104,12 @@ class ClassEngine:
             self._make_room()
         return self.definitions.define(words, probe, run_ms, strings)
 
-    def gap(self, probe: str, run_ms: int, sequence: int, first_ns: int, last_ns: int) -> None:
-        """The probe has given a PDU up, with observations from first_ns to last_ns."""
+    def gap(self, probe: str, run_ms: int, sequence: int, first_ns: int, last_ns: int, pdus: int = 1) -> None:
+        """The probe has given PDUs up, `sequence` and those after it, with observations from first_ns to last_ns; ABSENT: none."""
         run = self.progress[probe].run(run_ms) if probe in self.progress else None
         if run is not None:
-            self.counts.gaps += 1
-            run.gap(sequence, first_ns, last_ns)
+            self.counts.gaps += pdus
+            run.gap(sequence, first_ns, last_ns, pdus)
 
     def _in_time(self, words: np.ndarray) -> np.ndarray:
         kept = words[words[:, TIME] >= self.settled_ns]
@@ -256,9 +256,9 @@ class ClassEngine:
     # ---- exactly once, over restarts
 
     def _mark(self, kind: str) -> int:
-        """Rows of the kind are written that far."""
-        mark = self._marks.get((self.name, kind))
-        return mark.before_ns if mark is not None and mark.epoch == self.epoch else NEVER
+        """Rows of the kind are written that far; a round that had none left no mark of the kind itself."""
+        marks = (self._marks.get((self.name, k)) for k in {kind, ""})
+        return max((mark.before_ns for mark in marks if mark is not None and mark.epoch == self.epoch), default=NEVER)
 
     def _unwritten(self, kind: str, packets: Packets) -> Packets:
         before_ns = self._mark(kind)

@@ -38,7 +38,7 @@ class BlockRecord(NamedTuple):
 
 
 class GapsRecord(NamedTuple):
-    """Rows of one_way_gap: (class, sequence, first, last, observations)."""
+    """Rows of one_way_gap: (class, sequence, first, last, pdus)."""
 
     probe: str
     run_ms: int

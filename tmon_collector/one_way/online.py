@@ -17,7 +17,7 @@ import numpy as np
 from tmon_collector.csv_text import csv_field
 from tmon_collector.flow_file import Definitions, FlowFile
 from tmon_collector.gathering import CAPACITY, Gathering
-from tmon_collector.journal import Mark
+from tmon_collector.mark import Mark
 from tmon_collector.one_way.counts import OneWayCounts
 from tmon_collector.one_way.engine import ClassEngine
 from tmon_collector.one_way.log import (
@@ -37,7 +37,7 @@ from tmon_common.clock import Clock
 from tmon_common.config.model import SECOND, Configuration
 from tmon_common.config.model import Collector as Parameters
 from tmon_common.events import Event
-from tmon_common.observations import FLOW_DEFINITION, ONE_WAY_GAP, Kind
+from tmon_common.observations import ABSENT, FLOW_DEFINITION, ONE_WAY_GAP, Kind
 from tmon_common.pdu.error import PduError
 from tmon_common.pdu.one_way import Block, decode
 
@@ -133,16 +133,18 @@ class OneWayClasses:
         return np.logical_or.reduce([e.definitions.known(d.words, d.probe, d.run_ms, d.strings) for e in self.engines.values()])
 
     def _take_gaps(self, _kind: str, words: np.ndarray, probe: str, run_ms: int, strings: Sequence[str]) -> bool:
-        gaps = [(strings[row[0]], *map(int, row[1:])) for row in words.tolist() if strings[row[0]] in self.engines]
+        columns = [ONE_WAY_GAP.word_of(name) for name in ("flow_class", "sequence", "first", "last", "pdus")]
+        rows = words[:, columns].tolist()
+        gaps = [(strings[row[0]], *row[1:]) for row in rows if row[0] != ABSENT and strings[row[0]] in self.engines]
         if gaps and not self._append([packed_gaps(probe, run_ms, gaps)]):
             return False
         self._tell_gaps(probe, run_ms, gaps)
         return True
 
     def _tell_gaps(self, probe: str, run_ms: int, gaps: Iterable[tuple[str, int, int, int, int]]) -> None:
-        for name, sequence, first_ns, last_ns, _ in gaps:
+        for name, sequence, first_ns, last_ns, pdus in gaps:
             if name in self.engines:
-                self.engines[name].gap(probe, run_ms, sequence, first_ns, last_ns)
+                self.engines[name].gap(probe, run_ms, sequence, first_ns, last_ns, 1 if pdus == ABSENT else pdus)
 
     def _append(self, records: Iterable[bytes]) -> bool:
         try:

@@ -18,7 +18,7 @@ EDGE_NS = 50_000_000
 replays a recording would have seen a packet there; the packet before it may only have been the last one before a pause. Without
 this, the last packets of two captures of the same traffic could never be called lost."""
 MAX_GAPS = 4096
-"""Of one run; beyond, the two oldest become one, with what lies between."""
+"""Of one run; beyond, the older half becomes one, with what lies between."""
 MAX_WAITING = 1 << 16
 """Watermarks of PDUs that came before an earlier one; beyond, that one is taken as given up."""
 MAX_RUNS = 16
@@ -60,18 +60,21 @@ class RunProgress:
         """Also true of one that was given up so long ago that its gap is forgotten."""
         return (sequence < self.next or sequence in self._waiting) and sequence not in self._gaps
 
-    def gap(self, sequence: int, first_ns: int, last_ns: int) -> None:
-        """A PDU was given up, with observations from first_ns to last_ns. That it came nevertheless may be known before, or
-        later."""
-        if self._is_here(sequence):
-            return
-        self._gaps[sequence] = (first_ns, last_ns)
-        while len(self._gaps) > MAX_GAPS:
-            (_, a), (key, b) = sorted(self._gaps.items())[:2]
-            self._gaps = {s: g for s, g in self._gaps.items() if s >= key} | {key: (min(a[0], b[0]), max(a[1], b[1]))}
-        if sequence >= self.next:
-            self._waiting.setdefault(sequence, (ABSENT, False))
-            self._advance()
+    def gap(self, first: int, first_ns: int, last_ns: int, pdus: int = 1) -> None:
+        """PDUs were given up, from number `first` on, with observations from first_ns to last_ns (ABSENT: none). That one came
+        nevertheless may be known before, or later."""
+        for sequence in range(first, first + min(pdus, MAX_WAITING)):
+            if self._is_here(sequence):
+                continue
+            if first_ns != ABSENT:
+                self._gaps[sequence] = (first_ns, last_ns)
+            if sequence >= self.next:
+                self._waiting.setdefault(sequence, (ABSENT, False))
+        if len(self._gaps) > MAX_GAPS:
+            gaps = sorted(self._gaps.items())
+            old, rest = gaps[: -MAX_GAPS // 2], gaps[-MAX_GAPS // 2 :]
+            self._gaps = dict(rest) | {old[-1][0]: (min(g[0] for _, g in old), max(g[1] for _, g in old))}
+        self._advance()
 
     def _advance(self) -> None:
         while self.next in self._waiting or len(self._waiting) > MAX_WAITING:

@@ -15,20 +15,21 @@ from tmon_collector.one_way.settle import horizon
 from tmon_common.config.model import SECOND, OneWay
 
 LONGEST_NS = 60 * SECOND
+MAX_PARTS = 3600
+"""Rounds of an interval."""
 MARKS = 256
 """Moments that are remembered at a time of how far packet time had come; max_lifetime is that much coarser."""
 
 
 def round_ns(one_way: OneWay) -> int:
-    """Length of rounds: the longest divisor of the interval up to LONGEST_NS, or its least multiple, that is at least four times
-    the greatest transit."""
+    """Length of rounds: at least four times the greatest transit, and a divisor of the interval (the longest up to LONGEST_NS,
+    else the shortest) or its least multiple."""
     least_ns, interval_ns = 4 * one_way.max_transit_ns, one_way.interval_ns
     if interval_ns <= least_ns:
         return -(-least_ns // interval_ns) * interval_ns
-    parts = max(-(-interval_ns // LONGEST_NS), 1)
-    while interval_ns % parts and interval_ns // parts >= least_ns:
-        parts += 1
-    return interval_ns // parts if interval_ns % parts == 0 and interval_ns // parts >= least_ns else interval_ns
+    most = min(interval_ns // max(least_ns, 1), MAX_PARTS)
+    first = max(-(-interval_ns // LONGEST_NS), 1)
+    return next(interval_ns // parts for parts in (*range(first, most + 1), *range(most, 0, -1)) if interval_ns % parts == 0)
 
 
 def needed_from_ns(one_way: OneWay, settled_ns: int) -> int:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tmon_collector.thresholds.engine import ThresholdEngine
 from tmon_collector.flow_file import Definitions, FlowFile
+from tmon_collector.thresholds.engine import ThresholdEngine
 from tmon_collector.thresholds.state_file import read_state, write_state
 from tmon_common.clock import Clock
 from tmon_common.config.model import SECOND, Configuration

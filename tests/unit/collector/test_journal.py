@@ -7,6 +7,7 @@ import pytest
 
 from tmon_collector import journal as module
 from tmon_collector.journal import Journal, Record, WrittenIds, header_line, packed, parse
+from tmon_collector.mark import Mark
 from tmon_collector.written import FIRST_CLOCKED
 
 HEADER_LINE = header_line("c")
@@ -40,6 +41,15 @@ def test_runs_written_last_come_last():
     remembered, _ = parse(HEADER_LINE + b"".join(map(packed, records)), HEADER_LINE)
     assert list(remembered.runs) == [(1, 8), (1, 9), (1, 7)]
     assert remembered.runs[1, 7].written.ranges() == [(0, 1), (3, 4)]
+
+
+def test_marks_never_go_back():
+    """Of each class and kind the latest counts; a later epoch is later, whatever its time."""
+    marks = [Mark("voice", "one_way_packet", 0, 100), Mark("voice", "", 0, 100), Mark("voice", "one_way_packet", 1, 5),
+             Mark("voice", "one_way_packet", 0, 700), Mark("video", "", 0, 7)]
+    for given in (marks, marks[::-1]):
+        remembered, _ = parse(HEADER_LINE + b"".join(packed(Record(marks=[m])) for m in given), HEADER_LINE)
+        assert remembered.marks == {m[:2]: m for m in (marks[2], marks[1], marks[4])}
 
 
 @pytest.mark.parametrize("tail", [b"", b"\0\0\0", b"00000000 {}", b"x\n"])

@@ -9,9 +9,9 @@ import pytest
 
 from tests.unit.collector.thresholds.make import RUN, SECOND, T0, configuration, definitions, rows_of, threshold, told
 from tmon_collector import flow_file
+from tmon_collector.flow_file import Definitions, FlowFile
 from tmon_collector.thresholds import online
 from tmon_collector.thresholds.engine import signature
-from tmon_collector.flow_file import Definitions, FlowFile
 from tmon_collector.thresholds.online import Thresholds
 from tmon_collector.thresholds.state_file import read_state, write_state
 from tmon_common.clock import FakeClock
