@@ -66,7 +66,7 @@ class Transfer:
 
 def round_trips(store: Backend, limit: int = 10) -> list[RoundTrips]:
     """The metrics and servers with most round trips and unanswered requests."""
-    if not _has(store, "round_trip_histogram_1day"):
+    if not has_table(store, "round_trip_histogram_1day"):
         return []
     sums = ", ".join(f"sum(c.{name} + c.{name}_rev)" for name in ("population", "sum", "unanswered", "errors"))
     found = store.query(
@@ -105,7 +105,7 @@ def _buckets(store: Backend) -> dict[tuple, dict[int, int]]:
 
 def connections(store: Backend) -> list[Ends]:
     """TCP connections by how they ended; rows in between (interim) are left out."""
-    if not _has(store, "tcp_connection"):
+    if not has_table(store, "tcp_connection"):
         return []
     known = "coalesce(c.{0}, 0) + coalesce(c.{0}_rev, 0)"
     return [Ends(p, c or "", ended_by, int(n), int(octets), int(again)) for p, c, ended_by, n, octets, again in store.query(
@@ -117,7 +117,7 @@ def connections(store: Backend) -> list[Ends]:
 
 def transfers(store: Backend, limit: int = 10) -> list[Transfer]:
     """The largest transfers of FTP, in order of time."""
-    if not _has(store, "ftp_transfer"):
+    if not has_table(store, "ftp_transfer"):
         return []
     found = store.query(
         "SELECT f.probe, f.flow_class, c.start, c.client_addr, c.server_addr, c.user, c.command, c.path, c.octets, c.duration,"
@@ -126,6 +126,6 @@ def transfers(store: Backend, limit: int = 10) -> list[Transfer]:
     return sorted((Transfer(p, c or "", *rest) for p, c, *rest in found), key=lambda t: t.start)
 
 
-def _has(store: Backend, table: str) -> bool:
+def has_table(store: Backend, table: str) -> bool:
     """A database loaded by an older version may lack it."""
     return store.query(f"SELECT count(*) FROM information_schema.tables WHERE table_name = '{table}'") != [(0,)]

@@ -1,4 +1,4 @@
-"""Collector and probe as the separate programs that they are, on this machine, for one set of captures."""
+"""Collector and probes as the separate programs that they are, on this machine, for one set of captures."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext, suppress
 from pathlib import Path
 
-from tmon_common.config.default import analyse_configuration_xml
+from tmon_common.config.default import COLLECTOR
 from tmon_common.config.read import read
-from tmon_common.config.replay import with_replay
 from tmon_common.pdu.key_file import KeyFileError, write_keys
 from tmon_common.pdu.keys import new_key
 
@@ -38,24 +38,21 @@ class PipelineError(Exception):
 class Pipeline:
     """Everything in the directory `out`: configuration, spool, database. Made, and cleared of earlier results, at construction.
 
-    PipelineError if that cannot be; ConfigurationError if `config` is wrong or the interval is.
+    text        gives the XML of the configuration, of (spool, database, port of the collector); each of its probes is started
+    own         a configuration of the user's that must stay as it is, or None
+    name        of the command, for what is told
+    PipelineError if that cannot be; ConfigurationError if the configuration is wrong.
     """
 
-    def __init__(self, captures: Sequence[Path], out: Path, config: Path | None, probe: str | None, interval: str,
-                 bpf: str = "", tunnel: str = "") -> None:
+    def __init__(self, captures: Sequence[Path], out: Path, text: Callable[[Path, Path, int], str], own: Path | None = None,
+                 name: str = "trafmon analyse") -> None:
         self.spool, self.database, self.configuration = out / SPOOL, out / DATABASE, out / CONFIGURATION
-        self._captures = captures
-        declared = read(config) if config else None
-        port = _free_port()
-        if declared:
-            text = with_replay(declared, captures, self.spool, self.database, port, probe=probe, bpf=bpf, tunnel=tunnel)
-        else:
-            text = analyse_configuration_xml(captures, self.spool, self.database, port, interval=interval, bpf=bpf,
-                                             tunnel=tunnel or "outer")
+        self._captures, self._name = captures, name
+        content = text(self.spool, self.database, _free_port())
         try:
             self.spool.mkdir(parents=True, exist_ok=True)
-            self._clear(out, config)
-            self.configuration.write_text(text, encoding="utf-8")
+            self._clear(out, own)
+            self.configuration.write_text(content, encoding="utf-8")
             self._read = read(self.configuration)
             for declared_probe in self._read.probes:
                 write_keys(declared_probe.key, (new_key(""),))
@@ -66,26 +63,27 @@ class Pipeline:
         self._interrupted = 0
 
     def run(self, show=None) -> int:
-        """Both programs from start to end. `show`: a progress.ProgressBar, or None. Returns the probe's exit status.
+        """All programs from start to end. `show`: a progress.ProgressBar, or None. Returns the worst exit status of the probes.
 
         PipelineError if the collector does not start.
         """
         previous = signal.signal(signal.SIGINT, self._on_interrupt)
         previous_term = signal.signal(signal.SIGTERM, self._on_interrupt)
         ready, ready_end = os.pipe()
-        collector = probe = None
+        collector, probes = None, []
         try:
-            collector = _start("tmon_collector", "-c", self.configuration, "--ready-fd", str(ready_end),
-                               keep=[ready_end, *_descriptors(self._captures)])
+            keep = _descriptors(self._captures)
+            collector = _start("tmon_collector", "-c", self.configuration, "--ready-fd", str(ready_end), keep=[ready_end, *keep])
             os.close(ready_end)
-            probe = _start("tmon_probe", "-c", self.configuration, keep=_descriptors(self._captures), stdin=None)
+            probes.extend(_start("tmon_probe", "-c", self.configuration, probe.name, keep=keep, stdin=None)
+                          for probe in self._read.probes)
             with show or nullcontext():
                 if show:
                     show.waiting("starting (the first time, kernels are compiled: up to two minutes)")
                 self._wait_ready(collector, ready)
-                status = self._wait(probe, collector, show)
+                status = self._wait(probes, collector, show)
         finally:
-            for program in (probe, collector):
+            for program in (*probes, collector):
                 if program:
                     _stop(program)
             os.close(ready)
@@ -103,29 +101,42 @@ class Pipeline:
             if collector.poll() is not None:
                 raise PipelineError("the collector did not start; its message stands above")
 
-    def _wait(self, probe: subprocess.Popen, collector: subprocess.Popen, show) -> int:
-        from tmon_probe import health
-
-        statistics = None
-        asked = 0  # how often the probe was told to stop
-        while probe.poll() is None:
+    def _wait(self, probes: Sequence[subprocess.Popen], collector: subprocess.Popen, show) -> int:
+        statistics = {}
+        asked = 0  # how often the probes were told to stop
+        while running := [p for p in probes if p.poll() is None]:
             if self._interrupted > asked:
                 asked += 1
-                probe.terminate()
-            if collector.poll() is not None and not asked:
+                _ask_to_end(running)
+            if not asked and collector.poll() is not None:
                 asked += 1
-                print("trafmon analyse: the collector ended early; the results are not complete", file=sys.stderr)
-                probe.terminate()
-            if show and statistics is None:
-                with suppress(FileNotFoundError, ValueError):
-                    statistics = health.attach(self._read, self._read.probes[0].name)
-            if show and statistics is not None:
-                show.update(statistics.snapshot(), time.monotonic())
+                print(f"{self._name}: the collector ended early; the results are not complete", file=sys.stderr)
+                _ask_to_end(running)
+            if not asked and any(p.returncode not in (None, 0, NOT_DELIVERED) for p in probes):
+                asked += 1  # one could not start, or was killed: what the others see is of no use
+                _ask_to_end(running)
+            if show:
+                self._show(show, statistics)
             with suppress(subprocess.TimeoutExpired):
-                probe.wait(POLL_S)
-        if statistics is not None:
-            statistics.close()
-        return probe.returncode if probe.returncode >= 0 else NOT_DELIVERED
+                running[0].wait(POLL_S)
+        for reader in statistics.values():
+            reader.close()
+        codes = [p.returncode if p.returncode >= 0 else NOT_DELIVERED for p in probes]
+        return max(codes, key=lambda code: (code not in (0, NOT_DELIVERED), code))
+
+    def _show(self, show, statistics: dict) -> None:
+        """The figures of all probes together. statistics: what could be attached so far, by probe."""
+        from tmon_probe import health
+
+        for probe in self._read.probes:
+            if probe.name not in statistics:
+                with suppress(FileNotFoundError, ValueError):
+                    statistics[probe.name] = health.attach(self._read, probe.name)
+        numbers = Counter()
+        for reader in statistics.values():
+            numbers.update(reader.snapshot())
+        if numbers:
+            show.update(numbers, time.monotonic())
 
     def _on_interrupt(self, _number: int, _frame: object) -> None:
         self._interrupted += 1  # the probe ends at once the second time
@@ -145,7 +156,7 @@ class Pipeline:
         except BlockingIOError:
             raise PipelineError(f"{out}: another analysis is at work there; wait for it, or choose another --out") from None
         for path in (self.database, self.database.with_name(self.database.name + ".wal"), *self.spool.glob("*.csv"),
-                     *self.spool.glob("*.part")):
+                     *self.spool.glob("*.part"), *self.spool.glob(f".{COLLECTOR}.one_way*")):  # what waited when it was interrupted
             path.unlink(missing_ok=True)
 
 
@@ -164,6 +175,11 @@ def _start(module: str, *arguments: object, keep: Sequence[int] = (), stdin: int
     """A program of ours, in a session of its own (Ctrl-C is ours to pass on), that ends when this process dies."""
     return subprocess.Popen([sys.executable, "-m", module, *map(str, arguments)], stdin=stdin, pass_fds=keep,
                             start_new_session=True, preexec_fn=_end_with_parent)  # noqa: PLW1509 no threads here
+
+
+def _ask_to_end(programs: Sequence[subprocess.Popen]) -> None:
+    for program in programs:
+        program.terminate()
 
 
 def _end_with_parent() -> None:

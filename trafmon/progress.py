@@ -29,7 +29,7 @@ class ProgressBar:
         self._bar.update(self._task, description=why)
 
     def update(self, numbers: dict[str, int], now_s: float) -> None:
-        """numbers: snapshot of the probe's statistics; now_s: monotonic seconds."""
+        """numbers: snapshot of the probe's statistics, or the sum of those of several; now_s: monotonic seconds."""
         packets = numbers["packets_seen"]
         if not packets:
             return

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from trafmon.console_table import Sources, human_octets, print_table, printable, share
 from trafmon.summary_analyses import Analyses, print_analyses
+from trafmon.summary_one_way import OneWay, print_one_way
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -45,24 +46,27 @@ def summarise(database: Path, files: Mapping[str, Path], console: Console | None
         happenings = report.happenings(store)
         warnings = report.warnings(store, limit)
         analyses = Analyses.of(store, limit)
+        one_way = OneWay.of(store, limit)
     finally:
         store.close()
 
     packets, octets = sum(c.packets for c in classes), sum(c.octets for c in classes)
     sources = Sources((c.probe, c.flow_class) for c in classes)
-    counted = bool(classes) or not analyses.found  # a configuration may do without ip_counters
+    counted = bool(classes) or not (analyses.found or one_way.fates)  # a configuration may do without ip_counters
     console.print()
-    console.print(_line("Flows found", f"{totals.flows:,}"), highlight=False)
+    console.print(line("Flows found", f"{totals.flows:,}"), highlight=False)
     if counted and len(sources.pairs) <= 1:
-        console.print(_line("IP traffic", f"{packets:,} packets, {human_octets(octets)}"), highlight=False)
+        console.print(line("IP traffic", f"{packets:,} packets, {human_octets(octets)}"), highlight=False)
     if totals.first is not None:
-        console.print(_line("Time (UTC)", f"{totals.first:%Y-%m-%d %H:%M} to {totals.last:%Y-%m-%d %H:%M}"), highlight=False)
+        console.print(line("Time (UTC)", f"{totals.first:%Y-%m-%d %H:%M} to {totals.last:%Y-%m-%d %H:%M}"), highlight=False)
     elif counted:
-        console.print(_line("Time (UTC)", "no traffic"), highlight=False)
+        console.print(line("Time (UTC)", "no traffic"), highlight=False)
 
     if counted:
         _print_traffic(console, sources, classes, protocols, talkers, conversations)
     print_analyses(console, analyses, sources)
+    if one_way.fates:
+        print_one_way(console, one_way)
     if happenings:
         print_table(console, "Worth a look", ["What", "Count>", "Share>", "Flows>"],
                [(h.what, f"{h.count:,}", share(h.count, h.of), f"{h.flows:,}") for h in happenings], sources.of(happenings))
@@ -71,7 +75,7 @@ def summarise(database: Path, files: Mapping[str, Path], console: Console | None
                [(f"{w.time:%Y-%m-%d %H:%M:%S}", w.severity, printable(w.text)) for w in warnings], sources.probes_of(warnings))
     console.print()
     for what, path in files.items():
-        console.print(_line(what, printable(path)), highlight=False, soft_wrap=True)
+        console.print(line(what, printable(path)), highlight=False, soft_wrap=True)
 
 
 def _print_traffic(console: Console, sources: Sources, classes: list[Traffic], protocols: list[Traffic], talkers: list[Traffic],
@@ -121,7 +125,8 @@ def service(conversation: Conversation) -> str:
     return name
 
 
-def _line(what: str, text: str) -> Any:
+def line(what: str, text: str) -> Any:
+    """A heading and what it is."""
     from rich.text import Text
 
     return Text.assemble((f"{what:<14}", "bold"), text)

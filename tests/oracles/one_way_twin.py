@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from math import inf
 from statistics import median_low
 
 from tmon_collector.one_way.packets import Flows, Observed
@@ -96,7 +97,7 @@ def join(observations: list[Observation], nat: bool, transit: int) -> list[Packe
             continue
         if who not in offsets:
             offsets[who] = typical(who, pieces, nat, transit)
-        packets += untangle(piece, offsets[who], transit)
+        packets += untangle(piece, *offsets[who], transit)
     packets.sort(key=lambda p: (p.first.flow, p.first.time, p.first.signature))
     return packets
 
@@ -126,22 +127,30 @@ def simple(piece, transit):
 
 
 def typical(who, pieces, nat, transit):
-    """{position: how long after the start of the way a packet is usually there}."""
+    """{position: how long after the start of the way a packet is usually there}, {position: by how much it may be off that}."""
     several = [(key, piece) for key, piece in pieces if len(piece) > 1]
     alone = [(key, piece) for key, piece in several if simple(piece, transit)]
-    own = [] if nat else [piece for (flow, _), piece in alone if flow == who][:SAMPLES]
+    everyone = [] if nat else [piece for (flow, _), piece in alone if flow == who]
+    own = everyone[:SAMPLES]
     reverse = next(piece[0].reverse for (one, _), piece in pieces if one == who)
     same_way = [piece for _, piece in alone if piece[0].reverse == reverse]
     entangled = [piece for _, piece in several if piece[0].reverse == reverse]
-    general = {}
-    offsets = {}
+    general, general_reach = {}, {}
+    offsets, reach = {}, {}
     for position in range(8):
-        found = samples(position, same_way, general) or samples(position, entangled, general, transit)
+        sure = samples(position, same_way, general)
+        found = sure or samples(position, entangled, general, transit)
         general[position] = median_low(found) if found else 0
+        general_reach[position] = reach_of(sure) if sure else inf
     for position in range(8):
         found = samples(position, own, offsets)
         offsets[position] = median_low(found) if found else general[position]
-    return offsets
+        reach[position] = reach_of(samples(position, everyone, offsets)) if found else general_reach[position]
+    return offsets, reach
+
+
+def reach_of(found):
+    return 2 * (max(found) - min(found)) + 1_000_000
 
 
 def samples(position, pieces, offsets, transit=None):
@@ -157,12 +166,12 @@ def samples(position, pieces, offsets, transit=None):
     return found
 
 
-def untangle(piece, offsets, transit):
+def untangle(piece, offsets, reach, transit):
     """Hop by hop on the way."""
     packets = []
     for position in sorted({o.position for o in piece}):
         here = sorted((o for o in piece if o.position == position), key=lambda o: (o.time, o.tie))
-        pairs = in_order(nearest(packets, here, offsets, transit), transit)
+        pairs = in_order(nearest(packets, here, offsets, reach[position], transit), transit)
         matched = {id(o): p for p, o in pairs}
         spare = [o for o in here if id(o) not in matched]
         times = [o for o in here if id(o) in matched]
@@ -190,7 +199,7 @@ def untangle(piece, offsets, transit):
     return packets
 
 
-def nearest(packets, here, offsets, transit):
+def nearest(packets, here, offsets, reach, transit):
     """[(place of the packet, place of the observation, packet, observation)]: the nearest two neighbours, again and again."""
     line = [(p.latest.time - offsets[p.latest.position], 0, i, p) for i, p in enumerate(packets)]
     line += [(o.time - offsets[o.position], 1, i, o) for i, o in enumerate(here)]
@@ -207,6 +216,8 @@ def nearest(packets, here, offsets, transit):
             if abs(o[3].time - packet[3].first.time) > transit:
                 continue
             cost = (right[0] - left[0], right[2], -left[2])
+            if right[2] - left[2] > 1 and cost[0] > reach:
+                continue
             if best is None or cost < best[0]:
                 best = cost, i, (packet[2], o[2], packet[3], o[3])
         if best is None:

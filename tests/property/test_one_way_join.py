@@ -1,5 +1,7 @@
 """The join against its slow twin, over observations as nasty as they come."""
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,6 +18,7 @@ FATES = {"joined": JOINED, "later": LATER, "undefined": UNDEFINED}
 FLOWS = Flows(np.array([0, 1, 2, 0, -1, 3], np.int32), np.array([1, 0, -1, -1], np.int32), np.array([0, 1, 0, 2], np.int32),
               np.array([1, 0, 2, 1], np.int32))
 TRANSIT = 20
+MS = 1_000_000
 
 
 @st.composite
@@ -132,6 +135,19 @@ def test_join_of_journeys_is_its_twin(journey, both):
     reverse = np.array([0, 1, 0, 0], np.uint8) if both else None
     rows, fates, _ = one_way_twin.joined(observed, FLOWS, one_way, reverse, many * 5)
     found = join(observed, FLOWS, one_way, reverse, many * 5)
+    assert rows == as_tuples(found.packets)
+    assert [FATES[f] for f in fates] == found.fate.tolist()
+
+
+@given(journeys(), st.booleans())
+@settings(deadline=None, max_examples=300)
+def test_join_in_milliseconds_is_its_twin(journey, both):
+    """What is usual is now known well enough to say of some pairs that they are none."""
+    one_way, observed, many = journey
+    one_way, observed = replace(one_way, max_transit_ns=60 * MS), observed._replace(time_ns=observed.time_ns * MS)
+    reverse = np.array([0, 1, 0, 0], np.uint8) if both else None
+    rows, fates, _ = one_way_twin.joined(observed, FLOWS, one_way, reverse, many * 5 * MS)
+    found = join(observed, FLOWS, one_way, reverse, many * 5 * MS)
     assert rows == as_tuples(found.packets)
     assert [FATES[f] for f in fates] == found.fate.tolist()
 

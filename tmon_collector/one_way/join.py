@@ -87,27 +87,27 @@ def _rows(observed: Observed, flows: Flows, one_way: OneWay, hops: Hops, reverse
                                         one_way.max_transit_ns, before_ns, table, seen, entangled, fate, LATER)
     entangled = entangled[:entangled_pieces]
     if entangled_pieces:
-        offset, offset_of = _usual(one_way, hops.number, table, rows, entangled, words)
-        untangle.untangle(entangled, offset, offset_of, order, words, observed.signature, flows.flow, reverse, hops.number,
+        offset, reach, offset_of = _usual(one_way, hops.number, table, rows, entangled, words)
+        untangle.untangle(entangled, offset, reach, offset_of, order, words, observed.signature, flows.flow, reverse, hops.number,
                           one_way.max_transit_ns, before_ns, table, seen, fate, LATER)
     return table, seen, rows
 
 
 def _usual(one_way: OneWay, hops: int, table, rows: int, entangled, words):
-    """When packets of the flow of each entangled piece usually pass the hops: (offset, offset_of), see `kernels.usual`."""
-    of_ways = np.zeros((2, hops), np.int64)
+    """When packets of the flow of each entangled piece usually pass the hops: (offset, reach, offset_of), see `kernels.usual`."""
+    of_ways, reach_of_ways = np.zeros((2, hops), np.int64), np.full((2, hops), usual.ANY)
     asked = one_way.nat
     if not one_way.nat:
-        offset, offset_of = np.empty((len(entangled), hops), np.int64), np.empty(len(entangled), np.int32)
-        needed = usual.positions(entangled, words)
-        asked = usual.of_flows(table, rows, entangled, hops, needed, of_ways, offset, offset_of)
+        offset, reach = np.empty((len(entangled), hops), np.int64), np.empty((len(entangled), hops), np.int64)
+        offset_of, needed = np.empty(len(entangled), np.int32), usual.positions(entangled, words)
+        asked = usual.of_flows(table, rows, entangled, hops, needed, of_ways, reach_of_ways, offset, reach, offset_of)
     if asked:
-        usual.of_ways(table, rows, entangled, words, one_way.max_transit_ns, hops, of_ways)
+        usual.of_ways(table, rows, entangled, words, one_way.max_transit_ns, hops, of_ways, reach_of_ways)
     if one_way.nat:
-        return of_ways, table[entangled[:, pieces.ROW], POINTS].astype(np.int32)
+        return of_ways, reach_of_ways, table[entangled[:, pieces.ROW], POINTS].astype(np.int32)
     if asked:
-        usual.of_flows(table, rows, entangled, hops, needed, of_ways, offset, offset_of)
-    return offset, offset_of
+        usual.of_flows(table, rows, entangled, hops, needed, of_ways, reach_of_ways, offset, reach, offset_of)
+    return offset, reach, offset_of
 
 
 def _or_none(observed: Observed) -> tuple[np.ndarray, np.ndarray]:

@@ -13,12 +13,12 @@ _BY_INSERTION = 48
 
 
 @njit(cache=True, nogil=True)
-def untangle(entangled, offset, offset_of, order, words, signature, flow_of_definition, reverse, hops, transit_ns, before_ns, table,
-             seen, fate, later):
+def untangle(entangled, offset, reach, offset_of, order, words, signature, flow_of_definition, reverse, hops, transit_ns, before_ns,
+             table, seen, fate, later):
     """Fill the rows of entangled pieces: as many as there are packets in them. Their observations get fate `later` if that is their
     packet's: its reference is not before `before_ns`.
 
-    offset, offset_of   see usual
+    offset, reach, offset_of    see usual
     order               sorted by time within pieces
     """
     longest = 0
@@ -37,7 +37,7 @@ def untangle(entangled, offset, offset_of, order, words, signature, flow_of_defi
     heap, by_start = np.empty((4 * longest, 3), np.int64), np.empty(longest, np.int64)
     for piece in range(len(entangled)):
         start, end = np.int64(entangled[piece, START]), np.int64(entangled[piece, END])
-        usual = offset[offset_of[piece]]
+        usual, off = offset[offset_of[piece]], reach[offset_of[piece]]
         packets = 0
         for position in range(hops):
             observations = 0
@@ -51,7 +51,7 @@ def untangle(entangled, offset, offset_of, order, words, signature, flow_of_defi
             if packets:
                 _sort(start_ns, by_start, packets)
                 length = _line_up(start_ns, by_start, packets, here, observations, words, usual[position], line, line_ns)
-                _nearest(line, line_ns, length, words, first_ns, transit_ns, mate, before, behind, heap)
+                _nearest(line, line_ns, length, words, first_ns, transit_ns, off[position], mate, before, behind, heap)
                 _in_order(line, length, mate, words, first_ns, transit_ns, before, behind, packet_of, start)
             packets = _place(here, observations, position, words, usual[position], transit_ns, packet_of, owner_of, start,
                              saw, first_ns, start_ns, copies, packets)
@@ -93,8 +93,12 @@ def _line_up(start_ns, by_start, packets, here, observations, words, usual_ns, l
 
 
 @njit(cache=True, nogil=True)
-def _nearest(line, line_ns, length, words, first_ns, transit_ns, mate, before, behind, heap):
-    """mate: again and again the nearest two with nothing between them that is not taken; -1 for who is left."""
+def _nearest(line, line_ns, length, words, first_ns, transit_ns, reach_ns, mate, before, behind, heap):
+    """mate: again and again the nearest two with nothing between them that is not taken; -1 for who is left.
+
+    Two that are farther apart than reach_ns only if there never was anything between them: a lost packet and the copy of a much
+    later one would put a whole row of equal packets off by one.
+    """
     waiting = 0
     for i in range(length):
         mate[i], before[i], behind[i] = -1, i - 1, i + 1
@@ -113,7 +117,9 @@ def _nearest(line, line_ns, length, words, first_ns, transit_ns, mate, before, b
         if high < length:
             before[high] = low
         if low >= 0 and high < length and _may(line, low, high, words, first_ns, transit_ns):
-            waiting = push(heap, waiting, line_ns[high] - line_ns[low], high, -low)
+            apart_ns = line_ns[high] - line_ns[low]
+            if apart_ns <= reach_ns:
+                waiting = push(heap, waiting, apart_ns, high, -low)
 
 
 @njit(cache=True, nogil=True, inline="always")

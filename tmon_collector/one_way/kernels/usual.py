@@ -10,14 +10,17 @@ from tmon_collector.one_way.kernels.table import COUNTS, EMPTY, FLOW, POINTS, TI
 ABSENT = np.iinfo(np.int64).min
 SAMPLES = 255
 """Packets of a flow that are asked, at most: those of the lowest signatures, that is, any."""
+SPREADS, LEAST_NS = 2, 1_000_000
+ANY = np.int64(1) << 62
 
 
 @njit(cache=True, nogil=True)
-def of_flows(table, rows, entangled, hops, needed, of_ways, offset, offset_of):
+def of_flows(table, rows, entangled, hops, needed, of_ways, reach_of_ways, offset, reach, offset_of):
     """Medians by flow, of flows with entangled pieces: offset int64 (pieces, hops), by position; where no packet tells: of its way.
 
     needed      bit mask of the positions that matter
-    of_ways     int64 (2, hops), see below
+    reach       int64 (pieces, hops): what a packet may be off that: SPREADS times what these packets' times differ by, and LEAST_NS
+    of_ways, reach_of_ways  int64 (2, hops), see below
     offset_of   int32 (pieces,): gets which row of offset is that of the piece's flow
     Returns whether of_ways was asked.
     """
@@ -31,7 +34,7 @@ def of_flows(table, rows, entangled, hops, needed, of_ways, offset, offset_of):
             continue
         offset_of[piece] = flows
         flow = table[row, FLOW] >> 32
-        samples = 0
+        samples, first = 0, row
         while row < rows and samples < SAMPLES and table[row, FLOW] >> 32 == flow:
             if table[row, COUNTS] != EMPTY and _hops_that_saw(table, row, hops) > 1:
                 sample[samples] = row
@@ -47,18 +50,19 @@ def of_flows(table, rows, entangled, hops, needed, of_ways, offset, offset_of):
                     told += 1
             if told:
                 offset[flows, position] = np.partition(took[:told], (told - 1) // 2)[(told - 1) // 2]
+                reach[flows, position] = SPREADS * _spread(table, first, rows, flow, position, hops, offset, flows) + LEAST_NS
             else:
-                offset[flows, position] = of_ways[back, position]
+                offset[flows, position], reach[flows, position] = of_ways[back, position], reach_of_ways[back, position]
                 asked |= position > 0 and needed >> position & 1 != 0
         flows += 1
     return asked
 
 
 @njit(cache=True, nogil=True)
-def of_ways(table, rows, entangled, words, transit_ns, hops, offset):
-    """The same over all flows that go a way: offset int64 (2, hops): forward, reverse.
+def of_ways(table, rows, entangled, words, transit_ns, hops, offset, reach):
+    """The same over all flows that go a way: offset, reach int64 (2, hops): forward, reverse.
 
-    Of a hop of which no packet tells, the first observations there in entangled pieces do; else it is 0.
+    Of a hop of which no packet tells, the first observations there in entangled pieces do; else it is 0. Then reach is ANY.
     """
     took = np.empty(max(rows, len(entangled)), np.int64)
     for back in range(2):
@@ -71,6 +75,7 @@ def of_ways(table, rows, entangled, words, transit_ns, hops, offset):
                 if value != ABSENT:
                     took[told] = value
                     told += 1
+            reach[back, position] = SPREADS * (took[:told].max() - took[:told].min()) + LEAST_NS if told else ANY
             if not told:
                 for piece in range(len(entangled)):
                     if table[entangled[piece, ROW], POINTS] != back:
@@ -98,6 +103,19 @@ def _hops_that_saw(table, row, hops):
     for h in range(hops):
         many += table[row, TIMES + h] != ABSENT
     return many
+
+
+@njit(cache=True, nogil=True)
+def _spread(table, row, rows, flow, position, hops, offset, of):
+    """By how much the times of all undoubted packets of a flow differ. row: its first one; of: its row in offset."""
+    least, most = ANY, -ANY
+    while row < rows and table[row, FLOW] >> 32 == flow:
+        if table[row, COUNTS] != EMPTY:
+            value = _took(table, row, position, hops, offset, of)
+            if value != ABSENT:
+                least, most = min(least, value), max(most, value)
+        row += 1
+    return most - least
 
 
 @njit(cache=True, nogil=True, inline="always")

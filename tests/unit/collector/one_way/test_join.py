@@ -56,6 +56,20 @@ def test_losses_leave_hops_empty_wherever_they_are():
     assert [(100, None, 300)] == found(observed((1, 100), (3, 300)))
 
 
+def test_a_loss_and_a_copy_do_not_move_what_is_between_them():
+    """Equal packets, one every 75 ms; the second is lost, the last doubled: nobody else gets a neighbour's time."""
+    ms = 1_000_000
+    of = one_way(1, 1, max_transit_ns=2000 * ms)
+    usual = [(point, 10_000 * ms + 9 * n * ms + (258 + n) * ms * (point - 1), 100 + n) for n in range(3) for point in (1, 2)]
+    sent = [(1, 75 * n * ms) for n in range(8)]
+    seen = [(2, 75 * n * ms + 259 * ms) for n in range(8) if n != 1]
+    packets = join(observed(*usual, *sent, *seen, (2, 75 * 7 * ms + 259 * ms + 1)), FLOWS, of).packets
+    mine = packets.signature == 7
+    assert [(75 * n * ms, None if n == 1 else 75 * n * ms + 259 * ms) for n in range(8)] == [
+        row for row, one in zip(times(packets), mine, strict=True) if one]
+    assert [0] * 7 + [1] == packets.copies[mine].tolist()
+
+
 def test_max_transit_is_allowed_and_no_more():
     assert [(0, 1000)] == found(observed((1, 0), (2, 1000)), TWO)
     assert [(0, None), (None, 1001)] == found(observed((1, 0), (2, 1001)), TWO)
