@@ -22,7 +22,7 @@ from tmon_common.pdu.key_file import KeyFileError, write_keys
 from tmon_common.pdu.keys import new_key
 
 NOT_DELIVERED, INTERRUPTED = 1, 130
-READY_LIMIT_S = 180.0  # the first start of all compiles kernels
+READY_LIMIT_S = 600.0  # the first start of all compiles kernels, which takes two minutes on two idle CPUs
 STOP_LIMIT_S = 60.0
 POLL_S = 0.1
 CONFIGURATION, DATABASE, SPOOL = "trafmon.xml", "trafmon.duckdb", "spool"
