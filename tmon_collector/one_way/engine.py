@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from tmon_collector.mark import Mark
+from tmon_collector.one_way.awaited import Awaited
 from tmon_collector.one_way.buffer import Buffer
 from tmon_collector.one_way.counts import OneWayCounts
 from tmon_collector.one_way.flows import Definitions
@@ -45,6 +46,7 @@ class ClassEngine:
         self.name, self.one_way = flow_class.name, flow_class.one_way
         self.counts = OneWayCounts()
         self.definitions = Definitions(flow_class.name)
+        self._awaited = Awaited(self.definitions)
         self.epoch = 0
         self._here = set(probes)
         self._make_results = results
@@ -62,6 +64,7 @@ class ClassEngine:
             if probe in self.progress:
                 self.progress[probe].forgotten_ms = run_ms
         self.rounds = Rounds(self.one_way)
+        self._awaited.forget()
         self.learned = Learned()
         self.results = self._make_results(self.definitions)
         self.settled_ns: int | None = None
@@ -93,7 +96,7 @@ class ClassEngine:
         if len(words):
             if self.settled_ns is not None and first_ns < self.settled_ns:
                 words = self._in_time(words)
-            self._append(words, probe, run_ms, last_ns)
+            self._append(words, probe, run_ms, last_ns, now_ns)
         return last_ns
 
     def define(self, words: np.ndarray, probe: str, run_ms: int, strings: Sequence[str]) -> np.ndarray:
@@ -119,7 +122,7 @@ class ClassEngine:
             self.counts.late += len(words) - len(kept)
         return kept
 
-    def _append(self, words: np.ndarray, probe: str, run_ms: int, last_ns: int) -> None:
+    def _append(self, words: np.ndarray, probe: str, run_ms: int, last_ns: int, now_ns: int) -> None:
         if not len(words):
             return
         if self.definitions.room < len(words):
@@ -130,8 +133,10 @@ class ClassEngine:
         octets = words[:, OCTETS]
         last = words[:, LAST] if self.one_way.per == "datagram" else None
         extras = words[:, EXTRA : EXTRA + self._extras] if self._extras else None
+        indexes = self.definitions.indexes(words[:, FLOW], probe, run_ms, last_ns)
+        self._awaited.heard(indexes, int(words[:, TIME].min()), now_ns)
         observed = Observed(
-            self.definitions.indexes(words[:, FLOW], probe, run_ms, last_ns), words[:, POINT].astype(np.uint8),
+            indexes, words[:, POINT].astype(np.uint8),
             words[:, SIGNATURE].astype(np.uint32), words[:, TIME],
             np.where(octets == ABSENT, NO_OCTETS, octets).astype(np.int32),
             last if last is not None and (last != ABSENT).any() else None,
@@ -171,6 +176,8 @@ class ClassEngine:
         oldest_ns = self.buffer.oldest_ns
         if oldest_ns is not None and max(oldest_ns, settled_ns) < due.until_ns:
             end_ns = min(self.rounds.end(max(oldest_ns, settled_ns)), due.until_ns)
+            if not due.forced and self._awaited.first_ns(now_ns) < end_ns and not 8 * held > 7 * limit:
+                return None
             return self._settle(end_ns, "max_lifetime" if due.forced else "")
         if oldest_ns is not None and 8 * held > 7 * limit:
             first_ns = max(oldest_ns, settled_ns)
@@ -203,6 +210,7 @@ class ClassEngine:
         self.counts.packets += len(packets.flow)
         self._look_at(packets)
         self.settled_ns = end_ns
+        self._awaited.settled(end_ns)
         closed = self.results.take(packets, end_ns)
         new = ((kind, self._unwritten(kind.name, packets)) for kind in self.results.packet_kinds)
         outputs = [Output(kind, partial(self.results.of_packets, kind, rest)) for kind, rest in new if len(rest.flow)]

@@ -92,6 +92,10 @@ class Definitions:
                 self._flow[index] = self._number(row)
         return ours
 
+    def undefined(self, indexes: np.ndarray) -> np.ndarray:
+        """Which of these have no definition yet (bool)."""
+        return self._flow[indexes] == UNDEFINED
+
     def known(self, words: np.ndarray, probe: str, run_ms: int, strings: Sequence[str]) -> np.ndarray:
         """Which of these rows of flow_definition (bool) are of this class and still remembered."""
         of_run = self._runs.get((probe, run_ms), {})

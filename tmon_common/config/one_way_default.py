@@ -26,6 +26,8 @@ INTERFACE = "capture"
 HISTOGRAM = "one_way_delays"
 MAX_IN_FLIGHT = "64M"
 """Captures are read as fast as it goes, one may be far ahead of another: all of it waits, and nothing is judged before its time."""
+MAX_BUILD = "100ms"
+"""Definitions of flows fill no PDU. A round waits for those of its flows, and at full speed much is read meanwhile."""
 CLASH_RATE = "100%"
 """That is, never told by an event: the result shows how many there are, and that some packets are equal is usual."""
 
@@ -76,6 +78,7 @@ def one_way_configuration_xml(wishes: OneWayWishes, spool: Path, database: Path,
         element = etree.SubElement(probes, "probe", name=probe, father_cpu=str(cpu))
         element.extend(replay_elements([capture], [INTERFACE], "full", [wishes.bpf], [wishes.tunnel]))
         element.append(publish_element(port))
+        element[-1].set("max_build", MAX_BUILD)
     root.append(store_element(database))
     return xml_text(root)
 

@@ -7,6 +7,7 @@ import random
 import pytest
 
 from tests.unit.collector.one_way_engine.make import MS, T0, block, define, engine, settle_all
+from tmon_collector.one_way.awaited import PATIENCE_NS
 from tmon_collector.one_way.packets import COMPLETE, DROPPED, LOST
 from tmon_collector.one_way.progress import FOREVER, NEVER
 from tmon_common.config.model import SECOND
@@ -191,14 +192,59 @@ def test_beyond_max_in_flight_is_refused_and_counted():
 
 
 def test_undefined_flows_wait_and_are_counted():
+    """A round waits for the definition of a flow that it holds, but not for ever."""
     e = engine()
     deliver(e, "a", range(200))
     define(e)
     for probe in "bc":
         e.take(block([(8, POINT[probe], 5, T0)], 0, T0 + 100 * SECOND), probe, 1, 0)
-    settle_all(e)
+    assert settle_all(e, PATIENCE_NS - 1) == []
+    settle_all(e, PATIENCE_NS)
     assert len(e.results.packets) == 100
     assert e.counts.undefined == 2
+    assert e.counts.rounds_forced == 0
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_definitions_may_come_last(ended):
+    """All has been delivered, and of some flows it is not known yet which they are: nothing is settled, nothing is lost by that."""
+    e = engine()
+    results = e.results
+    define(e, "ab")
+    for probe in "abc":
+        deliver(e, probe, range(150), ended=ended)
+    assert settle_all(e) == []
+    define(e, "c")
+    assert len(settle_all(e)) > 0
+    assert {v for _, _, v, _ in results.packets} == {COMPLETE}
+    assert len(results.packets) == (150 if ended else 100)
+    assert e.counts.undefined == 0
+
+
+def test_what_is_not_defined_yet_holds_up_no_earlier_round():
+    """A flow that begins in the second round; the first one is settled all the same."""
+    e = engine()
+    define(e)
+    for probe in "abc":
+        deliver(e, probe, range(300))
+        e.take(block([(8, POINT[probe], 5, T0 + 12 * SECOND)], 1), probe, 1, 0)
+    assert [r.end_ns for r in settle_all(e)] == [T0 + 10 * SECOND]
+    define(e, flow=8)
+    assert [r.end_ns for r in settle_all(e)] == [T0 + 20 * SECOND]
+    assert len(results := e.results.packets) == 201
+    assert {v for _, _, v, _ in results} == {COMPLETE}
+
+
+def test_no_definition_is_waited_for_when_room_is_short():
+    e = engine(max_in_flight=320)
+    define(e, "ab")
+    for probe in "abc":
+        deliver(e, probe, range(100))
+    deliver(e, "a", range(100, 200), sequence=1)
+    assert len(e.buffer) == 320
+    settle_all(e)
+    assert len(e.buffer) < 320
+    assert e.counts.undefined > 0
 
 
 def test_probes_that_do_not_belong_are_counted():
