@@ -14,6 +14,7 @@ from tmon_common.config.quantities import (
     parse_number,
     parse_octets,
     parse_octets_power_of_two,
+    parse_signed_duration,
 )
 
 MAX_INTERFACES = 256
@@ -22,7 +23,10 @@ MAX_FATHERS = 64
 AFPACKET_ONLY = ("block", "timestamps", "fathers", "father_cpus")
 LIVE_ONLY = ("device", "snaplen", "buffer", "promiscuous", "no_traffic", "offloads", *AFPACKET_ONLY)
 """Attributes of an interface that say nothing of a replay."""
+REPLAY_ONLY = ("pace", "clock_ahead")
 DAY = 86_400 * SECOND
+MAX_AHEAD = 36_525 * DAY
+"""100 years: a machine without a clock of its own begins in 1970 or 2000."""
 
 
 def read_interfaces(probe: Node, *, files_are_here: bool) -> tuple[Interface, ...]:
@@ -50,8 +54,8 @@ def _interface(node: Node, files_are_here: bool) -> Interface:
             node.problem(f'capture="{capture}" takes no <file>; expected capture="replay", or a device only', "capture")
         elif not node.given("device"):
             node.problem("an interface with neither device nor recording; expected device=... or <file path=...>")
-        if node.given("pace"):
-            node.problem("pace is for replay only; expected the attribute to be left out", "pace")
+        for attribute in filter(node.given, REPLAY_ONLY):
+            node.problem(f"{attribute} is for replay only; expected the attribute to be left out", attribute)
         if capture == "libpcap":
             for attribute in filter(node.given, AFPACKET_ONLY):
                 node.problem(f'{attribute} is for capture="afpacket" only; expected the attribute to be left out', attribute)
@@ -72,6 +76,7 @@ def _interface(node: Node, files_are_here: bool) -> Interface:
         files=files,
         capture=capture,
         pace=node.text("pace") or "full",
+        clock_ahead_ns=node.value("clock_ahead", parse_signed_duration, MAX_AHEAD) or 0,
         bpf=node.value("filter", parse_bpf),
         snaplen=node.value("snaplen", parse_number, 64, 262_144),
         buffer_octets=buffer,

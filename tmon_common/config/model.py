@@ -258,6 +258,7 @@ class Interface:
     files       replayed one after the other as one recording; empty for a device
     capture     afpacket, libpcap, replay; "" for a device: what this platform does best
     pace        replay only: "full" (as fast as it goes, loses nothing) or "own" (gaps of the recording are respected)
+    clock_ahead_ns  replay only: what is taken off the times of packets
     bpf         libpcap filter expression, "" for none
     tunnel      "outer", or "inner": of a packet carried in another (GRE, IP in IP) the carried one is measured
     link        name of the link of which this is one direction, seen by a passive tap; the other interface has the same name; ""
@@ -274,6 +275,7 @@ class Interface:
     files: tuple[Path, ...] = ()
     capture: str = ""
     pace: str = "full"
+    clock_ahead_ns: int = 0
     bpf: str = ""
     snaplen: int = 65535
     buffer_octets: int = 16 << 20

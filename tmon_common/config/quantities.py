@@ -35,6 +35,11 @@ def parse_duration(text: str, low: int = 0, high: int = 1 << 62) -> int:
     return int(ns)
 
 
+def parse_signed_duration(text: str, limit: int) -> int:
+    """ns of "-3600s", "200us": as parse_duration, of `limit` at most, also below zero."""
+    return -parse_duration(text[1:], 0, limit) if text.startswith("-") else parse_duration(text, 0, limit)
+
+
 def format_duration(ns: int) -> str:
     """The shortest exact writing that `parse_duration` reads back."""
     unit = next(u for u in reversed(NS_OF) if ns % NS_OF[u] == 0)

@@ -193,6 +193,12 @@ CASES = {
         r"takes no <file>",
     ),
     "live with pace": (INTERFACE, '<interface name="lan" device="a" pace="own"/>', r"pace is for replay only"),
+    "live with another clock": (INTERFACE, '<interface name="lan" device="a" clock_ahead="1h"/>', r"clock_ahead is for replay"),
+    "clock ahead of nothing": (
+        INTERFACE,
+        '<interface name="lan" clock_ahead="--1h"><file path="tmon.xml"/></interface>',
+        r"expected a length of time such as",
+    ),
     "replay with device": (
         INTERFACE,
         '<interface name="lan" device="a"><file path="tmon.xml"/></interface>',

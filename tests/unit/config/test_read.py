@@ -94,7 +94,8 @@ def test_other_values(tmp_path):
                 '<interface name="lan" device="eth0" filter="ip" snaplen="96" buffer="1MiB" promiscuous="no" '
                 'no_traffic="0" offloads="off" block="64k" timestamps="hardware" fathers="2" father_cpus="1 3" link="wan"/>'
                 '<interface name="out" device="eth1" capture="afpacket" link="wan"/>'
-                '<interface name="rec" pace="own" tunnel="inner"><file path="a.pcap"/><file path="/dev/null"/></interface>'
+                '<interface name="rec" pace="own" clock_ahead="-1h" tunnel="inner"><file path="a.pcap"/><file path="/dev/null"/>'
+                "</interface>"
             ),
         ),
         (
@@ -121,10 +122,10 @@ def test_other_values(tmp_path):
         Probe(
             "p1",
             (
-                Interface("lan", "eth0", (), "", "full", "ip", 96, 1 << 20, False, "outer", "wan", 0, "off", 65536, "hardware", 2,
-                          (1, 3)),
+                Interface("lan", "eth0", (), "", "full", 0, "ip", 96, 1 << 20, False, "outer", "wan", 0, "off", 65536, "hardware",
+                          2, (1, 3)),
                 Interface("out", "eth1", (), "afpacket", link="wan"),
-                Interface("rec", "", (tmp_path / "a.pcap", Path("/dev/null")), "replay", "own", tunnel="inner"),
+                Interface("rec", "", (tmp_path / "a.pcap", Path("/dev/null")), "replay", "own", -3600 * SECOND, tunnel="inner"),
             ),
             (Publication("central", "127.0.0.1", 1, 1024, ms, 2 * ms, 3, 4 * ms, 5 * ms, 1.5, 6, 7 * SECOND, 8 * SECOND, 9 << 20,
                          10 * SECOND, 64_000),),

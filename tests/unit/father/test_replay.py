@@ -9,6 +9,7 @@ import pytest
 
 from tests.oracles.capture_files import PcapngWriter, read_pcap, read_pcapng, write_pcap
 from tests.pipeline_in_process import frames_from
+from tests.unit.father.recordings import frames_of
 from tests.unit.father.test_formats import assert_found, replayed
 from tmon_probe.father.capture.batch import BATCH_PACKETS
 from tmon_probe.father.capture.formats import MAX_FRAME_OCTETS
@@ -179,6 +180,17 @@ def test_progress_reaches_the_end(tmp_path):
     frames_from(source)
     assert source.progress()[0] == source.progress()[1]
     source.close()
+
+
+@pytest.mark.parametrize("file", [small_pcap(), small_pcapng()], ids=["pcap", "pcapng"])
+def test_clock_that_was_ahead(tmp_path, file):
+    """Times of all packets are corrected by as much, also of those that have the time of the one before; no other is."""
+    path = tmp_path / "x"
+    path.write_bytes(file)
+    hour = 3600 * 10**9
+    right = frames_of(Replay((path,)))
+    assert right == [(i, time + hour, *rest) for i, time, *rest in frames_of(Replay((path,), clock_ahead_ns=hour))]
+    assert right == [(i, time - hour, *rest) for i, time, *rest in frames_of(Replay((path,), clock_ahead_ns=-hour))]
 
 
 def test_own_pace(tmp_path):

@@ -18,7 +18,8 @@ def open_source(interface: Interface) -> Source:
     """The source of an interface that one father reads. CaptureError if it cannot be opened."""
     if interface.files:
         paced_by = time.monotonic_ns if interface.pace == "own" else None
-        return Replay(interface.files, paced_by, bpf=interface.bpf, interface=interface.name)
+        return Replay(interface.files, paced_by, bpf=interface.bpf, interface=interface.name,
+                      clock_ahead_ns=interface.clock_ahead_ns)
     if choose_capture(interface) == "afpacket":
         from tmon_probe.father.capture.afpacket.source import AfpacketDevice
 

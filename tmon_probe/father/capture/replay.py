@@ -19,18 +19,19 @@ class Replay:
     paced_by    None: full speed. Else a function that gives monotonic ns: packets come at the pace they were recorded at.
     bpf         filter expression (libpcap's): the other packets are not there at all, as if a kernel had filtered; "" for none
     interface   name of the interface, for messages about the filter
+    clock_ahead_ns  taken off the times of all packets
     CaptureError at construction if one of the files cannot be read, is no capture that can be measured, or the filter fits none of
     the link types that it declares at its start.
     """
 
     def __init__(self, files: tuple[Path, ...], paced_by: Callable[[], int] | None = None, *, bpf: str = "",
-                 interface: str = "") -> None:
+                 interface: str = "", clock_ahead_ns: int = 0) -> None:
         self.live = self.gone = False
         self.longest_frame = 0
         self.pause_s = 0.0
         self.paced = paced_by is not None
         self.finished = False
-        self._files, self._clock = files, paced_by
+        self._files, self._clock, self._clock_ahead_ns = files, paced_by, clock_ahead_ns
         self._filter = CaptureFilter(interface, bpf) if bpf else None
         self._warnings: list[str] = []
         self._done_octets = 0
@@ -154,6 +155,8 @@ class Replay:
             self._warnings += self._filter.warnings()
 
     def _passed(self, batch: Batch) -> Batch:
+        if self._clock_ahead_ns:
+            batch.times_ns[: batch.count] -= self._clock_ahead_ns
         if self._filter:
             self._filter.apply(batch)
         return batch
