@@ -19,6 +19,7 @@ from tmon_probe.child.chain import Chain
 from tmon_probe.father.capture import walk
 from tmon_probe.father.capture.batch import Batch
 from tmon_probe.father.capture.bpf import CaptureFilter
+from tmon_probe.father.signature import pick
 
 
 def _capture() -> None:
@@ -28,6 +29,8 @@ def _capture() -> None:
     arrays = (batch.offsets, batch.captured, batch.wire, batch.times_ns)
     walk.walk_pcap(data, 0, 0, False, 1, *arrays)
     walk.walk_pcapng(data, 0, 0, False, np.zeros((0, 4), np.int64), 0, *arrays, batch.interfaces)
+    pick.pick(data, batch.offsets, batch.captured, batch.wire, batch.interfaces, batch.link_types, batch.times_ns, 0, np.uint64(0),
+              np.zeros((0, pick.COLUMNS), np.uint64), 0, np.zeros(pick.TALLY, np.int64))
     CaptureFilter("none", "")
     if sys.platform.startswith("linux"):
         from tmon_probe.father.capture.afpacket.block_ring import compile_walk
