@@ -1,6 +1,7 @@
 """tmon_collector: receives the PDUs of probes and writes their observations to the spool.
 
-Exit status: 0 stopped by SIGTERM or SIGINT, everything written; 2 cannot start.
+Exit status: 0 stopped by SIGTERM or SIGINT, everything written; 1 the same, but results of one-way measurement could not be,
+which the next start does; 2 cannot start.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
+
+UNWRITTEN = 1
 
 
 class _Parser(argparse.ArgumentParser):
@@ -94,7 +97,7 @@ def _run(arguments: argparse.Namespace) -> int:
         return 2
     collector.run(on_ready=lambda: tell_ready(collector.receiver.port, arguments.ready_fd))
     if not collector.restarting:
-        return 0
+        return UNWRITTEN if collector.one_way.unwritten else 0
     same_port = None if arguments.port is None else str(collector.receiver.port)
     return control.restart(lambda: collector.stopped, {"--ready-fd": None, "--port": same_port})
 

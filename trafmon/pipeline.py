@@ -89,6 +89,9 @@ class Pipeline:
             os.close(ready)
             signal.signal(signal.SIGINT, previous)
             signal.signal(signal.SIGTERM, previous_term)
+        if collector.returncode and status == 0:
+            print(f"{self._name}: the collector could not write all that it had; the results are not complete", file=sys.stderr)
+            status = NOT_DELIVERED
         return INTERRUPTED if self._interrupted else status
 
     def _wait_ready(self, collector: subprocess.Popen, ready: int) -> None:

@@ -89,6 +89,11 @@ class OneWayClasses:
         """Observations that wait, of all classes."""
         return sum(len(e.buffer) for e in self.engines.values())
 
+    @property
+    def unwritten(self) -> bool:
+        """What was settled could not be written; it is in the log."""
+        return bool(self._pending)
+
     # ---- what comes in (decode.OneWaySink, keepers)
 
     def wants(self, flow_class: str) -> bool:
