@@ -69,9 +69,11 @@ def human_octets(octets: int) -> str:
 
 
 def human_duration(ns: float | None) -> str:
-    """A length of time with three digits or so: 870 µs, 12.3 ms, 4.56 s; a dash for None."""
+    """A length of time with three digits or so: 87 ns, 870 µs, 12.3 ms, 4.56 s; a dash for None."""
     if ns is None:
         return "-"
+    if abs(ns) < 999.5:
+        return f"{round(ns)} ns"
     value, unit = next(((ns / n, u) for n, u in ((1e9, "s"), (1e6, "ms"), (1e3, "µs")) if ns >= n), (ns, "ns"))
     return f"{value:.{2 if value < 9.995 else 1 if value < 99.95 else 0}f} {unit}"
 

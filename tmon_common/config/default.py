@@ -57,10 +57,14 @@ def analyse_configuration_xml(
 
 
 def interface_names(captures: Sequence[Path], taken: Sequence[str] = ()) -> list[str]:
-    """A name for each capture: its file's, without endings of recordings, made possible and unlike the others and those taken."""
+    """A name for each capture: its file's, without endings of recordings, made possible and unlike the others and those taken.
+
+    A descriptor (/dev/fd/63, as a shell's <(command) gives) has no name: capture-1, after its place.
+    """
     names: list[str] = []
-    for capture in captures:
-        stem = re.sub(r"(\.(pcap|pcapng|cap|dmp|gz))+$", "", capture.name, flags=re.IGNORECASE)
+    for place, capture in enumerate(captures, 1):
+        name = f"capture-{place}" if is_descriptor(capture) else capture.name
+        stem = re.sub(r"(\.(pcap|pcapng|cap|dmp|gz))+$", "", name, flags=re.IGNORECASE)
         base = (re.sub(r"[^\w.:-]", "_", stem) or "capture")[:50]
         if not re.match(r"\w", base):
             base = f"_{base[1:]}"
@@ -70,6 +74,10 @@ def interface_names(captures: Sequence[Path], taken: Sequence[str] = ()) -> list
             name = f"{base}-{number}"
         names.append(name)
     return names
+
+
+def is_descriptor(capture: Path) -> bool:
+    return str(capture.parent) in ("/dev/fd", "/proc/self/fd") and capture.name.isdecimal()
 
 
 def collector_element(spool: Path, port: int) -> etree._Element:

@@ -61,6 +61,7 @@ def test_own_pace(tmp_path, captures):
         (["a.pcap", "a-2.pcap", "a.pcap"], [], ["a", "a-2", "a-3"]),
         (["a.b.pcap.gz", "trace", ".pcap", "-x", "..."], [], ["a.b", "trace", "capture", "_x", "_.."]),
         (["lan.pcap"], ["lan"], ["lan-2"]),
+        (["/dev/fd/63", "/dev/fd/62", "63"], [], ["capture-1", "capture-2", "63"]),
         (["x" * 200 + ".pcap"], [], ["x" * 50]),
     ],
 )
