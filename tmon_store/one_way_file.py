@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from tmon_store.errors import StoreError
@@ -31,8 +32,14 @@ def write_packets(database: Path, file: Path, hops: int) -> int:
             return store.execute(f"COPY ({question}) TO $file (FORMAT csv, HEADER, DELIMITER ',')",
                                  {"file": str(file)}).fetchall()[0][0]
     except duckdb.Error as error:
-        message = f"{file}: cannot be written: {str(error).splitlines()[0]}"
+        message = f"{file}: cannot be written: {_reason(str(error))}"
         raise StoreError(message) from error
+
+
+def _reason(text: str) -> str:
+    """Of what DuckDB says of an error: the words of the operating system, if there are any."""
+    within = re.search(r': ([^":]+)","errno"', text)
+    return within[1] if within else text.splitlines()[0]
 
 
 def _seconds(ns: str) -> str:
