@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tmon_probe.father.signature.pick import BEGIN, CUT, FIRST, FRAGMENTS, KEPT, LAST, LOOSE, SEEN, TIME, WHOLE, WHOLE_NAT
+from tmon_probe.father.signature.pick import ALL, BEGIN, CUT, FIRST, FRAGMENTS, KEPT, LAST, LOOSE, SEEN, TIME, WHOLE, WHOLE_NAT
 
 if TYPE_CHECKING:
     from tmon_probe.father.capture.sample import Sample
@@ -83,10 +83,10 @@ def clocks_ahead(samples: Sequence[Sample], window_ns: int) -> list[int | None]:
 
 
 def advice(names: Sequence[str], samples: Sequence[Sample], window_ns: int, *, nat: bool, datagrams: bool,
-           octets: int) -> list[str]:
+           octets: int, aligned: bool = False) -> list[str]:
     """Why packets of the first recording are not found in the others, and what to do; sentences.
 
-    nat, datagrams, octets  how they were looked for
+    nat, datagrams, octets, aligned     how they were looked for
     """
     said, translated, altered = [], [], []
     for name, other in zip(names[1:], samples[1:], strict=True):
@@ -94,7 +94,8 @@ def advice(names: Sequence[str], samples: Sequence[Sample], window_ns: int, *, n
         if not like.pairs:
             said.append(_strangers(names[0], samples[0], name, other))
             continue
-        if offset := round_offset(like.ahead_ns, window_ns):
+        offset = round_offset(like.ahead_ns, window_ns)
+        if offset and not aligned:
             side = "ahead of" if offset > 0 else "behind"
             said.append(f"the clock of {name} is {abs(like.ahead_ns) / SECOND:,.3f} s {side} that of {names[0]}, as {like.pairs:,} "
                         "packets in both show: give --align")
@@ -108,7 +109,7 @@ def advice(names: Sequence[str], samples: Sequence[Sample], window_ns: int, *, n
     if altered and kept < octets:
         cut = [n for n, s in zip(names, samples, strict=True) if s.tally[CUT]]
         said.append(f"only the beginnings of packets are in {' and '.join(cut)}: give --octets {kept}")
-    elif altered:
+    elif altered and octets == ALL:
         said.append(f"packets have other contents in {names[0]} and {' and '.join(altered)}: is something rewritten on the way, or "
                     "is one of them from a host that leaves checksums or segmentation to its network card?")
     shares = [s.tally[FRAGMENTS] / max(s.tally[SEEN], 1) for s in samples]

@@ -13,9 +13,11 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from trafmon.analyse import LOAD_FAILED, UNUSABLE, bar, bpf, check_captures, interval
+from trafmon.comparison import Comparison
 from trafmon.pipeline import INTERRUPTED, NOT_DELIVERED, Pipeline, PipelineError
 
 NAME = "trafmon one-way"
@@ -36,6 +38,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                              "which they are fragmented (packet)")
     parser.add_argument("--max-transit", default="2s", type=_transit, metavar="TIME",
                         help="a packet that takes longer counts as lost; the offset of the clocks is part of what it takes (2s)")
+    parser.add_argument("--align", action="store_true",
+                        help="correct clocks that are far apart, as by a mistaken time zone: captures are read once before, and "
+                             "the packets that they have in common tell by how much, in round numbers")
+    parser.add_argument("--octets", type=_octets, metavar="N",
+                        help="look at the first N octets behind the IP header of a packet only, where a capture has no more of it "
+                             "(all)")
     parser.add_argument("--direction", choices=("both", "forward"), default="both",
                         help="forward: all flows go from the first place to the last, whatever the clocks say (both)")
     parser.add_argument("--filter", metavar="BPF", type=bpf, default="",
@@ -69,27 +77,40 @@ def _transit(text: str) -> str:
     return text
 
 
+def _octets(text: str) -> int:
+    from tmon_common.config.one_way import MAX_HASHED_OCTETS
+
+    if not text.isascii() or not text.isdecimal() or int(text) > MAX_HASHED_OCTETS:
+        raise argparse.ArgumentTypeError(f"{text}: expected a number, 0 to {MAX_HASHED_OCTETS}")
+    return int(text)
+
+
 def run(options: argparse.Namespace) -> int:
     from tmon_common.analyses.catalogue import PluginError
+    from tmon_common.config.default import is_descriptor
     from tmon_common.config.one_way_default import OneWayWishes, one_way_configuration_xml
     from tmon_common.config.problems import ConfigurationError
     from tmon_probe.father.capture.batch import CaptureError
 
     if wrong := _wrong(options):
         return _unusable(wrong)
-    out = options.out or Path(f"trafmon-one-way-{options.captures[0].name.split('.')[0] or 'capture'}")
+    first = options.captures[0]
+    name = "capture" if is_descriptor(first) else first.name.split(".")[0] or "capture"
+    out = options.out or Path(f"trafmon-one-way-{name}")
     try:
         check_captures(options.captures)
+        comparison = Comparison(options)
+        ahead_ns = comparison.align() if options.align else ()
         wishes = OneWayWishes(tuple(options.captures), tuple(options.hops), options.nat, options.per, options.max_transit,
                               options.direction, interval=options.interval, bpf=options.filter, tunnel=options.tunnel,
-                              packets=options.packets is not None)
+                              packets=options.packets is not None, octets=options.octets, ahead_ns=ahead_ns)
         pipeline = Pipeline(options.captures, out, lambda *places: one_way_configuration_xml(wishes, *places), name=NAME)
         status = pipeline.run(show=None if options.quiet else bar())
     except (CaptureError, ConfigurationError, PipelineError, PluginError) as error:
         return _unusable(str(error))
     if status not in (0, NOT_DELIVERED, INTERRUPTED):
         return status
-    return _tell(pipeline, options, wishes.ways) or status
+    return _tell(pipeline, options, wishes.ways, comparison, complete=not status) or status
 
 
 def _wrong(options: argparse.Namespace) -> str:
@@ -108,11 +129,17 @@ def _wrong(options: argparse.Namespace) -> str:
     once = [c for c in options.captures if not c.is_file()]
     if len(once) > len(set(map(os.path.realpath, once))):
         return f"{once[0]} can be read once only; expected another capture for each place"
-    return _unwritable(options.packets) if options.packets else ""
+    if options.align and once:
+        return f"{once[0]} can be read once only, and --align reads captures twice; expected files"
+    return _unwritable(options.packets, options.captures) if options.packets else ""
 
 
-def _unwritable(file: Path) -> str:
+def _unwritable(file: Path, captures: Sequence[Path]) -> str:
     """Why the file cannot be written; told before anything is measured. What is in it stays until then."""
+    if str(file) == "-":
+        return "--packets -: expected a file; /dev/stdout with --quiet, to give them to another program"
+    if file.exists() and any(c.exists() and file.samefile(c) for c in captures if c.is_file()):
+        return f"{file}: is one of the captures, and would be written over; choose another place with --packets"
     try:
         with file.open("ab"):
             return ""
@@ -125,8 +152,9 @@ def _unusable(why: str) -> int:
     return UNUSABLE
 
 
-def _tell(pipeline: Pipeline, options: argparse.Namespace, hops: list[str]) -> int:
-    """Spool into database, then the file of the packets, then the tables."""
+def _tell(pipeline: Pipeline, options: argparse.Namespace, hops: list[str], comparison: Comparison, *,
+          complete: bool) -> int:
+    """Spool into database, then the file of the packets, then the tables. complete: there is nothing that did not get so far."""
     from tmon_store.errors import StoreError
     from tmon_store.load import load_spool
     from tmon_store.one_way_file import write_packets
@@ -137,7 +165,7 @@ def _tell(pipeline: Pipeline, options: argparse.Namespace, hops: list[str]) -> i
             print(f"{NAME}: {warning}", file=sys.stderr)
         if options.packets:
             write_packets(pipeline.database, options.packets, len(hops))
-        for hint in hints(pipeline.database):
+        for hint in hints(pipeline.database, comparison.advice) if complete else ():
             print(f"{NAME}: {hint}", file=sys.stderr)
         if not options.quiet:
             files = {"packets": options.packets} if options.packets else {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from tmon_store.backends.backend import Backend
     from tmon_store.report_one_way import Clocks, Delays, Fates, OneWayFlow, Pair
 
+WELL = 0.99
+"""Share of complete packets from which on nobody asks why the others are not."""
+MANY = 0.05
+"""Share of dropped packets from which on they are explained."""
 DELAY_HEADS = ["Min>", "Median>", "p95>", "p99>", "Max>"]
 
 
@@ -80,8 +84,11 @@ def print_one_way(console: Console, found: OneWay, hops: Sequence[str] = ()) -> 
                 [_flow(f, hops) for f in flows], several)
 
 
-def hints(database: Path) -> list[str]:
-    """What a person should know before believing the figures. StoreError if the database cannot be opened."""
+def hints(database: Path, advice: Callable[[], list[str]] = list) -> list[str]:
+    """What a person should know before believing the figures. StoreError if the database cannot be opened.
+
+    advice  reasons that were found why packets are not recognised, and what to do; asked where too few are complete
+    """
     from tmon_store.load import open_store
     from tmon_store.report_one_way import fates
 
@@ -90,9 +97,17 @@ def hints(database: Path) -> list[str]:
         found = list(fates(store).values())
     finally:
         store.close()
-    packets, complete = sum(f.packets for f in found), sum(f.complete for f in found)
-    if 2 * complete >= packets:
+    packets, complete, dropped = (sum(getattr(f, name) for f in found) for name in ("packets", "complete", "dropped"))
+    if not packets:
+        return ["no packet was followed: the captures have none of TCP, UDP, ICMP or ICMPv6, or the filter leaves none"]
+    if complete >= WELL * packets:
         return []
+    reasons = advice()
+    if complete and dropped > MANY * packets:
+        reasons.append(f"{share(dropped, packets)} of the packets are dropped, which is not lost: they were under way when one of "
+                       "the captures did not run")
+    if reasons or 2 * complete >= packets:
+        return reasons
     alone = packets - complete
     doubt = (f"{share(alone, packets)} of the packets were not seen at every place. Were they recorded at the same time? "
              "Do packets pass all of them? Are the clocks farther apart than --max-transit? Are addresses translated (--nat)? "
@@ -136,8 +151,8 @@ def _delay_cells(delays: Delays) -> tuple[str, ...]:
 def _clock(clocks: Clocks) -> tuple:
     remark = "" if clocks.steady else "it drifts"
     if clocks.offset is None:
-        known = f"at least {signed_duration(clocks.low)}" if clocks.low is not None else \
-            "-" if clocks.high is None else f"at most {signed_duration(clocks.high)}"
+        known = f"≥ {signed_duration(clocks.low)}" if clocks.low is not None else \
+            "-" if clocks.high is None else f"≤ {signed_duration(clocks.high)}"
         return printable(clocks.to_probe), printable(clocks.from_probe), known, "-", "packets went one way only"
     return (printable(clocks.to_probe), printable(clocks.from_probe), signed_duration(clocks.offset), human_duration(clocks.bound),
             remark)
@@ -145,4 +160,4 @@ def _clock(clocks: Clocks) -> tuple:
 
 def signed_duration(ns: float | None) -> str:
     """As human_duration, also below zero."""
-    return f"-{human_duration(-ns)}" if ns is not None and ns < 0 else human_duration(ns)
+    return f"-{human_duration(-ns)}" if ns is not None and ns <= -0.5 else human_duration(ns)

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from tests.oracles.one_way_packets import difference, header, read_packets
 from tests.pipeline.one_way_run import LIMIT_S, one_way, rows
 from tests.pipeline.test_analyse import _commands
+from tests.pipeline.test_collector_full_disk import small_disk  # noqa: F401  a fixture
 from tests.synthetic_one_way import simulate
 from tests.synthetic_one_way.network import MS, Flow, Hop, Network, Segment
 
@@ -44,6 +46,10 @@ def captures(made, tmp_path_factory):
     (["/dev/stdin", "/dev/stdin"], "/dev/stdin can be read once only"),
     (["A", "B", "--out", "/proc/nowhere"], "/proc/nowhere"),
     (["A", "B", "--packets", "/proc/nowhere/p.csv"], "/proc/nowhere"),
+    (["A", "B", "--packets", "-"], "--packets -: expected a file"),
+    (["A", "B", "--octets", "-1"], "--octets"),
+    (["A", "B", "--octets", "65536"], "--octets"),
+    (["A", "/dev/stdin", "--align"], "/dev/stdin can be read once only, and --align reads captures twice"),
 ])
 def test_wrong_arguments_are_told(captures, tmp_path, arguments, reason):
     """Status 2 and what to do, at once, never a traceback."""
@@ -107,18 +113,63 @@ def test_captures_without_packets(captures, tmp_path):
     empty = tmp_path / "empty.pcap"
     empty.write_bytes(captures[0].read_bytes()[:24])
     result = one_way(empty, empty, "--out", tmp_path / "out", "--packets", tmp_path / "p.csv")
-    assert (0, "") == (result.returncode, result.stderr)
+    assert 0 == result.returncode
+    assert "no packet was followed" in result.stderr
     assert "none" in result.stdout
     assert (tmp_path / "p.csv").read_text() == ",".join(header(2)) + "\n"
 
 
-def test_nothing_in_common_is_remarked(captures, tmp_path):
-    """An hour between the clocks: everything lost or missed, and what may be the reason."""
-    late = tmp_path / "late.pcap"
+def test_clocks_an_hour_apart(made, captures, tmp_path):
+    """Nothing is found again, and it is told why, and what to do; with --align, all is as if the clocks were right."""
+    late, target = tmp_path / "late.pcap", tmp_path / "p.csv"
     late.write_bytes(_later(captures[1].read_bytes(), 3600))
     result = one_way(captures[0], late, "--out", tmp_path / "out", "--quiet")
     assert 0 == result.returncode
+    assert f"trafmon one-way: the clock of {late} is 3," in result.stderr
+    assert result.stderr.endswith("give --align\n")
+    result = one_way(captures[0], late, "--out", tmp_path / "out", "--quiet", "--align", "--packets", target)
+    assert (0, f"trafmon one-way: the times of {late} are taken 1h earlier\n") == (result.returncode, result.stderr)
+    assert ([], []) == difference(made.packets, read_packets(target))
+
+
+def test_a_pipe_is_not_compared(captures, tmp_path):
+    """It can be read once only; the questions are asked instead."""
+    late = _later(captures[1].read_bytes(), 3600)
+    result = one_way(captures[0], "/dev/stdin", "--out", tmp_path / "out", "--quiet", stdin=_piped(late))
+    assert 0 == result.returncode
     assert "Are the clocks farther apart than --max-transit?" in result.stderr
+
+
+def _piped(content: bytes) -> int:
+    pipe_in, pipe_out = os.pipe()
+    threading.Thread(target=lambda: [os.write(pipe_out, content[at : at + 4096]) for at in range(0, len(content), 4096)]
+                     + [os.close(pipe_out)]).start()
+    return pipe_in
+
+
+def test_captures_of_different_snap_lengths(made, captures, tmp_path):
+    """Told what to give; with it, every packet is recognised."""
+    snapped, target = tmp_path / "snapped.pcap", tmp_path / "p.csv"
+    snapped.write_bytes(_snapped(captures[1].read_bytes(), 96))
+    result = one_way(captures[0], snapped, "--out", tmp_path / "out", "--quiet")
+    assert (0, f"trafmon one-way: only the beginnings of packets are in {snapped}: give --octets 62\n") == (
+        result.returncode, result.stderr)
+    result = one_way(captures[0], snapped, "--out", tmp_path / "out", "--quiet", "--octets", "62", "--packets", target)
+    assert (0, "") == (result.returncode, result.stderr)
+    assert ([], []) == difference(made.packets, read_packets(target))
+
+
+@pytest.mark.parametrize("link", [False, True])
+def test_no_capture_is_written_over(captures, tmp_path, link):
+    """A slip of --packets, by a name or another."""
+    precious, target = tmp_path / "precious.pcap", tmp_path / "link" if link else tmp_path / "precious.pcap"
+    precious.write_bytes(content := captures[0].read_bytes())
+    if link:
+        target.symlink_to(precious)
+    result = one_way(precious, captures[1], "--out", tmp_path / "out", "--packets", target)
+    assert 2 == result.returncode
+    assert f"{target}: is one of the captures" in result.stderr
+    assert content == precious.read_bytes()
 
 
 def _later(content: bytes, seconds: int) -> bytes:
@@ -129,6 +180,25 @@ def _later(content: bytes, seconds: int) -> bytes:
         parts += [moment.to_bytes(4, "little"), content[at + 4 : at + 16 + length]]
         at += 16 + length
     return b"".join(parts)
+
+
+def _snapped(content: bytes, octets: int) -> bytes:
+    at, parts = 24, [content[:24]]
+    while at < len(content):
+        length = int.from_bytes(content[at + 8 : at + 12], "little")
+        kept = min(length, octets)
+        parts += [content[at : at + 8], kept.to_bytes(4, "little"), content[at + 12 : at + 16 + kept]]
+        at += 16 + length
+    return b"".join(parts)
+
+
+def test_results_that_find_no_room(captures, tmp_path, small_disk):  # noqa: F811
+    """Status 1 and what it is about, not a table of nothing that looks like a result."""
+    result = one_way(*captures, "--out", small_disk / "out", "--packets", tmp_path / "p.csv")
+    assert 1 == result.returncode
+    assert "No space left on device" in result.stderr
+    assert "the results are not complete" in result.stderr
+    assert "no packet was followed" not in result.stderr
 
 
 def test_ctrl_c_keeps_what_was_read_and_leaves_nothing_behind(captures, tmp_path):

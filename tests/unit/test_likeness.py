@@ -81,6 +81,7 @@ def test_advice_on_snap_lengths(traffic):
     there = traffic(octets=96)
     assert ["only the beginnings of packets are in b: give --octets 62"] == said(traffic(), there)
     assert ["only the beginnings of packets are in a: give --octets 62"] == said(there, traffic())
+    assert [] == said(traffic(), there, octets=62)
     assert [] == said(there, traffic(octets=96)), "the same is missing in both"
 
 

@@ -18,6 +18,7 @@ from tmon_common.config.default import (
     store_element,
     xml_text,
 )
+from tmon_common.config.quantities import format_signed_duration
 
 CLASS = "packets"
 PROTOCOLS = "tcp udp icmp icmpv6"
@@ -37,6 +38,8 @@ class OneWayWishes:
     """As they are written in the configuration. hops: a name for each capture; captures with the same one are alternatives.
 
     packets     a row for every packet, not only distributions and counters
+    octets      of a packet, behind its IP header, that are looked at; as many as there are
+    ahead_ns    by how much the clock of each capture was ahead, so that its times are corrected; none was
     """
 
     captures: tuple[Path, ...]
@@ -50,6 +53,8 @@ class OneWayWishes:
     bpf: str = ""
     tunnel: str = "outer"
     packets: bool = False
+    octets: int | None = None
+    ahead_ns: tuple[int, ...] = ()
     probes: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -74,9 +79,12 @@ def one_way_configuration_xml(wishes: OneWayWishes, spool: Path, database: Path,
     etree.SubElement(root, "collectors").append(collector_element(spool, port))
     probes = etree.SubElement(root, "probes")
     fathers = _cpus(len(wishes.captures))
-    for probe, capture, cpu in zip(wishes.probes, wishes.captures, fathers, strict=True):
+    ahead = wishes.ahead_ns or (0,) * len(fathers)
+    for probe, capture, cpu, ahead_ns in zip(wishes.probes, wishes.captures, fathers, ahead, strict=True):
         element = etree.SubElement(probes, "probe", name=probe, father_cpu=str(cpu))
         element.extend(replay_elements([capture], [INTERFACE], "full", [wishes.bpf], [wishes.tunnel]))
+        if ahead_ns:
+            element[-1].set("clock_ahead", format_signed_duration(ahead_ns))
         element.append(publish_element(port))
         element[-1].set("max_build", MAX_BUILD)
     root.append(store_element(database))
@@ -88,6 +96,8 @@ def _one_way_element(wishes: OneWayWishes) -> etree._Element:
         "one_way", signature=wishes.signature, nat="yes" if wishes.nat else "no", per=wishes.per, resolution="1ns", sizes="yes",
         max_transit=wishes.max_transit, output="both" if wishes.packets else "histograms", interval=wishes.interval,
         late_slots="0", direction=wishes.direction, max_in_flight=MAX_IN_FLIGHT, clash_rate=CLASH_RATE)
+    if wishes.octets is not None:
+        element.set("hashed_octets", str(wishes.octets))
     for hop in wishes.ways:
         place = etree.SubElement(element, "hop", name=hop)
         for probe, at in zip(wishes.probes, wishes.hops, strict=True):

@@ -46,6 +46,11 @@ def format_duration(ns: int) -> str:
     return f"{ns // NS_OF[unit]}{unit}" if ns else "0"
 
 
+def format_signed_duration(ns: int) -> str:
+    """As format_duration, also below zero."""
+    return f"-{format_duration(-ns)}" if ns < 0 else format_duration(ns)
+
+
 def parse_interval(text: str) -> int:
     """ns of the observation intervals of an analysis, which start at multiples of it."""
     interval = parse_duration(text, _SECOND, _HOUR)

@@ -61,3 +61,15 @@ def test_wishes(tmp_path, captures):
     assert (True, "datagram", SECOND // 2, "forward", 10 * SECOND, "both") == (
         one_way.nat, one_way.per, one_way.max_transit_ns, one_way.direction, one_way.interval_ns, one_way.output)
     assert {(0, 1)} == {(x.from_hop, x.to_hop) for x in one_way.latencies}
+
+
+def test_clocks_and_cut_packets(tmp_path, captures):
+    """The clocks of captures are corrected, each by its own; so many octets of packets are looked at; definitions do not wait."""
+    ahead_ns = (0, 3600 * SECOND, -5 * SECOND // 2)
+    found = configuration(tmp_path, OneWayWishes(captures, octets=62, ahead_ns=ahead_ns))
+    assert ahead_ns == tuple(p.interfaces[0].clock_ahead_ns for p in found.probes)
+    assert 62 == found.classes[0].one_way.hashed_octets
+    assert {SECOND // 10} == {x.max_build_ns for p in found.probes for x in p.publications}
+    found = configuration(tmp_path, OneWayWishes(captures))
+    assert {0} == {p.interfaces[0].clock_ahead_ns for p in found.probes}
+    assert 65535 == found.classes[0].one_way.hashed_octets

@@ -1,6 +1,7 @@
 """Ready-made questions about one-way measurement, from files as the collector writes them; the file of all packets."""
 
 import io
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -139,6 +140,8 @@ def test_file_of_all_packets(database, tmp_path):
     assert read_packets(tmp_path / "p.csv") == [
         Followed(flow[1], None, (at, None), "lost", 1, None),
         Followed(flow[2], 40, (at, at + 1_000_000_005), "complete", 0, -1_000_000_005)]
+    with pytest.raises(StoreError, match=r"^/dev/full: cannot be written: No space left on device$"):
+        write_packets(database, Path("/dev/full"), 2)
     with pytest.raises(StoreError, match="cannot be written"):
         write_packets(database, tmp_path / "nowhere" / "p.csv", 2)
 
@@ -175,8 +178,10 @@ def test_hints(database, tmp_path):
     write_file(tmp_path / "s", "one_way_counters", [row_of("one_way_counters", flow=1, packets=10, complete=4, lost=3, missed=3)])
     load_spool(tmp_path / "s", tmp_path / "h.duckdb")
     assert "60.0 %" in hints(tmp_path / "h.duckdb")[0]
+    assert ["give --nat"] == hints(tmp_path / "h.duckdb", lambda: ["give --nat"]), "what was found out, in place of questions"
 
 
-@pytest.mark.parametrize(("ns", "text"), [(-1_500_000, "-1.50 ms"), (0, "0.00 ns"), (None, "-"), (2e9, "2.00 s")])
+@pytest.mark.parametrize(("ns", "text"), [
+    (-1_500_000, "-1.50 ms"), (0, "0 ns"), (-0.4, "0 ns"), (-1.6, "-2 ns"), (None, "-"), (2e9, "2.00 s")])
 def test_signed_duration(ns, text):
     assert text == signed_duration(ns)
