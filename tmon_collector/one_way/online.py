@@ -98,10 +98,10 @@ class OneWayClasses:
         return self._append(packed_block(probe, run_ms, payload) for probe, run_ms, payload, _ in blocks)
 
     def take(self, blocks: Sequence[tuple[str, int, bytes, Block]]) -> None:
-        now_ns = self._clock.monotonic_ns()
+        now_ns, wall_ns = self._clock.monotonic_ns(), self._clock.wall_ns()
         for probe, run_ms, _, block in blocks:
             name = block.form.flow_class
-            newest_ns = self.engines[name].take(block, probe, run_ms, now_ns)
+            newest_ns = self.engines[name].take(block, probe, run_ms, now_ns, wall_ns)
             if newest_ns != NEVER:
                 self._log.holds(name, newest_ns)
 
@@ -195,7 +195,7 @@ class OneWayClasses:
         epoch = engine.epoch
         if not self._write_pending(engine):
             return RETRY_NS
-        settled = engine.tick(now_ns)
+        settled = engine.tick(now_ns, self._clock.wall_ns())
         if settled is not None:
             self._pending[engine.name] = (settled, 0)
             return AT_ONCE if self._write_pending(engine) else RETRY_NS
@@ -310,7 +310,7 @@ class OneWayClasses:
         if name in outdated:
             engine.counts.outdated += len(block.words)
             return
-        newest_ns = engine.take(block, record.probe, record.run_ms, self._clock.monotonic_ns())
+        newest_ns = engine.take(block, record.probe, record.run_ms, self._clock.monotonic_ns(), self._clock.wall_ns())
         if newest_ns != NEVER:
             self._log.holds(name, newest_ns, number)
 

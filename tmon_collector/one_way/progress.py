@@ -128,6 +128,8 @@ class RunProgress:
 class ProbeProgress:
     """Of one probe: its runs, in the order of their start. A run supersedes those before: what they have not delivered is gone.
 
+    A run that says it began later than can be, of a clock that was wrong, comes before all that may be right.
+
     forgotten_ms    runs that began up to then are forgotten, unless they are in `runs`
     """
 
@@ -135,8 +137,8 @@ class ProbeProgress:
         self.runs: list[RunProgress] = []
         self.forgotten_ms = -1
 
-    def run(self, run_ms: int) -> RunProgress | None:
-        """The run, made if it is new; None for one that is so old that it is forgotten."""
+    def run(self, run_ms: int, latest_ms: int = FOREVER) -> RunProgress | None:
+        """The run, made if it is new; None for one that is so old that it is forgotten. latest_ms: no run has begun after that."""
         for run in reversed(self.runs):
             if run.run_ms == run_ms:
                 return run
@@ -144,10 +146,15 @@ class ProbeProgress:
             return None
         run = RunProgress(run_ms)
         self.runs.append(run)
-        self.runs.sort(key=lambda r: r.run_ms)
+        self.runs.sort(key=lambda r: (r.run_ms <= latest_ms, r.run_ms))
         while len(self.runs) > MAX_RUNS:
-            self.forgotten_ms = self.runs.pop(0).run_ms
+            self._forget_first()
         return run
+
+    def _forget_first(self) -> None:
+        gone = self.runs.pop(0).run_ms
+        if all(gone < run.run_ms for run in self.runs):  # else its clock was wrong: it says nothing of others
+            self.forgotten_ms = max(self.forgotten_ms, gone)
 
     @property
     def over(self) -> bool:
@@ -183,7 +190,7 @@ class ProbeProgress:
         for run in self.runs:
             run.forget(before_ns)
         while len(self.runs) > 1 and (o := self.runs[0].observed() or (0, NEVER)) and o[1] < before_ns:
-            self.forgotten_ms = self.runs.pop(0).run_ms
+            self._forget_first()
 
     def state(self) -> dict[str, Any]:
         return {"forgotten": self.forgotten_ms, "runs": [r.state() for r in self.runs]}
