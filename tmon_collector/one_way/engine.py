@@ -224,6 +224,8 @@ class ClassEngine:
         """forced: why it does not wait for all probes."""
         if forced:
             self.forced_by = (self.waits_for, forced)
+            for progress in self.progress.values():
+                progress.pass_over(end_ns)
         settled = settle(self.buffer, self.definitions.flows(), self.one_way, self.learned, self._coverage(), end_ns)
         packets = settled.packets
         self.counts.rounds += 1
