@@ -152,8 +152,7 @@ def test_max_lifetime_forces():
 
 
 def test_a_pdu_that_never_comes_holds_up_once():
-    """A crash of the machine may take what was acknowledged. After max_lifetime the PDU is given up, and no round is forced any more.
-    """
+    """A crash of the machine may take what was acknowledged. After max_lifetime the PDU is given up, no other round is forced."""
     e = engine(max_lifetime_ns=100 * SECOND)
     define(e)
     for k in range(20):
