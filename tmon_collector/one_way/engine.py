@@ -70,6 +70,7 @@ class ClassEngine:
         self.results = self._make_results(self.definitions)
         self.settled_ns: int | None = None
         self._made_room_ns: int | None = None
+        self._settled_before_ns = NEVER
         self.forced_by: tuple[list[str], str] = ([], "")
         self._newest_ns = NEVER
         self._fronts: dict[str, int] = {}
@@ -233,6 +234,7 @@ class ClassEngine:
         self.counts.undefined += settled.undefined
         self.counts.packets += len(packets.flow)
         self._look_at(packets)
+        self._settled_before_ns = NEVER if self.settled_ns is None else self.settled_ns
         self.settled_ns = end_ns
         closed = self.results.take(packets, end_ns)
         new = ((kind, self._unwritten(kind.name, packets)) for kind in self.results.packet_kinds)
@@ -263,7 +265,9 @@ class ClassEngine:
     def _make_room(self) -> None:
         if self.settled_ns is not None and self.settled_ns != self._made_room_ns:  # once a round: it looks at all of them
             self._made_room_ns = self.settled_ns
-            self._free(self.definitions.forget(self.settled_ns - self.rounds.length_ns))
+            # Rows of the interval that is open, and of the packets that were settled last, are not made yet.
+            open_ns = self.settled_ns // self.one_way.interval_ns * self.one_way.interval_ns
+            self._free(self.definitions.forget(min(open_ns, self._settled_before_ns)))
             self.counts.definitions_forgotten = self.definitions.forgotten
 
     def _free(self, flows: np.ndarray) -> None:
