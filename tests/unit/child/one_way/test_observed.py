@@ -305,3 +305,23 @@ def test_fragments_that_wait_hold_back(per):
     bench.flush(24 * SECOND)
     bench.flush(26 * SECOND)
     assert [10 * MS, 9 * SECOND, 10 * SECOND, 26 * SECOND] == watermarks(bench)
+
+
+@pytest.mark.parametrize("per", ["packet", "datagram"])
+def test_the_oldest_fragment_that_waits_holds_back(per):
+    """Of several sources in one lane some are ahead: the datagram that was begun first need not have the oldest fragment."""
+    bench = Bench(one_way_class(DNS, per=per))
+    ahead, behind = (Datagram(udp(300), identification=n).parts(104) for n in (1, 2))
+    cut = Datagram(udp(300), identification=3).parts(104, 208)
+    bench((ahead[1], 10 * SECOND), (behind[1], 9 * SECOND), (packet(), 4 * SECOND), (cut[2], 11 * SECOND), (cut[1], 8 * SECOND))
+    bench.flush(13 * SECOND)
+    assert 8 * SECOND == watermarks(bench)[-1]
+    bench((cut[0], 14 * SECOND))
+    bench.flush(14 * SECOND)
+    bench((behind[0], 14 * SECOND))
+    bench.flush(15 * SECOND)
+    assert [9 * SECOND, 10 * SECOND] == watermarks(bench)[-2:]
+    reached = ABSENT
+    for rows in bench.emitted:
+        assert all(int(t) >= reached for t in rows.values["time"])
+        reached = max(reached, rows.watermark_ns)
