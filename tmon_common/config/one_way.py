@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 from tmon_common.config.addresses import MAPPED, MAPPED_LAST, parse_address
 from tmon_common.config.model import (
@@ -41,8 +42,12 @@ MAX_STAMPS = 9
 """Entries that the Timestamp option of an IPv4 header has room for (RFC 791 section 3.1): 40 octets less 4, 4 for each."""
 HEADERS = 128
 """Octets of a frame before its transport header, for all that is likely: tags, options, extension headers."""
+LONGEST = 9216
+"""Octets of a jumbo frame: who captures that much cuts nothing."""
 MILLISECOND, MINUTE, DAY = SECOND // 1000, 60 * SECOND, 86_400 * SECOND
 MAX_LATE_SLOTS = 1440
+FRAGMENTED_FIELDS = ("length", "fragment")
+"""Of a filter: other values in a fragment than in the datagram."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +93,25 @@ def read_one_way(node: Node, flow_class: str, flows: list[Node], fields: list[Gr
     )
 
 
+def check_filter(node: Node, filter_: Node | None, per: str) -> None:
+    """The class of a datagram is that of its first fragment: nothing may count that a fragment has and the whole one has not."""
+    if per != "datagram":
+        return
+    for match in _matches(filter_) if filter_ else ():
+        field = match.text("field")
+        if field in FRAGMENTED_FIELDS:
+            match.problem(f'field="{field}" differs where a datagram is in fragments, and the class has per="datagram" (line '
+                          f"{node.line}); expected a filter without {' and '.join(FRAGMENTED_FIELDS)}", "field")
+
+
+def _matches(node: Node) -> Iterator[Node]:
+    for child in node.children():
+        if child.tag == "match":
+            yield child
+        else:
+            yield from _matches(child)
+
+
 def analysis_of(one_way: OneWay) -> Analysis:
     """What the probes do for it."""
     options = {"nat": "yes" if one_way.nat else "no", "algorithm": one_way.algorithm, "hashed_octets": str(one_way.hashed_octets),
@@ -128,16 +152,22 @@ def _check_one_way_to_sign(elements: dict[str, Node | None], classes: Sequence[F
 
 def _check_snaplens(node: Node, one_way: OneWay, probes: Sequence[Probe]) -> None:
     """What one interface cuts off must not be hashed where another one has it."""
-    captured = sorted((i.snaplen, i.name, p.name) for p in probes for i in p.interfaces
-                      if not i.files and i.name in one_way.points_at(p.name))
-    if not captured or captured[0][0] == captured[-1][0]:
+    captured = sorted(((i.snaplen, i.name, p.name, i.tunnel) for p in probes for i in p.interfaces
+                       if not i.files and i.name in one_way.points_at(p.name)), key=itemgetter(0))
+    if not captured:
         return
-    snaplen, interface, probe = captured[0]
+    snaplen, interface, probe, _ = captured[0]
+    differ, peeled = snaplen != captured[-1][0], len({tunnel for *_, tunnel in captured}) > 1
     hashed = max(snaplen - HEADERS, 0)
-    if one_way.hashed_octets > hashed:
-        node.problem(f'interface "{interface}" of probe "{probe}" captures {snaplen} octets of a packet, others more: the digests '
-                     f'of long packets would differ; expected hashed_octets="{hashed}" at most, or the same snaplen for all',
-                     "hashed_octets" if node.given("hashed_octets") else None)
+    if one_way.hashed_octets <= hashed or not (differ or (peeled and snaplen < LONGEST + HEADERS)):
+        return
+    others, cure = "others more", ", or the same snaplen for all"
+    if not differ:
+        others = "as others do, but some measure what tunnels carry, behind more headers"
+        cure = f", or a snaplen from {LONGEST + HEADERS} on"
+    node.problem(f'interface "{interface}" of probe "{probe}" captures {snaplen} octets of a packet, {others}: the digests of long '
+                 f'packets would differ; expected hashed_octets="{hashed}" at most{cure}',
+                 "hashed_octets" if node.given("hashed_octets") else None)
 
 
 def _check_flows(node: Node, flows: list[Node], fields: list[GranularFlow]) -> None:

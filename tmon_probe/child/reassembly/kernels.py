@@ -231,8 +231,8 @@ def expire(t, out, now_ns):
 
 @njit(cache=True, nogil=True, _nrt=False)
 def oldest_waiting(contexts, first, held, held_next):
-    """Time of the oldest fragment in the contexts (layout.CONTEXT) of list OPEN, `first` on. Where several sources share a lane, that
-    is not always one of the datagram that was begun first."""
+    """Time of the oldest fragment in the contexts (layout.CONTEXT) of list OPEN from `first` on. Where several sources share a lane
+    it is not always one of the datagram that was begun first."""
     oldest, c = _LAST_NS, int64(first)
     while c >= 0:
         x = contexts[c]
