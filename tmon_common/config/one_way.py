@@ -120,12 +120,28 @@ def analysis_of(one_way: OneWay) -> Analysis:
 
 
 def check_signatures(nodes: Sequence[Node], classes: Sequence[FlowClass], probes: Sequence[Probe]) -> None:
-    """nodes: the elements <flow_class> of the classes. Can the probes sign as the classes want it, all of them alike?"""
+    """nodes: the elements <flow_class> of the classes. Can the probes sign as the classes want it, all of them alike, and does some
+    collector hear of several hops?"""
     elements = {c.name: n.child(KIND) for c, n in zip(classes, nodes, strict=True) if c.one_way}
     _check_one_way_to_sign(elements, classes, probes)
     for flow_class in classes:
         if node := elements.get(flow_class.name):
             _check_snaplens(node, flow_class.one_way, probes)
+            _check_collectors(node, flow_class.one_way, probes)
+
+
+def _check_collectors(node: Node, one_way: OneWay, probes: Sequence[Probe]) -> None:
+    """Delays and losses are found where observations of several hops come together."""
+    told: dict[str, set[int]] = {p.collector: set() for probe in probes for p in probe.publications}
+    hops = [{p.probe for p in hop.points} for hop in one_way.hops if hop.points]
+    if len(hops) < 2 or not told or not set().union(*hops) <= {probe.name for probe in probes}:
+        return  # that is told already
+    for probe in probes:
+        for publication in probe.publications:
+            told[publication.collector] |= {n for n, names in enumerate(hops) if probe.name in names}
+    if max(len(heard) for heard in told.values()) < 2:
+        node.problem("no collector hears of more than one of its hops: their probes publish to different ones; expected a "
+                     "collector to which the probes of all hops publish")
 
 
 def _check_one_way_to_sign(elements: dict[str, Node | None], classes: Sequence[FlowClass], probes: Sequence[Probe]) -> None:

@@ -220,6 +220,23 @@ def test_snaplens_that_differ(tmp_path, snaplens, hashed, good):
     assert f'expected hashed_octets="{max(least - 128, 0)}" at most' in problem.message
 
 
+@pytest.mark.parametrize("together", [True, False])
+def test_observations_that_nowhere_come_together(tmp_path, together):
+    """Probes that publish to a collector each."""
+    text = document(element())
+    other = '<collector name="other" host="collector.example.org" port="9001"><spool directory="spool2"/></collector></collectors>'
+    text = text.replace("</collectors>", other)
+    at = text.index("<publish", text.index('<probe name="p2"'))
+    also = '<publish collector="central"/>' if together else ""
+    text = f'{text[:at]}{also}{text[at:].replace("central", "other", 1)}'
+    if together:
+        assert read(write(tmp_path, text)).classes[-1].one_way
+        return
+    [problem] = problems_of(write(tmp_path, text))
+    assert ("one_way", text[: text.index("<one_way")].count("\n") + 1) == (problem.element, problem.line)
+    assert "expected a collector to which the probes of all hops publish" in problem.message
+
+
 @pytest.mark.parametrize("per", ["packet", "datagram"])
 @pytest.mark.parametrize("field", ["length", "fragment", "protocol"])
 @pytest.mark.parametrize("within", ["{}", "<any>{}</any>", "<any><all>{}</all></any>"])
