@@ -195,6 +195,9 @@ def _check_flows(node: Node, flows: list[Node], fields: list[GranularFlow]) -> N
         if "interface" in flow.fields:
             element.problem("a packet has another interface at every hop; expected fields without interface, as the class has "
                             "<one_way>", "fields")
+        if node.text("direction") == "both" and not flow.fields & {"src_addr", "dst_addr"}:
+            element.problem('both directions are one flow, but <one_way> has direction="both", which learns the way of each flow; '
+                            "expected fields with src_addr or dst_addr", "fields")
     if not flows:
         node.problem("the class has no flow; expected one <flow>")
 

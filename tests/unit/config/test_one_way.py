@@ -106,6 +106,8 @@ PROBLEMS = {
                   r"second <flow> .* expected one only"),
     "both directions": (element(), '<flow name="f" fields="src_addr dst_addr"/>', 0, r'expected direction="unidirectional"$'),
     "interface": (element(), FLOW.replace("src_addr ", "interface "), 0, r"expected fields without interface"),
+    "no address": (element(attributes='direction="both"'), FLOW.replace("src_addr dst_addr", "protocol"), 0,
+                   r"expected fields with src_addr or dst_addr$"),
     "one hop": (element(FIRST), FLOW, 1, r"expected \(hop, hop\+, latency\*\)"),
     "no hop": (element(" "), FLOW, 1, r"<one_way> is empty; expected \(hop, hop\+, latency\*\)"),
     "empty hop": (element(FIRST, '<hop name="b"/>', LAST), FLOW, 3, r"<hop> is empty; expected \(at\+\|ip_timestamp\|ntp\)"),
