@@ -160,4 +160,4 @@ def _clock(clocks: Clocks) -> tuple:
 
 def signed_duration(ns: float | None) -> str:
     """As human_duration, also below zero."""
-    return f"-{human_duration(-ns)}" if ns is not None and ns <= -0.5 else human_duration(ns)
+    return f"-{human_duration(-ns)}" if ns is not None and round(ns) < 0 else human_duration(ns)

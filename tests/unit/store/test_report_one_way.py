@@ -182,6 +182,6 @@ def test_hints(database, tmp_path):
 
 
 @pytest.mark.parametrize(("ns", "text"), [
-    (-1_500_000, "-1.50 ms"), (0, "0 ns"), (-0.4, "0 ns"), (-1.6, "-2 ns"), (None, "-"), (2e9, "2.00 s")])
+    (-1_500_000, "-1.50 ms"), (0, "0 ns"), (-0.5, "0 ns"), (-1.6, "-2 ns"), (None, "-"), (2e9, "2.00 s")])
 def test_signed_duration(ns, text):
     assert text == signed_duration(ns)
