@@ -105,7 +105,8 @@ class ClassEngine:
         watermark_ns = block.watermark_ns
         if watermark_ns > latest_ns:  # the clock is wrong, or was; the PDU's own observations tell what can be said
             watermark_ns = first_ns - SECOND if first_ns <= latest_ns else ABSENT
-        if not run.block(block.sequence, watermark_ns, ended=block.ended, first_ns=first_ns, last_ns=last_ns):
+        if not run.block(block.sequence, watermark_ns, ended=block.ended, first_ns=first_ns, last_ns=last_ns,
+                         count=len(words)):
             return newest_ns
         self.rounds.reached(min(run.until_ns, latest_ns), now_ns)
         if len(words):

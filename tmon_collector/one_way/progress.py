@@ -16,7 +16,9 @@ from tmon_common.observations import ABSENT
 EDGE_NS = 50_000_000
 """Observation is taken to begin so much before, and to end so much after, what proves it. Nobody can tell whether a probe that
 replays a recording would have seen a packet there; the packet before it may only have been the last one before a pause. Without
-this, the last packets of two captures of the same traffic could never be called lost."""
+this, the last packets of two captures of the same traffic could never be called lost. It is at most so much; where packets follow
+each other faster, a silence of EDGE_PACKETS of them says that nothing was observed."""
+EDGE_PACKETS = 10
 MAX_GAPS = 4096
 """Of one run; beyond, the older half becomes one, with what lies between."""
 MAX_WAITING = 1 << 16
@@ -36,22 +38,30 @@ class RunProgress:
     until_ns    observations before it are all here, or known not to come; NEVER: nothing is known
     next        number of the first PDU that is neither here nor given up
     over        all is here up to the last PDU, and nothing more comes
+    count       observations that came
+    edge_ns     so long before begin_ns a packet would have been seen, too; by the first PDU alone, as others may be here or not
+                when that is asked
     """
 
     def __init__(self, run_ms: int) -> None:
         self.run_ms = run_ms
         self.begin_ns, self.last_ns, self.until_ns, self.next, self.over = FOREVER, NEVER, NEVER, 0, False
+        self.count, self.edge_ns = 0, EDGE_NS
         # of PDUs from `next` on that are here or given up: watermark, ended, latest observation
         self._waiting: dict[int, tuple[int, bool, int]] = {}
         self._gaps: dict[int, tuple[int, int]] = {}  # of PDUs that were given up and did not come nevertheless
 
-    def block(self, sequence: int, watermark_ns: int, *, ended: bool, first_ns: int = FOREVER, last_ns: int = NEVER) -> bool:
-        """A PDU came, with observations from first_ns to last_ns. False: it was here already."""
+    def block(self, sequence: int, watermark_ns: int, *, ended: bool, first_ns: int = FOREVER, last_ns: int = NEVER,
+              count: int = 0) -> bool:
+        """A PDU came, with `count` observations from first_ns to last_ns. False: it was here already."""
         if self._is_here(sequence):
             return False
         self._gaps.pop(sequence, None)
         self.begin_ns = min(self.begin_ns, first_ns, FOREVER if watermark_ns == ABSENT else watermark_ns)
         self.last_ns = max(self.last_ns, last_ns)
+        self.count += count
+        if sequence == 0:
+            self.edge_ns = _edge_ns(first_ns, last_ns, count)
         if sequence >= self.next:
             self._waiting[sequence] = (watermark_ns, ended, last_ns)
             self._advance()
@@ -113,7 +123,8 @@ class RunProgress:
         """(from, to): all that was observed between is known; None: nothing is."""
         if self.until_ns == NEVER or self.begin_ns == FOREVER:
             return None
-        return self.begin_ns - EDGE_NS, self.until_ns + EDGE_NS if self.over else self.until_ns
+        return (self.begin_ns - self.edge_ns,
+                self.until_ns + _edge_ns(self.begin_ns, self.last_ns, self.count) if self.over else self.until_ns)
 
     def forget(self, before_ns: int) -> None:
         """Gaps that end before that are of no interest any more."""
@@ -122,19 +133,24 @@ class RunProgress:
 
     def state(self) -> list[Any]:
         """For `restored`."""
-        return [self.run_ms, self.begin_ns, self.last_ns, self.until_ns, self.next, self.over,
+        return [self.run_ms, self.begin_ns, self.last_ns, self.until_ns, self.next, self.over, self.count, self.edge_ns,
                 [[s, *w] for s, w in self._waiting.items()], [[s, *g] for s, g in self._gaps.items()]]
 
     @classmethod
     def restored(cls, state: list[Any]) -> RunProgress:
         """ValueError, TypeError for what is no state."""
-        run_ms, begin_ns, last_ns, until_ns, following, over, waiting, gaps = state
+        run_ms, begin_ns, last_ns, until_ns, following, over, count, edge_ns, waiting, gaps = state
         run = cls(int(run_ms))
         run.begin_ns, run.last_ns, run.until_ns = int(begin_ns), int(last_ns), int(until_ns)
-        run.next, run.over = int(following), bool(over)
+        run.next, run.over, run.count, run.edge_ns = int(following), bool(over), int(count), int(edge_ns)
         run._waiting = {int(s): (int(w), bool(e), int(n)) for s, w, e, n in waiting}
         run._gaps = {int(s): (int(a), int(b)) for s, a, b in gaps}
         return run
+
+
+def _edge_ns(first_ns: int, last_ns: int, count: int) -> int:
+    """How near another packet would have been, of so many in that time."""
+    return min(EDGE_PACKETS * (last_ns - first_ns) // (count - 1), EDGE_NS) if count > 1 else EDGE_NS
 
 
 class ProbeProgress:

@@ -90,6 +90,24 @@ def test_edges_of_a_run():
     assert probe.delivered_ns == FOREVER
 
 
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0)])
+def test_edges_are_shorter_where_packets_are_close(order):
+    """Ten packets' time: at the beginning by the first PDU alone, whatever else is here; at the end by all. A lonely packet proves
+    nothing beyond the most that is taken for granted."""
+    probe, ms = ProbeProgress(), SECOND // 1000
+    pdus = {0: (SECOND, SECOND + 100 * ms, 101), 1: (SECOND, 3 * SECOND, 500), 2: (3 * SECOND, 5 * SECOND, 4000 - 600)}
+    for n in order:
+        first_ns, last_ns, count = pdus[n]
+        probe.run(1).block(n, last_ns, ended=n == 2, first_ns=first_ns, last_ns=last_ns, count=count)
+        if n == 0:
+            assert probe.blind()[0].tolist() == [NEVER, SECOND - 10 * ms - 1]
+    assert probe.blind()[1].tolist() == [5 * SECOND + 1 + 10 * 4 * SECOND // 4000, FOREVER]
+    assert probe.run(1).count == 4001
+    lonely = RunProgress(2)
+    lonely.block(0, SECOND, ended=False, first_ns=0, last_ns=0, count=1)
+    assert lonely.observed() == (-EDGE_NS, SECOND)
+
+
 def test_a_new_run_supersedes():
     """Whatever order they are heard in: blind between what the first delivered and where the second begins."""
     for order in ((1, 2), (2, 1)):
@@ -116,7 +134,7 @@ def test_old_runs_are_forgotten():
 def test_state_is_restored():
     probe = ProbeProgress()
     run = probe.run(5)
-    run.block(0, 100, ended=False, first_ns=1, last_ns=2)
+    run.block(0, 100, ended=False, first_ns=1, last_ns=2, count=3)
     run.block(4, 200, ended=True, first_ns=1, last_ns=2)
     run.gap(1, 5, 6)
     state = json.loads(json.dumps(probe.state()))
