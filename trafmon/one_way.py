@@ -110,6 +110,8 @@ def run(options: argparse.Namespace) -> int:
         return _unusable(str(error))
     if status not in (0, NOT_DELIVERED, INTERRUPTED):
         return status
+    if status == INTERRUPTED:
+        print(f"{NAME}: interrupted; only what was read until then is in the results", file=sys.stderr)
     return _tell(pipeline, options, wishes.ways, comparison, complete=not status) or status
 
 

@@ -206,7 +206,7 @@ def test_ctrl_c_keeps_what_was_read_and_leaves_nothing_behind(captures, tmp_path
     out = tmp_path / "out"
     pipe_in, pipe_out = os.pipe()
     program = subprocess.Popen([sys.executable, "-m", "trafmon", "one-way", captures[0], "/dev/stdin", "--out", out, "--quiet",
-                                "--packets", tmp_path / "p.csv"], stdin=pipe_in)
+                                "--packets", tmp_path / "p.csv"], stdin=pipe_in, stderr=(tmp_path / "told").open("w"))
     os.close(pipe_in)
     limit = time.monotonic() + LIMIT_S
     try:
@@ -221,6 +221,7 @@ def test_ctrl_c_keeps_what_was_read_and_leaves_nothing_behind(captures, tmp_path
     assert not [c for c in _commands().values() if str(out).encode() in c]
     assert (out / "trafmon.duckdb").exists()
     assert (tmp_path / "p.csv").exists()
+    assert "interrupted; only what was read until then is in the results" in (tmp_path / "told").read_text()
 
 
 def test_results_replace_only_their_own(made, captures, tmp_path):
