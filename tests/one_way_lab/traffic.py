@@ -1,6 +1,6 @@
 """What is sent: bounded counts of packets with known, different payloads, both ways; and when programs sent and got them.
 
-Contents are numbered, so that none is like another: "trafmon", case, kind, direction, number, and as much noise as the number asks for.
+Contents are numbered, so that none is like another: "trafmon", case, kind, direction, number, and noise that follows from these.
 """
 
 from __future__ import annotations
@@ -157,6 +157,18 @@ def transfer(lab: Lab, case: int, octets: int) -> None:
         serving.join(LIMIT_S)
         assert (told, came) == ([there], back), "TCP delivers what was sent"
         assert client.recv(1) == b""
+
+
+def settle(lab: Lab, *exchanges: Exchange) -> None:
+    """Returns when nothing is on its way any more, on both links and in the sockets. AssertionError after the limit."""
+    end, before = time.monotonic() + LIMIT_S, None
+    while True:
+        taken = sum(exchange.take(EVERY_S) for exchange in exchanges)
+        totals = [link.read_totals() for link in (lab.link1, lab.link2)]
+        if taken == 0 and totals == before and not any(t["in_flight"] for t in totals):
+            return
+        before = totals
+        assert time.monotonic() < end, f"packets are still on their way: {totals}"
 
 
 def checksum(octets: bytes) -> int:
