@@ -1,8 +1,9 @@
 """What became of each packet, by the links, and so what a collector has to say of it.
 
 A packet is known by its signature, computed by the slow twin from what the link's tap had: in class `all`, over the whole way,
-whatever the translator changes and in how many fragments it travels; in class `near`, on link 1 only, as it is. Times at a place are
-bounds for the probe's: not before the link let the packet go, or the program sent it; not after the link had it, or the program got it.
+whatever the translator changes and in how many fragments it travels; in class `near`, on link 1 only, as it is. Times at a place
+are bounds for the probe's: not before the link let the packet go, or the program sent it; not after the link had it, or the
+program got it.
 """
 
 from __future__ import annotations
