@@ -1,12 +1,13 @@
 """Probes at the three places, two collectors, and their configuration: the real programs.
 
-Class `all` follows datagrams over four hops and through the translator, class `near` packets (fragments, too) over link 1 as they are.
+Class `all` follows datagrams over four hops and through the translator, class `near` packets, fragments as they are, over link 1.
 """
 
 from __future__ import annotations
 
 import os
 import signal
+import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
@@ -20,8 +21,12 @@ HOPS = {"all": ("a", "b_in", "b_out", "c"), "near": ("a", "b_in")}
 POINTS = {"a": ("a", "lan"), "b_in": ("b", "inside"), "b_out": ("b", "outside"), "c": ("c", "lan")}
 INTERVAL_NS = 2_000_000_000
 SETTLED_AFTER_NS = 2 * INTERVAL_NS + 2 * MAX_TRANSIT_NS
-"""By then, at the latest, a round would be settled if no probe were waited for: it is as long as four transits, and packets of it may
-be on their way for one more."""
+"""By then, at the latest, a round would be settled if no probe were waited for: it is as long as four transits, and packets of it
+may be on their way for one more."""
+WRITTEN_WITHIN_NS = 1_500_000_000
+"""What is settled is in complete files by then: they are completed once a second, rounds looked at twice."""
+MOMENT_NS = 1_500_000_000
+"""By then a probe has sent what it had observed, or that there was nothing: it hands over once a second of packet time, at least."""
 
 _PUBLISH = 'max_build="100ms" initial_timeout="200ms" timeout_increment="100ms" heartbeat="300ms"'
 _CLASS = """<flow_class name="{name}">
@@ -118,14 +123,17 @@ class Site:
         self.collectors[name].process.kill()
         self.collectors[name].process.wait()
 
-    def until_acknowledged(self, *sites: str) -> None:
-        """All that these probes had observed is at both collectors."""
+    def until_sent(self, *sites: str) -> None:
+        """All that these probes had observed was sent once at least."""
+        now_ns = time.time_ns()
         for site in sites:
-            until(lambda probe=self.probes[site]: self._has_delivered(probe), f"{site} has delivered")
+            until(lambda probe=self.probes[site]: probe.numbers()["packet_time_ns"] > now_ns + MOMENT_NS, f"{site} has sent")
 
-    @staticmethod
-    def _has_delivered(probe: Probe) -> bool:
-        raise NotImplementedError
+    def until_delivered(self, *sites: str) -> None:
+        """All that these probes had observed is at both collectors."""
+        self.until_sent(*sites)
+        for site in sites:
+            until(lambda probe=self.probes[site]: probe.numbers()["pdus_waiting"] == 0, f"{site} has delivered")
 
     def stop_probes(self) -> None:
         """In good order: both collectors have everything."""

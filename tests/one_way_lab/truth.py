@@ -44,6 +44,7 @@ class Packet:
 
     alone   no other packet of the class has its signature
     whole   it was in fragments nowhere, so that copies can be counted
+    began_ns, took_ns   when it came to its first link, and how long it took from there until the last of it had left the last one
     """
 
     signature: int
@@ -54,6 +55,7 @@ class Packet:
     alone: bool
     whole: bool
     began_ns: int
+    took_ns: int
 
     def verdict(self, blind: Iterable[int] = ()) -> tuple[str, int] | None:
         """(verdict, hop after which it was lost, from 1, or 0), if the hops at these positions saw nothing; None: nobody saw it."""
@@ -101,13 +103,14 @@ def _over_all(places: list[list[Sighting]], back: bool, times: Times) -> list[Pa
     assert not unknown, f"{len(unknown)} packets came from nowhere"
     found = []
     for signature, entered in at[way[0]].items():
+        took_ns = max(s.last_ns for place in at for s in place.get(signature, ())) - entered[0].first_ns
         for one in entered:
             payload = one.packet[28:]
             bounds = _bounds([at[place].get(signature, []) for place in way], times.sent_ns.get(payload, 0),
                              times.got_ns.get(payload, math.inf))
             seen = tuple(reversed(bounds) if back else bounds)
             found.append(Packet(signature, _case(one.packet), len(one.packet), back, seen, len(entered) == 1,
-                                len(one.packet) <= _MTU, one.first_ns))
+                                len(one.packet) <= _MTU, one.first_ns, took_ns))
     return found
 
 
@@ -136,7 +139,8 @@ def _over_link(passed: list[Passage], back: bool) -> list[Packet]:
         far = Seen((p.left_ns[0], math.inf), (p.left_ns[0], math.inf), len(p.left_ns)) if p.left_ns else None
         case = fragments.get(_datagram(p.packet)) if _fragment(p.packet) else _case(p.packet)
         found.append(Packet(sign(p.packet) & 0xFFFFFFFF, case, len(p.packet), back,
-                            (far, near) if back else (near, far), True, True, p.entered_ns))
+                            (far, near) if back else (near, far), True, True, p.entered_ns,
+                            max(p.left_ns, default=p.entered_ns) - p.entered_ns))
     return found
 
 

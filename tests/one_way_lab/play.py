@@ -1,0 +1,145 @@
+"""The play: one case after the other, each with packets of its own, and something that goes wrong meanwhile.
+
+Between and around them pass a few packets over links that lose nothing: they prove that the probes observe.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from enum import IntEnum
+from pathlib import Path
+
+from tests.linkemu import Impairment
+from tests.one_way_lab.judge import SEEING
+from tests.one_way_lab.site import SETTLED_AFTER_NS, WRITTEN_WITHIN_NS, Site
+from tests.one_way_lab.topology import COLLECTORS, SITES, Lab, lab
+from tests.one_way_lab.traffic import Exchange, Times, ports, settle, transfer
+from tests.one_way_lab.truth import Packet, Truth, truth
+from tests.pipeline.probe_process import rows, until
+
+BAD = Impairment(delay_ns=3_000_000, jitter_ns=1_000_000, loss=0.03, duplicate=0.03, reorder=0.05, reorder_extra_ns=8_000_000)
+CONTROL_BAD = Impairment(delay_ns=20_000_000, jitter_ns=30_000_000, loss=0.3, duplicate=0.1, reorder=0.3, reorder_extra_ns=150_000_000)
+GOOD = Impairment()
+C_BLIND = frozenset({3})
+"""Hop c, by its position."""
+
+
+class Case(IntEnum):
+    """Number of a case: which packets are its."""
+
+    PROOF = 0
+    CONTROL = 1
+    SILENT = 2
+    BEFORE_KILL = 3
+    KILLED = 4
+    AFTER_KILL = 5
+    COLLECTOR = 6
+    PLAIN = 7
+    TCP = 8
+
+
+@dataclass
+class Played:
+    """directory: of collectors' spools. while_silent: rows of the case that were there before the silent probe was heard again."""
+
+    directory: Path
+    truth: Truth
+    told: str
+    while_silent: dict[str, int] = field(default_factory=dict)
+
+    @staticmethod
+    def blind(packet: Packet) -> Iterable[frozenset[int]]:
+        """While c was dead, it saw nothing. What it saw was told before it was killed; but not that it saw nothing else."""
+        if packet.case == Case.KILLED:
+            return (C_BLIND,)
+        return (*SEEING, C_BLIND) if packet.case == Case.BEFORE_KILL and packet.seen[-1] is None else SEEING
+
+
+def play(directory: Path) -> Played:
+    """Everything, from the first cable to the last file."""
+    times, while_silent = Times(), {}
+    with ExitStack() as exits:
+        at = exits.enter_context(lab(directory))
+        site = exits.enter_context(Site(at, directory))
+        exchanges = {case: exits.enter_context(Exchange(at, case, times)) for case in Case if case is not Case.TCP}
+        actors = _Actors(at, site, exchanges)
+        actors.prove()
+        actors.control_network_is_bad()
+        while_silent = actors.probe_is_silent()
+        actors.probe_is_killed()
+        actors.collector_is_killed()
+        actors.plain()
+        actors.prove()
+        site.stop_probes()
+        site.stop_collectors()
+        told = site.told()
+    return Played(directory, truth(directory, times), told, while_silent)
+
+
+class _Actors:
+    def __init__(self, at: Lab, site: Site, exchanges: dict[Case, Exchange]) -> None:
+        self._lab, self._site, self._exchanges = at, site, exchanges
+
+    def prove(self) -> None:
+        """That all places observe: some packets over good links."""
+        self._lab.impair(GOOD)
+        self._send(Case.PROOF, udp=20)
+
+    def control_network_is_bad(self) -> None:
+        """PDUs and acknowledgements are lost, late, doubled and out of order."""
+        self._lab.control.impair(CONTROL_BAD)
+        self._send(Case.CONTROL, BAD, udp=250, ping=50)
+        self._site.until_sent(*SITES)
+        self._lab.control.impair(GOOD)
+
+    def probe_is_silent(self) -> dict[str, int]:
+        """For longer than it takes to settle the round of its packets, if it were not waited for."""
+        self._lab.silence("c")
+        self._send(Case.SILENT, BAD, udp=250, ping=50)
+        due_ns = time.time_ns() + SETTLED_AFTER_NS + WRITTEN_WITHIN_NS
+        until(lambda: time.time_ns() > due_ns, "the round of its packets is over")
+        self._site.until_delivered("a", "b")
+        rows = {name: _of_case(self._site.directory / name, Case.SILENT) for name in COLLECTORS}
+        self._lab.hear("c")
+        return rows
+
+    def probe_is_killed(self) -> None:
+        self._send(Case.BEFORE_KILL, BAD, udp=120, ping=30)
+        self._site.until_delivered("c")
+        self._site.kill_probe("c")
+        self._send(Case.KILLED, BAD, udp=120, ping=30)
+        self._site.start_probe("c").until_capturing()
+        self.prove()
+        self._send(Case.AFTER_KILL, BAD, udp=120, ping=30)
+
+    def collector_is_killed(self) -> None:
+        """While packets pass; the other one lives on."""
+        first = next(iter(COLLECTORS))
+        self._send(Case.COLLECTOR, BAD, udp=120, ping=30)
+        self._site.kill_collector(first)
+        self._send(Case.COLLECTOR, BAD, udp=120, ping=30)
+        self._site.start_collector(first)
+        self._send(Case.COLLECTOR, BAD, udp=120, ping=30)
+
+    def plain(self) -> None:
+        """Nothing but the links is bad; with fragments and TCP."""
+        self._send(Case.PLAIN, BAD, udp=250, ping=50, long=60)
+        transfer(self._lab, Case.TCP, 60_000)
+        settle(self._lab, *self._exchanges.values())
+
+    def _send(self, case: Case, link: Impairment | None = None, **counts: int) -> None:
+        """Over links that are like that (None: as they are); returns when nothing is on its way any more."""
+        if link:
+            self._lab.impair(link)
+        self._exchanges[case].send(**counts)
+        settle(self._lab, *self._exchanges.values())
+
+
+def _of_case(spool: Path, case: Case) -> int:
+    """Rows of its UDP packets in complete files."""
+    port = str(ports(case)[1])
+    flows = {(r["probe"], r["run"], r["flow"]) for r in rows(spool, "flow_definition") if port in (r["src_port"], r["dst_port"])}
+    return sum((r["probe"], r["run"], r["flow"]) in flows for r in rows(spool, "one_way_packet"))
