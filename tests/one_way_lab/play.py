@@ -21,7 +21,8 @@ from tests.one_way_lab.truth import Packet, Truth, truth
 from tests.pipeline.probe_process import rows, until
 
 BAD = Impairment(delay_ns=3_000_000, jitter_ns=1_000_000, loss=0.03, duplicate=0.03, reorder=0.05, reorder_extra_ns=8_000_000)
-CONTROL_BAD = Impairment(delay_ns=20_000_000, jitter_ns=30_000_000, loss=0.3, duplicate=0.1, reorder=0.3, reorder_extra_ns=150_000_000)
+CONTROL_BAD = Impairment(delay_ns=20_000_000, jitter_ns=30_000_000, loss=0.3, duplicate=0.1, reorder=0.3,
+                         reorder_extra_ns=150_000_000)
 GOOD = Impairment()
 C_BLIND = frozenset({3})
 """Hop c, by its position."""

@@ -26,7 +26,7 @@ may be on their way for one more."""
 WRITTEN_WITHIN_NS = 1_500_000_000
 """What is settled is in complete files by then: they are completed once a second, rounds looked at twice."""
 MOMENT_NS = 1_500_000_000
-"""By then a probe has sent what it had observed, or that there was nothing: it hands over once a second of packet time, at least."""
+"""By then a probe has sent what it had observed, or that there was nothing: it hands over once a second of packet time."""
 
 _PUBLISH = 'max_build="100ms" initial_timeout="200ms" timeout_increment="100ms" heartbeat="300ms"'
 _CLASS = """<flow_class name="{name}">
