@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -9,10 +10,9 @@ from pathlib import Path
 
 from tests.one_way_lab.site import HOPS, MAX_TRANSIT_NS, POINTS
 from tests.one_way_lab.truth import CLOCKS_NS, Packet, Truth
-from tests.pipeline.probe_process import rows as rows_of
 
 RESOLUTION_NS = {"all": 1_000, "near": 1}
-SHOWN = 8
+SHOWN = 2
 """Complaints that are told in full."""
 VERDICTS = ("complete", "lost", "dropped", "missed", "injected")
 Blindness = Callable[[Packet], Iterable[frozenset[int]]]
@@ -35,6 +35,15 @@ class Row:
     delay_ns: int | None
     times: tuple[int | None, ...]
     last: tuple[int | None, ...]
+
+
+def rows_of(spool: Path, kind: str) -> list[dict[str, str]]:
+    """Of all complete files."""
+    found = []
+    for path in sorted(spool.glob(f"{kind}.*.csv")):
+        with path.open(newline="") as file:
+            found += csv.DictReader(file)
+    return found
 
 
 def packet_rows(spool: Path) -> dict[str, list[Row]]:
@@ -99,7 +108,17 @@ def _judge_one(name: str, packets: list[Packet], rows: list[Row], blind: Blindne
         _judge_alike(name, packets, rows, blind, findings)
         return
     packet = packets[0]
+    if packet.orphan and packet.seen[-1]:
+        findings.alike += 1
+        if {"lost", "injected"} != {row.verdict for row in rows}:
+            findings.wrong[f"{name}: fragment without its first one"].append(f"{packet}: {rows}")
+        return
     right = {packet.verdict(_of_class(name, hops)) for hops in blind(packet)}
+    if len(rows) > 1 and _split(name, packet, blind):
+        findings.alike += 1
+        if not {row.verdict for row in rows} <= {"dropped", "lost"}:
+            findings.wrong[f"{name}: copies of a packet nobody saw begin"].append(f"{packet}: {rows}")
+        return
     if len(rows) > 1:
         findings.wrong[f"{name}: more than one row"].append(f"{packet}: {rows}")
         return
@@ -116,14 +135,23 @@ def _judge_one(name: str, packets: list[Packet], rows: list[Row], blind: Blindne
         findings.wrong[f"{name}: {what}"].append(f"{packet}: {row}")
 
 
+def _split(name: str, packet: Packet, blind: Blindness) -> bool:
+    """May its copies look like packets? Where the place that it came from was blind, and the next one saw several."""
+    way = list(reversed(range(len(packet.seen))) if packet.back else range(len(packet.seen)))
+    behind = packet.seen[way[1]]
+    return behind is not None and behind.copies > 1 and any(way[0] in _of_class(name, hops) for hops in blind(packet))
+
+
 def _judge_alike(name: str, packets: list[Packet], rows: list[Row], blind: Blindness, findings: Findings) -> None:
     """Who is who, nobody can tell; but every observation is there once."""
     if any(hops for p in packets for hops in blind(p)):
         return
-    wanted = [packets[0].seen[hop].copies if packets[0].seen[hop] else 0 for hop in range(len(HOPS[name]))]
-    passed = sum(wanted) if all(p.whole for p in packets) else None
+    if not all(p.whole for p in packets):
+        return
+    of_each = packets if name == "near" else packets[:1]  # of class all, each tells the copies of all
+    passed = sum(seen.copies for p in of_each for seen in p.seen if seen)
     observed = sum(sum(t is not None for t in row.times) + row.copies for row in rows)
-    if passed is not None and passed != observed:
+    if passed != observed:
         findings.wrong[f"{name}: observations of equal packets"].append(
             f"{passed} passed, rows tell of {observed}: {packets} {rows}")
 

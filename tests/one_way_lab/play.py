@@ -13,12 +13,12 @@ from enum import IntEnum
 from pathlib import Path
 
 from tests.linkemu import Impairment
-from tests.one_way_lab.judge import SEEING
+from tests.one_way_lab.judge import SEEING, rows_of
 from tests.one_way_lab.site import SETTLED_AFTER_NS, WRITTEN_WITHIN_NS, Site
 from tests.one_way_lab.topology import COLLECTORS, SITES, Lab, lab
 from tests.one_way_lab.traffic import Exchange, Times, ports, settle, transfer
 from tests.one_way_lab.truth import Packet, Truth, truth
-from tests.pipeline.probe_process import rows, until
+from tests.pipeline.probe_process import until
 
 BAD = Impairment(delay_ns=3_000_000, jitter_ns=1_000_000, loss=0.03, duplicate=0.03, reorder=0.05, reorder_extra_ns=8_000_000)
 CONTROL_BAD = Impairment(delay_ns=20_000_000, jitter_ns=30_000_000, loss=0.3, duplicate=0.1, reorder=0.3,
@@ -74,6 +74,7 @@ def play(directory: Path) -> Played:
         actors.collector_is_killed()
         actors.plain()
         actors.prove()
+        site.until_sent(*SITES)  # what a probe has not yet taken from the kernel when it is stopped, nobody measures
         site.stop_probes()
         site.stop_collectors()
         told = site.told()
@@ -142,5 +143,5 @@ class _Actors:
 def _of_case(spool: Path, case: Case) -> int:
     """Rows of its UDP packets in complete files."""
     port = str(ports(case)[1])
-    flows = {(r["probe"], r["run"], r["flow"]) for r in rows(spool, "flow_definition") if port in (r["src_port"], r["dst_port"])}
-    return sum((r["probe"], r["run"], r["flow"]) in flows for r in rows(spool, "one_way_packet"))
+    flows = {(r["probe"], r["run"], r["flow"]) for r in rows_of(spool, "flow_definition") if port in (r["src_port"], r["dst_port"])}
+    return sum((r["probe"], r["run"], r["flow"]) in flows for r in rows_of(spool, "one_way_packet"))

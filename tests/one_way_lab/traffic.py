@@ -14,8 +14,10 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Self
 
+from tests.linkemu import Namespace
 from tests.linkemu.netns import inside
 from tests.one_way_lab.topology import A, C, Lab
 
@@ -25,6 +27,7 @@ LIMIT_S = 20.0
 BURST, EVERY_S = 4, 0.002
 """So many are sent, then what came is taken for that long."""
 MAX_SHORT, MIN_LONG, MAX_LONG = 900, 1_600, 4_000
+_LISTEN, _TIME_WAIT = "0A", "06"
 _TAG = struct.Struct(">7sBBBH")
 _ECHO = struct.Struct(">BBHHH")
 ECHO_REQUEST, ECHO_REPLY = 8, 0
@@ -157,6 +160,10 @@ def transfer(lab: Lab, case: int, octets: int) -> None:
         serving.join(LIMIT_S)
         assert (told, came) == ([there], back), "TCP delivers what was sent"
         assert client.recv(1) == b""
+    end = time.monotonic() + LIMIT_S
+    while any(_connections(host) for host in (lab.a, lab.c)):
+        assert time.monotonic() < end, "the connection does not end"
+        select.select([], [], [], EVERY_S)
 
 
 def settle(lab: Lab, *exchanges: Exchange) -> None:
@@ -184,6 +191,13 @@ def _mixed(counts: dict[int, int]) -> Iterator[int]:
     """Kinds, so many times each, spread evenly."""
     spread = sorted((n / count, kind) for kind, count in counts.items() for n in range(count))
     return (kind for _, kind in spread)
+
+
+def _connections(host: Namespace) -> int:
+    """TCP connections of which a segment may still be sent, see proc_net_tcp.txt of the kernel."""
+    with inside(host.name):
+        lines = Path("/proc/thread-self/net/tcp").read_text().splitlines()[1:]
+    return sum(line.split()[3] not in (_LISTEN, _TIME_WAIT) for line in lines)
 
 
 def _all(stream: socket.socket, octets: int) -> bytes:
