@@ -14,6 +14,7 @@ from tests.one_way_lab.truth import CLOCKS_NS, Packet, Truth
 RESOLUTION_NS = {"all": 1_000, "near": 1}
 SHOWN = 2
 """Complaints that are told in full."""
+FIELDS = ("src_addr", "dst_addr", "protocol", "src_port", "dst_port")
 VERDICTS = ("complete", "lost", "dropped", "missed", "injected")
 Blindness = Callable[[Packet], Iterable[frozenset[int]]]
 """Which hops (positions) may have seen nothing of a packet: each of these is right."""
@@ -22,9 +23,9 @@ SEEING: tuple[frozenset[int], ...] = (frozenset(),)
 
 @dataclass(frozen=True)
 class Row:
-    """Of one_way_packet. times, last: at each hop, ns or None."""
+    """Of one_way_packet. flow: what it is by its definition; times, last: at each hop, ns or None."""
 
-    flow_class: str
+    flow: tuple[str, ...]
     signature: int
     octets: int
     verdict: str
@@ -48,13 +49,15 @@ def rows_of(spool: Path, kind: str) -> list[dict[str, str]]:
 
 def packet_rows(spool: Path) -> dict[str, list[Row]]:
     """By class."""
-    class_of = {(r["probe"], r["run"], r["flow"]): r["flow_class"] for r in rows_of(spool, "flow_definition")}
+    flows = {(r["probe"], r["run"], r["flow"]): tuple(r[name] for name in ("flow_class", *FIELDS))
+             for r in rows_of(spool, "flow_definition")}
     found: dict[str, list[Row]] = {name: [] for name in HOPS}
     for r in rows_of(spool, "one_way_packet"):
-        name = class_of[r["probe"], r["run"], r["flow"]]
+        flow = flows[r["probe"], r["run"], r["flow"]]
+        name = flow[0]
         hops = range(1, len(HOPS[name]) + 1)
         found[name].append(Row(
-            name, int(r["signature"]), int(r["octets"]), r["verdict"], int(r["lost_after"] or 0), int(r["copies"]),
+            flow, int(r["signature"]), int(r["octets"]), r["verdict"], int(r["lost_after"] or 0), int(r["copies"]),
             r["clash"] == "1", r["path"], ns(r["one_way_delay"]), tuple(ns(r[f"time_at_{n:02}"]) for n in hops),
             tuple(ns(r[f"last_at_{n:02}"]) for n in hops)))
     return found

@@ -13,7 +13,7 @@ from enum import IntEnum
 from pathlib import Path
 
 from tests.linkemu import Impairment
-from tests.one_way_lab.judge import SEEING, rows_of
+from tests.one_way_lab.judge import SEEING, packet_rows
 from tests.one_way_lab.site import SETTLED_AFTER_NS, WRITTEN_WITHIN_NS, Site
 from tests.one_way_lab.topology import COLLECTORS, SITES, Lab, lab
 from tests.one_way_lab.traffic import Exchange, Times, ports, settle, transfer
@@ -141,7 +141,6 @@ class _Actors:
 
 
 def _of_case(spool: Path, case: Case) -> int:
-    """Rows of its UDP packets in complete files."""
+    """Rows of class all of its UDP packets, in complete files."""
     port = str(ports(case)[1])
-    flows = {(r["probe"], r["run"], r["flow"]) for r in rows_of(spool, "flow_definition") if port in (r["src_port"], r["dst_port"])}
-    return sum((r["probe"], r["run"], r["flow"]) in flows for r in rows_of(spool, "one_way_packet"))
+    return sum(port in row.flow for row in packet_rows(spool)["all"])
