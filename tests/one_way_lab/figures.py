@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from tests.one_way_lab.judge import VERDICTS, Row, ns, packet_rows, rows_of
@@ -37,8 +37,7 @@ def added_up(spool: Path) -> dict[str, dict[str, int]]:
     found = {}
     for name, rows in packet_rows(spool).items():
         sums = Counter(packets=len(rows), octets=sum(r.octets for r in rows), duplicates=sum(r.copies for r in rows),
-                       duplicated=sum(r.copies > 0 for r in rows), clashes=sum(r.clash for r in rows),
-                       reordered=sum(_reordered(of_one) for of_one in _by_flow(rows)))
+                       duplicated=sum(r.copies > 0 for r in rows), clashes=sum(r.clash for r in rows))
         sums.update(r.verdict for r in rows)
         sums.update(f"lost_after_{r.lost_after:02}" for r in rows if r.verdict == "lost")
         at_both_ends = [r for r in rows if None not in (r.times[0], r.times[-1])]
@@ -51,10 +50,19 @@ def added_up(spool: Path) -> dict[str, dict[str, int]]:
     return found
 
 
-def all_rows(spool: Path) -> dict[str, Counter]:
-    """By kind: every row as often as it is there, but for who made it, where it is the collector itself."""
-    return {kind: Counter(tuple(value for name, value in r.items() if kind != "clock_offset" or name not in ("probe", "run"))
-                          for r in rows_of(spool, kind)) for kind in KINDS}
+def all_rows(spool: Path, leave_out: Mapping[str, str] | None = None) -> dict[str, Counter]:
+    """By kind: every row as often as it is there, but for who made it, where that is the collector itself.
+
+    leave_out: by kind, how names of columns begin that are not compared
+    """
+    found = {}
+    for kind in KINDS:
+        without = ("probe", "run") if kind == "clock_offset" else ()
+        prefix = (leave_out or {}).get(kind)
+        found[kind] = Counter(tuple(value for name, value in r.items()
+                                    if name not in without and not (prefix and name.startswith(prefix)))
+                              for r in rows_of(spool, kind))
+    return found
 
 
 def offsets_ns(spool: Path) -> Iterator[tuple[int | None, int | None]]:
@@ -69,11 +77,21 @@ def _by_flow(rows: list[Row]) -> Iterable[list[Row]]:
     return flows.values()
 
 
-def _reordered(rows: list[Row]) -> int:
-    """Packets of a flow that arrived after one that had left later (RFC 4737 section 3). Delays are positive: clocks are one."""
-    arrived = sorted((min(ends) + r.delay_ns, min(ends)) for r in rows if None not in (ends := (r.times[0], r.times[-1])))
-    latest_ns, found = 0, 0
-    for _, left_ns in arrived:
-        found += left_ns < latest_ns
-        latest_ns = max(latest_ns, left_ns)
-    return found
+def reordered(spool: Path, interval_ns: int) -> dict[str, tuple[int, int]]:
+    """By class: packets that arrived after one of their flow that had left later (RFC 4737 section 3), as (at least, at most).
+
+    Less those that only packets of later intervals have overtaken: whether these count, depends on when an interval is closed. Of
+    datagrams in fragments, the first ones count. Delays are positive: clocks are one.
+    """
+    return {name: tuple(map(sum, zip(*(_reordered(of_one, interval_ns) for of_one in _by_flow(rows)), strict=True)))
+            for name, rows in packet_rows(spool).items()}
+
+
+def _reordered(rows: list[Row], interval_ns: int) -> tuple[int, int]:
+    arrived = sorted((max(ends), min(ends)) for r in rows if None not in (ends := (r.times[0], r.times[-1])))
+    within, over = 0, 0
+    for n, (_, left_ns) in enumerate(arrived):
+        overtook = [at_ns for _, at_ns in arrived[:n] if at_ns > left_ns]
+        over += bool(overtook)
+        within += any(at_ns // interval_ns == left_ns // interval_ns for at_ns in overtook)
+    return within, over

@@ -15,6 +15,7 @@ from pathlib import Path
 from tests.linkemu import Impairment
 from tests.one_way_lab.judge import SEEING, packet_rows
 from tests.one_way_lab.site import SETTLED_AFTER_NS, WRITTEN_WITHIN_NS, Site
+from tests.one_way_lab.taps import NOT_TRUSTED
 from tests.one_way_lab.topology import COLLECTORS, SITES, Lab, lab
 from tests.one_way_lab.traffic import Exchange, Times, ports, settle, transfer
 from tests.one_way_lab.truth import Packet, Truth, truth
@@ -44,12 +45,14 @@ class Case(IntEnum):
 
 @dataclass
 class Played:
-    """directory: of collectors' spools. while_silent: rows of the case that were there before the silent probe was heard again."""
+    """directory: of collectors' spools. while_silent: rows of the case that were there before the silent probe was heard again.
+    overloaded: what links or probes did not keep up with."""
 
     directory: Path
     truth: Truth
     told: str
     while_silent: dict[str, int] = field(default_factory=dict)
+    overloaded: dict[str, int] = field(default_factory=dict)
 
     @staticmethod
     def blind(packet: Packet) -> Iterable[frozenset[int]]:
@@ -75,10 +78,14 @@ def play(directory: Path) -> Played:
         actors.plain()
         actors.prove()
         site.until_sent(*SITES)  # what a probe has not yet taken from the kernel when it is stopped, nobody measures
+        overloaded = {f"kernel_drops of probe {name}": drops for name, probe in site.probes.items()
+                      if (drops := probe.numbers()["kernel_drops"])}
         site.stop_probes()
         site.stop_collectors()
         told = site.told()
-    return Played(directory, truth(directory, times), told, while_silent)
+    overloaded |= {f"{name} of {link.config.directory.name}": link.totals[name]
+                   for link in (at.link1, at.link2) for name in NOT_TRUSTED if link.totals[name]}
+    return Played(directory, truth(directory, times), told, while_silent, overloaded)
 
 
 class _Actors:
