@@ -20,7 +20,7 @@ from tests.one_way_lab.traffic import Times, case_of
 from tests.oracles.signature_twin import sign
 
 CLOCKS_NS = 2_000
-"""The links' clock is set by reading two clocks one after the other: it is off by that much at most."""
+"""The links' clock is set by reading two clocks one right after the other, the best of several times: it is off by less."""
 PORTS = range(7_000, 7_100)
 """At c: of each case one."""
 _WITH_PORTS, _FIRST, _MTU = (6, 17), 0x2000, 1_500
