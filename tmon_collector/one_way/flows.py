@@ -6,6 +6,7 @@ definition or by an observation; observations wait with that index, and get thei
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -53,6 +54,7 @@ class Definitions:
         self._sources: list[Source | None] = []  # by index
         self._flow = np.zeros(0, np.int32)
         self._used_ns = np.zeros(0, np.int64)
+        self._ties = np.zeros(0, np.int64)
         self._free: list[int] = []
         self._keys = _Numbers()  # of flows
         self._addresses = _Numbers()
@@ -103,6 +105,10 @@ class Definitions:
         assert source is not None, index
         return source
 
+    def ties(self) -> np.ndarray:
+        """int64 by definition: numbers below 2^24 that depend on whose it is, and not on the order in which definitions came."""
+        return self._ties
+
     def forget(self, before_ns: int) -> np.ndarray:
         """Definitions that had no observation since, when there is too little room: at least an eighth is free after that, if it
         can be. int64: numbers of flows that are free for others now."""
@@ -144,8 +150,9 @@ class Definitions:
                 if index >= len(self._flow):
                     more = max(len(self._flow), 64)
                     self._flow = np.concatenate([self._flow, np.full(more, UNDEFINED, np.int32)])
-                    self._used_ns = np.concatenate([self._used_ns, np.zeros(more, np.int64)])
+                    self._used_ns, self._ties = (np.concatenate([a, np.zeros(more, np.int64)]) for a in (self._used_ns, self._ties))
             self._flow[index], self._used_ns[index] = UNDEFINED, 0
+            self._ties[index] = zlib.crc32(f"{probe},{run_ms},{number}".encode()) & 0xFFFFFF
             of_run[number] = index
         return index
 

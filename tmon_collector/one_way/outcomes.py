@@ -33,24 +33,29 @@ def empty_rows(many: int) -> np.ndarray:
     return rows
 
 
-def count(packets: Packets, runs: Runs, interval_ns: int, memory: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def count(packets: Packets, runs: Runs, interval_ns: int, memory: np.ndarray,
+          ties: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Rows of one_way_counters, one a run, without reordering; `flow` is the number that all probes share.
 
     memory      int64 (flows, OUTCOME_MEMORY or more): what is remembered of each flow; updated
-    Second: int64 (runs,): position on the way of the earliest hop that saw a packet of the run << 32 | the lowest definition there.
+    ties        int64 (definitions,), below 2^24: which of several definitions is first; equal ones: the lower number
+    Second: int64 (runs,): position on the way of the earliest hop that saw a packet of the run << 56 | tie << 32 | number, of the
+    first definition there.
 
     A packet is lost or not; of dropped ones that is not known, so they are no part of the sequence in which distances are counted:
     packets of one loss period are at distance 1 from each other, and no others.
     """
     rows, definition = empty_rows(len(runs.flow)), np.empty(len(runs.flow), np.int64)
     rows[:, _FLOW], rows[:, _START], rows[:, _END] = runs.flow, runs.start_ns, runs.start_ns + interval_ns
-    _count(packets.definition, packets.octets, packets.points, packets.copies, packets.clash, packets.verdict, packets.lost_after,
-           runs.begin, runs.flow, runs.reverse, memory, rows, definition)
+    if ties is None:
+        ties = np.zeros(int(packets.definition.max(initial=0)) + 1, np.int64)
+    _count(packets.definition, ties, packets.octets, packets.points, packets.copies, packets.clash, packets.verdict,
+           packets.lost_after, runs.begin, runs.flow, runs.reverse, memory, rows, definition)
     return rows, definition
 
 
 @njit(cache=True, nogil=True)
-def _count(definition, octets, points, copies, clash, verdict, lost_after, begin, flow, reverse, memory, rows, lowest):
+def _count(definition, ties, octets, points, copies, clash, verdict, lost_after, begin, flow, reverse, memory, rows, lowest):
     hops = points.shape[1]
     by_verdict = np.zeros(5, np.int64)
     for r in range(len(flow)):
@@ -58,7 +63,7 @@ def _count(definition, octets, points, copies, clash, verdict, lost_after, begin
         size = clashes = duplicated = duplicates = periods = longest = distances = distance_sum = farthest = int64(0)
         nearest = int64(-1)
         since, in_a_row = memory[flow[r], _SINCE], memory[flow[r], _IN_A_ROW]
-        best = int64(hops) << 32 | 0x7fffffff
+        best = int64(hops) << 56
         for p in range(begin[r], begin[r + 1]):
             if octets[p] != _NO_OCTETS:
                 size += octets[p]
@@ -69,7 +74,7 @@ def _count(definition, octets, points, copies, clash, verdict, lost_after, begin
             hop = 0
             while hop < hops - 1 and points[p, hops - 1 - hop if reverse[r] else hop] == 0:
                 hop += 1
-            best = min(best, int64(hop) << 32 | int64(definition[p]))
+            best = min(best, int64(hop) << 56 | ties[definition[p]] << 32 | int64(definition[p]))
             by_verdict[verdict[p]] += 1
             if verdict[p] == _D:
                 continue

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tmon_collector.one_way.flows import Definitions
 from tmon_collector.one_way.packets import DROPPED, INJECTED, LOST, MISSED, Packets
 from tmon_collector.one_way.rows import exception_rows, packet_rows
-from tmon_collector.one_way.sources import Published, Sources
+from tmon_collector.one_way.sources import Published
 from tmon_collector.one_way.statistics import Statistics
 from tmon_common.config.model import FlowClass, Histogram
 from tmon_common.observations import (
@@ -30,18 +31,18 @@ _EXCEPTIONS = {ONE_WAY_LOST: (LOST,), ONE_WAY_DROPPED: (DROPPED,), ONE_WAY_MISSE
 
 
 class Results:
-    """Of one class. sources: whose its definitions are.
+    """Of one class.
 
     packet_kinds    of which a packet makes a row; interval_kinds: of which a flow and interval do
     """
 
-    def __init__(self, flow_class: FlowClass, histograms: Mapping[str, Histogram], sources: Sources) -> None:
-        self._one_way, self._sources = flow_class.one_way, sources
+    def __init__(self, flow_class: FlowClass, histograms: Mapping[str, Histogram], definitions: Definitions) -> None:
+        self._one_way, self._sources = flow_class.one_way, definitions
         self.packet_kinds = ((ONE_WAY_PACKET,) if self._one_way.output != "histograms" else ()) + (
             tuple(_EXCEPTIONS) if self._one_way.individual else ())
         distributions = (ONE_WAY_DELAY_HISTOGRAM, ONE_WAY_DELAY_BUCKET) if self._one_way.output != "packets" else ()
         self.interval_kinds = (*distributions, ONE_WAY_COUNTERS, CLOCK_OFFSET)
-        self._statistics = Statistics(flow_class.name, self._one_way, histograms, sources)
+        self._statistics = Statistics(flow_class.name, self._one_way, histograms, definitions, definitions.ties)
 
     def of_packets(self, kind: Kind, packets: Packets) -> Iterator[Published]:
         """Rows of one of packet_kinds."""

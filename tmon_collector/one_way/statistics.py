@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -35,16 +35,19 @@ class Statistics:
 
     A flow has one row of each kind per interval (of distributions: per pair of hops that packets were seen at), whatever number of
     probes and runs it was seen by. It is published under the definition that saw it earliest on the way in that interval (lowest
-    hop on the way, then lowest index). Of packets that go from the last hop to the first, all is mirrored. Pairs of hops are those
+    hop on the way, then `ties`). Of packets that go from the last hop to the first, all is mirrored. Pairs of hops are those
     of the latencies of the class, or the first and the last hop if there are none; output="packets" has no distributions.
 
     sources         asked, when an interval is closed, for the definitions of the packets in it
     histograms      by name
+    ties            gives an order of definitions, see outcomes.count; None: that of their indexes
     early           rows that were published before their interval had ended, for want of room, so far
     unranked        delays that had no room to wait for those of other rounds, so far
     """
 
-    def __init__(self, flow_class: str, one_way: OneWay, histograms: Mapping[str, Histogram], sources: Sources) -> None:
+    def __init__(self, flow_class: str, one_way: OneWay, histograms: Mapping[str, Histogram], sources: Sources,
+                 ties: Callable[[], np.ndarray] | None = None) -> None:
+        self._ties = ties
         self._sources, self._interval_ns = sources, one_way.interval_ns
         latencies = one_way.latencies or (Latency(0, len(one_way.hops) - 1),)
         names = list(dict.fromkeys([NO_HISTOGRAM, *(pair.histogram for pair in latencies if pair.histogram)]))
@@ -69,7 +72,8 @@ class Statistics:
         if len(packets.flow):
             self._cover(int(packets.flow.max()) + 1)
             runs = runs_of(packets, self._interval_ns)
-            counters, definition = count(packets, runs, self._interval_ns, self._memory)
+            ties = self._ties() if self._ties else None
+            counters, definition = count(packets, runs, self._interval_ns, self._memory, ties)
             self._chunks.append(empty_chunk()._replace(counters=counters, definition=definition))
             for i, pair in enumerate(self._pairs):
                 at = OUTCOME_MEMORY + 2 * i
