@@ -10,8 +10,8 @@ from collections import Counter
 import pytest
 
 from tests.one_way_lab.figures import added_up, all_rows, offsets_ns, reordered, told_figures
-from tests.one_way_lab.judge import Findings, judge, packet_rows
-from tests.one_way_lab.play import Case, Played, play
+from tests.one_way_lab.judge import Findings, judge, packet_rows, rows_of
+from tests.one_way_lab.play import GIVEN_UP, Case, Played, play
 from tests.one_way_lab.site import HOPS, INTERVAL_NS
 from tests.one_way_lab.topology import COLLECTORS, why_unavailable
 
@@ -81,6 +81,15 @@ def test_what_a_killed_probe_did_not_see_is_dropped_not_lost(judged):
     assert verdicts["dropped"] > 100
     assert verdicts["lost"] < 50
     assert of_case(judged, Case.BEFORE_KILL)["complete"] > 200
+
+
+def test_what_a_probe_gave_up_is_dropped_not_lost(played, judged):
+    """The probe says which PDUs: one_way_gap."""
+    verdicts = of_case(judged, Case.GIVEN_UP)
+    assert verdicts["dropped"] > GIVEN_UP // 4
+    assert {"complete", "lost", "dropped"} >= set(verdicts)
+    assert verdicts["lost"] < 50
+    assert all(rows_of(played.directory / name, "one_way_gap") for name in COLLECTORS)
 
 
 def test_a_killed_collector_writes_every_row_once(played):

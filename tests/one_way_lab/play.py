@@ -25,6 +25,8 @@ BAD = Impairment(delay_ns=3_000_000, jitter_ns=1_000_000, loss=0.03, duplicate=0
 CONTROL_BAD = Impairment(delay_ns=20_000_000, jitter_ns=30_000_000, loss=0.3, duplicate=0.1, reorder=0.3,
                          reorder_extra_ns=150_000_000)
 GOOD = Impairment()
+GIVEN_UP = 400
+"""Observations, at least, for both collectors and classes together."""
 C_BLIND = frozenset({3})
 """Hop c, by its position."""
 
@@ -41,6 +43,7 @@ class Case(IntEnum):
     COLLECTOR = 6
     PLAIN = 7
     TCP = 8
+    GIVEN_UP = 9
 
 
 @dataclass
@@ -56,9 +59,12 @@ class Played:
 
     @staticmethod
     def blind(packet: Packet) -> Iterable[frozenset[int]]:
-        """While c was dead, it saw nothing. What it saw was told before it was killed; but not that it saw nothing else."""
+        """While c was dead, it saw nothing. What it saw was told before it was killed; but not that it saw nothing else. What it
+        was to give up may have come nevertheless."""
         if packet.case == Case.KILLED:
             return (C_BLIND,)
+        if packet.case == Case.GIVEN_UP:
+            return (*SEEING, C_BLIND)
         return (*SEEING, C_BLIND) if packet.case == Case.BEFORE_KILL and packet.seen[-1] is None else SEEING
 
 
@@ -76,11 +82,12 @@ def play(directory: Path) -> Played:
         actors.probe_is_killed()
         actors.collector_is_killed()
         actors.plain()
+        actors.observations_are_given_up()
         actors.prove()
-        site.until_sent(*SITES)  # what a probe has not yet taken from the kernel when it is stopped, nobody measures
+        site.until_sent(*SITES)
         overloaded = {f"kernel_drops of probe {name}": drops for name, probe in site.probes.items()
                       if (drops := probe.numbers()["kernel_drops"])}
-        site.stop_probes()
+        site.stop_probes(*SITES)
         site.stop_collectors()
         told = site.told()
     overloaded |= {f"{name} of {link.config.directory.name}": link.totals[name]
@@ -138,6 +145,17 @@ class _Actors:
         self._send(Case.PLAIN, BAD, udp=250, ping=50, long=60)
         transfer(self._lab, Case.TCP, 60_000)
         settle(self._lab, *self._exchanges.values())
+
+    def observations_are_given_up(self) -> None:
+        """By c, stopped in good order and started with less patience, after a second without acknowledgements."""
+        self._site.stop_probes("c")
+        probe = self._site.start_probe("c", impatient=True).until_capturing()
+        self.prove()
+        self._site.until_delivered("c")
+        self._lab.silence("c")
+        self._send(Case.GIVEN_UP, BAD, udp=120, ping=30)
+        until(lambda: probe.numbers()["rows_given_up"] >= GIVEN_UP, "observations are given up")
+        self._lab.hear("c")
 
     def _send(self, case: Case, link: Impairment | None = None, **counts: int) -> None:
         """Over links that are like that (None: as they are); returns when nothing is on its way any more."""

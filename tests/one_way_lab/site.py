@@ -29,6 +29,7 @@ MOMENT_NS = 1_500_000_000
 """By then a probe has sent what it had observed, or that there was nothing: it hands over once a second of packet time."""
 
 _PUBLISH = 'max_build="100ms" initial_timeout="200ms" timeout_increment="100ms" heartbeat="300ms"'
+_IMPATIENT = ' final_timeout="1s" break_border="0s"'
 _CLASS = """<flow_class name="{name}">
       <filter><match field="protocol" in="tcp udp icmp"/></filter>
       <flow name="way" fields="src_addr dst_addr protocol src_port dst_port" direction="unidirectional"/>
@@ -54,20 +55,21 @@ _CONFIGURATION = """<?xml version="1.0" encoding="UTF-8"?>
 """
 
 
-def configuration() -> str:
-    """The XML. Devices are those of the topology."""
+def configuration(impatient: str = "") -> str:
+    """The XML. Devices are those of the topology. impatient: a probe that gives PDUs up after a second, whenever it observed."""
     classes = "\n    ".join(
         _CLASS.format(name=name, nat=nat, per=per, resolution=resolution, last=HOPS[name][-1], hops="\n        ".join(
             '<hop name="{}"><at probe="{}" interface="{}"/></hop>'.format(hop, *POINTS[hop]) for hop in HOPS[name]))
         for name, nat, per, resolution in (("all", "yes", "datagram", "1us"), ("near", "no", "packet", "1ns")))
     collectors = "\n    ".join(f'<collector name="{name}" address="{address}"><spool directory="{name}" rotate="1s"/></collector>'
                                for name, address in COLLECTORS.items())
-    publish = "".join(f'\n      <publish collector="{name}" {_PUBLISH}/>' for name in COLLECTORS)
+    publish = {site: "".join(f'\n      <publish collector="{name}" {_PUBLISH}{_IMPATIENT if site == impatient else ""}/>'
+                             for name in COLLECTORS) for site in SITES}
     devices = {"a": (("lan", "eth0"),), "b": (("inside", "to_a"), ("outside", "to_c")), "c": (("lan", "eth0"),)}
     probes = "\n    ".join(
         f'<probe name="{site}" seal="crc">'
         + "".join(f'\n      <interface name="{name}" device="{device}" capture="afpacket"/>' for name, device in devices[site])
-        + publish + "\n    </probe>" for site in SITES)
+        + publish[site] + "\n    </probe>" for site in SITES)
     return _CONFIGURATION.format(classes=classes, collectors=collectors, probes=probes)
 
 
@@ -81,10 +83,10 @@ class Site:
         self.messages: list[str] = []
         self._exits = ExitStack()
         self._started = 0
+        self._impatient: set[str] = set()
 
     def __enter__(self) -> Self:
         (self.directory / "tmon.xml").write_text(configuration())
-        self._configuration = read(self.directory / "tmon.xml")
         with self._exits:
             for name in COLLECTORS:
                 self.start_collector(name)
@@ -98,9 +100,12 @@ class Site:
     def __exit__(self, *_: object) -> None:
         self._exits.close()
 
-    def start_probe(self, site: str) -> Probe:
+    def start_probe(self, site: str, *, impatient: bool = False) -> Probe:
         """It does not capture yet, see `Probe.until_capturing`."""
-        probe = Probe(self.directory, self._configuration, "-l", site, probe=site, name=self._log(site),
+        (self._impatient.add if impatient else self._impatient.discard)(site)
+        path = self.directory / ("impatient.xml" if impatient else "tmon.xml")
+        path.write_text(configuration(site if impatient else ""))
+        probe = Probe(self.directory, read(path), "-c", str(path), site, probe=site, name=self._log(site),
                       command=self.lab.host(site).command)
         self.probes[site] = self._exits.enter_context(probe)
         return probe
@@ -135,13 +140,15 @@ class Site:
         for site in sites:
             until(lambda probe=self.probes[site]: probe.numbers()["pdus_waiting"] == 0, f"{site} has delivered")
 
-    def stop_probes(self) -> None:
-        """In good order: both collectors have everything."""
-        for probe in self.probes.values():
-            probe.process.terminate()
-        for site, probe in self.probes.items():
-            status = probe.wait()
-            assert status == 0, f"probe {site} ends with {status}: {probe.messages}"
+    def stop_probes(self, *sites: str) -> None:
+        """In good order: both collectors have everything, but for what an impatient one gave up, which says so by its status. What
+        a probe has not taken from the kernel by then, nobody measures: so that comes first."""
+        self.until_sent(*sites)
+        for site in sites:
+            self.probes[site].process.terminate()
+        for site in sites:
+            status = self.probes[site].wait()
+            assert status == (site in self._impatient), f"probe {site} ends with {status}: {self.probes[site].messages}"
 
     def stop_collectors(self) -> None:
         for name, collector in self.collectors.items():
