@@ -102,7 +102,9 @@ class ClassEngine:
             return np.zeros(len(words), bool)
         if self.definitions.room < len(words):
             self._make_room()
-        return self.definitions.define(words, probe, run_ms, strings)
+        ours = self.definitions.define(words, probe, run_ms, strings)
+        self.counts.definitions_forgotten = self.definitions.forgotten
+        return ours
 
     def gap(self, probe: str, run_ms: int, sequence: int, first_ns: int, last_ns: int, pdus: int = 1) -> None:
         """The probe has given PDUs up, `sequence` and those after it, with observations from first_ns to last_ns; ABSENT: none."""

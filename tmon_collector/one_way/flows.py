@@ -82,7 +82,11 @@ class Definitions:
     def define(self, words: np.ndarray, probe: str, run_ms: int, strings: Sequence[str]) -> np.ndarray:
         """Takes rows of flow_definition, int64 (n, words). Which of them are of this class (bool)."""
         ours = self._ours(words, strings)
+        of_run = self._runs.setdefault((probe, run_ms), {})
         for row in words[ours]:
+            if self.room <= 0 and int(row[_FLOW]) not in of_run:
+                self.forgotten += 1
+                continue
             index = self._index(int(row[_FLOW]), probe, run_ms)
             if self._flow[index] == UNDEFINED:
                 self._flow[index] = self._number(row)

@@ -44,6 +44,7 @@ from tmon_common.pdu.one_way import Block, decode
 logger = logging.getLogger(__name__)
 
 TICK_NS = SECOND // 2
+AT_ONCE = 0
 RETRY_NS = SECOND
 """After something could not be written."""
 _FLOWS, _LOG = "one-way flows", "one-way log"
@@ -165,12 +166,12 @@ class OneWayClasses:
     # ---- what comes out
 
     def tick(self) -> None:
-        """Settles and writes what is due. Cheap if called too early."""
+        """Settles and writes the next round of each class, if it is due: not more, so that the socket is looked at in between.
+        Cheap if called too early."""
         now_ns = self._clock.monotonic_ns()
         if not self.engines or now_ns < self._next_tick_ns:
             return
-        written = [self._settle(engine, now_ns) for engine in self.engines.values()]
-        self._next_tick_ns = self._clock.monotonic_ns() + (TICK_NS if all(written) else RETRY_NS)
+        self._next_tick_ns = now_ns + min(self._settle(engine, now_ns) for engine in self.engines.values())
         self._tell(now_ns)
 
     def next_tick(self) -> int | None:
@@ -182,28 +183,29 @@ class OneWayClasses:
     def close(self) -> None:
         """Settles and writes what is due, and closes the files. What is not due is in the log."""
         if self.engines:
-            self._next_tick_ns = self._clock.monotonic_ns()
-            self.tick()
+            for engine in self.engines.values():
+                while self._settle(engine, self._clock.monotonic_ns()) == AT_ONCE:
+                    pass
+            self._tell(self._clock.monotonic_ns())
             self._log.close()
             self._flow_file.close()
 
-    def _settle(self, engine: ClassEngine, now_ns: int) -> bool:
-        """False: something could not be written."""
+    def _settle(self, engine: ClassEngine, now_ns: int) -> int:
+        """Writes what is pending, then a round. After how long (ns) to try again."""
         epoch = engine.epoch
-        while True:
-            if not self._write_pending(engine):
-                return False
-            settled = engine.tick(now_ns)
-            if settled is None:
-                break
+        if not self._write_pending(engine):
+            return RETRY_NS
+        settled = engine.tick(now_ns)
+        if settled is not None:
             self._pending[engine.name] = (settled, 0)
+            return AT_ONCE if self._write_pending(engine) else RETRY_NS
         if engine.epoch != epoch:
             self._log.forget(engine.name)
             self._needed[engine.name] = NEVER
             self._snapshot_due = True
             with suppress(OSError):  # else when the next observations come
                 self._begin_file()
-        return True
+        return TICK_NS
 
     def _write_pending(self, engine: ClassEngine) -> bool:
         if engine.name not in self._pending:

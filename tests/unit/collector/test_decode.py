@@ -1,6 +1,7 @@
 """The engine of the collector: what is written, what is answered, and in which order."""
 
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,12 +13,13 @@ from tmon_collector.gathering import CAPACITY
 from tmon_collector.journal import Remembered
 from tmon_collector.probes import MAX_AHEAD, MAX_RUNS
 from tmon_collector.written import MAX_OLD_RUNS, MAX_RANGES
-from tmon_common.observations import EVENT, FLOW_DEFINITION, IP_COUNTERS, UDP_COUNTERS
+from tmon_common.observations import ABSENT, EVENT, FLOW_DEFINITION, IP_COUNTERS, ONE_WAY_OBSERVATION, UDP_COUNTERS
 from tmon_common.pdu.ack import parse_acks, parse_heard
 from tmon_common.pdu.codec import MAX_PAYLOAD_OCTETS, Encoder
 from tmon_common.pdu.contents import MAX_ROWS, NO_LAG, Heartbeat, Observations, pack_heartbeat, pack_observations
 from tmon_common.pdu.error import PduError
 from tmon_common.pdu.header import ACK, COMPRESSED, HEADER_OCTETS, HEARD, HEARTBEAT, OBSERVATIONS, REFUSAL, parse_header, run_ms
+from tmon_common.pdu.one_way import Form, OneWayPacker
 
 HERE = ("127.0.0.1", 4000)
 WALL_NS = 1_700_000_123_000_000_000
@@ -34,6 +36,12 @@ class Paper:
         if kind.name in self.full:
             return False
         self.written[kind.name] = self.written.get(kind.name, b"") + bytes(lines)
+        return True
+
+    def record(self, runs=(), old=()):
+        if "journal" in self.full:
+            return False
+        self.recorded = getattr(self, "recorded", 0) + 1
         return True
 
     def flows(self, kind="ip_counters"):
@@ -68,6 +76,92 @@ def opened(answer):
             except PduError:
                 continue
     raise AssertionError("nobody can open the answer")
+
+
+class Kept:
+    """A sink of one-way observations; `full`: nothing can be kept."""
+
+    def __init__(self):
+        self.full = False
+        self.kept, self.taken = [], []
+
+    def wants(self, flow_class):
+        return flow_class == FORM.flow_class
+
+    def keep(self, blocks):
+        self.kept += [] if self.full else blocks
+        return not self.full
+
+    def take(self, blocks):
+        assert blocks == self.kept[-len(blocks) :]
+        self.taken += blocks
+
+
+FORM = Form("voice", 4, 1, sizes=True)
+
+
+def one_way_pdu(pdu, sequence, flow_class="voice", rows=None, behind=0):
+    words = np.full((3, ONE_WAY_OBSERVATION.words), ABSENT, np.int64)
+    words[:, :5] = [(7, 1, n, 10**18 + n, 100) for n in range(3)]
+    packed = OneWayPacker(replace(FORM, flow_class=flow_class)).pack(words, 0, 1000, sequence, 10**18)
+    header = Observations(pdu, behind, ONE_WAY_OBSERVATION.number, packed.rows if rows is None else rows, words.shape[1], 0)
+    return closed(OBSERVATIONS, pack_observations(header) + packed.octets)
+
+
+def one_way(paper, kept, **more):
+    return Decoding(["probe"], collector_sessions("probe", keys=None), paper, one_way=kept, **more)
+
+
+def test_one_way_observations_are_kept_then_acknowledged(paper):
+    """All of a wake-up at once; the engine sees them after that; none of it is a line. Again, they are only acknowledged again."""
+    kept = Kept()
+    decoding = one_way(paper, kept)
+    assert answers(decoding, one_way_pdu(0, 0), pdu_of(1, [3]), one_way_pdu(2, 1), one_way_pdu(0, 0)) == [(ACK, [1, 0, 2])]
+    assert [(probe, run, block.sequence, len(block.words)) for probe, run, _, block in kept.taken] == [
+        ("probe", run_ms(RUN), 0, 3), ("probe", run_ms(RUN), 1, 3)]
+    assert (list(paper.written), paper.recorded) == (["ip_counters"], 1)
+    assert answers(decoding, one_way_pdu(0, 0)) == [(ACK, [0])]
+    assert len(kept.taken) == 2
+    assert (decoding.statistics.pdus, decoding.statistics.rows) == (3, 7)
+
+
+@pytest.mark.parametrize("where", ["log", "journal"])
+def test_one_way_observations_that_cannot_be_kept(paper, where):
+    """Neither acknowledged nor taken; when there is room again, they are."""
+    kept = Kept()
+    decoding = one_way(paper, kept)
+    kept.full = where == "log"
+    paper.full.add(where)
+    assert answers(decoding, one_way_pdu(0, 0)) == []
+    assert (kept.taken, decoding.statistics.unwritten) == ([], 1)
+    kept.full = False
+    paper.full.clear()
+    assert answers(decoding, one_way_pdu(0, 0)) == [(ACK, [0])]
+    assert len(kept.taken) == 1
+
+
+def test_one_way_observations_of_no_class_are_refused(paper):
+    """As are those whose header does not fit, and all of them where nobody takes any."""
+    decoding = one_way(paper, Kept())
+    assert answers(decoding, one_way_pdu(0, 0, "video"), one_way_pdu(1, 0, rows=2)) == [(REFUSAL, [0, 1])]
+    assert answers(one_way(paper, None), one_way_pdu(0, 0)) == [(REFUSAL, [0])]
+    assert decoding.statistics.refused.total() == 2
+
+
+def test_keepers_come_first(paper):
+    """What they cannot keep is neither written nor acknowledged."""
+    room, seen = [False], []
+
+    def keep(*what):
+        seen.append(what[0])
+        return room[0]
+
+    decoding = one_way(paper, None, keepers={"ip_counters": keep})
+    assert answers(decoding, pdu_of(0, [1])) == []
+    assert (paper.flows(), decoding.statistics.unwritten) == ([], 1)
+    room[0] = True
+    assert answers(decoding, pdu_of(0, [1])) == [(ACK, [0])]
+    assert (paper.flows(), seen) == ([1], ["ip_counters"] * 2)
 
 
 def test_written_then_acknowledged(decoding, paper):

@@ -9,6 +9,7 @@ import pytest
 
 from tmon_collector import spool_file
 from tmon_collector.csv_text import csv_header
+from tmon_collector.mark import Mark
 from tmon_collector.spool import REPEAT_TROUBLE_NS, Spool, SpoolError
 from tmon_common.clock import FakeClock
 from tmon_common.config.model import Collector
@@ -266,3 +267,30 @@ def test_a_part_file_that_is_there_already_is_not_opened(parameters, clock, tmp_
     spool.close()
     assert not (tmp_path / "elsewhere").exists()
     assert names(parameters, "*.csv") == ["ip_counters.coll.1.20231114T221320_000000Z-1.csv"]
+
+
+def test_pieces_count_all_or_none(parameters, clock):
+    """Lines that come in pieces are one record of the journal, with a mark; what fails in the midst leaves nothing."""
+    spool = Spool(parameters, clock)
+    marks = [Mark("voice", "ip_counters", 0, n) for n in (5, 9)]
+
+    def broken():
+        yield memoryview(b"third\n")
+        raise OSError(28, "No space left on device")
+
+    assert spool.append_pieces(IP_COUNTERS, iter([memoryview(b"first\n"), memoryview(b"second\n")]), marks[0])
+    assert not spool.append_pieces(IP_COUNTERS, broken(), marks[1])
+    assert spool.append_pieces(IP_COUNTERS, iter(()), marks[1])  # nothing to write
+    assert dict(spool.marks) == {("voice", "ip_counters"): marks[0]}
+    spool.close()
+    (path,) = parameters.spool.glob("ip_counters.*.csv")
+    assert path.read_bytes().splitlines()[1:] == [b"first", b"second"]
+
+
+def test_marks_outlive_a_start_and_a_snapshot(parameters, clock):
+    for before_ns in (5, 9):
+        spool = Spool(parameters, clock)
+        assert spool.record(marks=[Mark("voice", "", 0, before_ns)])
+        spool.compact()
+        spool.close()
+    assert dict(Spool(parameters, clock).marks) == {("voice", ""): Mark("voice", "", 0, 9)}

@@ -109,7 +109,8 @@ def test_equal_rows(seed):
 
 @pytest.mark.parametrize("after", range(1, 6))
 def test_a_restart_repeats_nothing_and_leaves_nothing_out(after):
-    """Killed when so many rounds are written; the next start gets the same PDUs and the marks. Together they write what one does."""
+    """Killed when so many rounds are written; the next start gets the same PDUs and the marks. Both together write what one does.
+    """
     told = pdus(random.Random(99))
     whole, first = One(), One()
     for what in told:
