@@ -20,13 +20,9 @@ MAX_TRANSIT_NS = 500_000_000
 HOPS = {"all": ("a", "b_in", "b_out", "c"), "near": ("a", "b_in")}
 POINTS = {"a": ("a", "lan"), "b_in": ("b", "inside"), "b_out": ("b", "outside"), "c": ("c", "lan")}
 INTERVAL_NS = 2_000_000_000
-SETTLED_AFTER_NS = 2 * INTERVAL_NS + 2 * MAX_TRANSIT_NS
-"""By then, at the latest, a round would be settled if no probe were waited for: it is as long as four transits, and packets of it
-may be on their way for one more."""
-WRITTEN_WITHIN_NS = 1_500_000_000
-"""What is settled is in complete files by then: they are completed once a second, rounds looked at twice."""
-MOMENT_NS = 1_500_000_000
-"""By then a probe has sent what it had observed, or that there was nothing: it hands over once a second of packet time."""
+MOMENT_NS = 500_000_000
+"""By then a probe has sent what it had observed: it hands over what it has five times a second of packet time, and sends after
+max_build."""
 
 _PUBLISH = 'max_build="100ms" initial_timeout="200ms" timeout_increment="100ms" heartbeat="300ms"'
 _IMPATIENT = ' final_timeout="1s" break_border="0s"'
@@ -88,10 +84,10 @@ class Site:
     def __enter__(self) -> Self:
         (self.directory / "tmon.xml").write_text(configuration())
         with self._exits:
-            for name in COLLECTORS:
-                self.start_collector(name)
             for site in SITES:
                 self.start_probe(site)
+            for name in COLLECTORS:
+                self.start_collector(name)
             for probe in self.probes.values():
                 probe.until_capturing()
             self._exits = self._exits.pop_all()
