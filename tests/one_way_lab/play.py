@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import lru_cache
 from pathlib import Path
 
 from tests.linkemu import Impairment
@@ -24,6 +25,7 @@ BAD = Impairment(delay_ns=3_000_000, jitter_ns=1_000_000, loss=0.03, duplicate=0
 CONTROL_BAD = Impairment(delay_ns=20_000_000, jitter_ns=30_000_000, loss=0.3, duplicate=0.1, reorder=0.3,
                          reorder_extra_ns=150_000_000)
 GOOD = Impairment()
+SENT_IN_SILENCE = 250
 GIVEN_UP = 400
 """Observations, at least, for both collectors and classes together."""
 C_BLIND = frozenset({3})
@@ -112,9 +114,9 @@ class _Actors:
     def probe_is_silent(self) -> dict[str, int]:
         """Until the rounds of its packets are settled in the class that does without it."""
         self._lab.silence("c")
-        self._send(Case.SILENT, BAD, udp=250, ping=50)
+        self._send(Case.SILENT, BAD, udp=SENT_IN_SILENCE, ping=50)
         spools = [self._site.directory / name for name in COLLECTORS]
-        until(lambda: all(_rows(spool, Case.SILENT)["near"] >= 250 for spool in spools), "the packets' rounds are over")
+        until(lambda: all(_rows(spool, Case.SILENT)["near"] == SENT_IN_SILENCE for spool in spools), "the packets' rounds are over")
         rows = {spool.name: _rows(spool, Case.SILENT)["all"] for spool in spools}
         self._lab.hear("c")
         return rows
@@ -164,5 +166,11 @@ class _Actors:
 
 def _rows(spool: Path, case: Case) -> dict[str, int]:
     """By class: rows of packets of its UDP flow from a, in complete files."""
+    return _rows_in(spool, case, len(list(spool.glob("one_way_packet.*.csv"))))
+
+
+@lru_cache(maxsize=8)
+def _rows_in(spool: Path, case: Case, _files: int) -> dict[str, int]:
+    """They are read anew only when there are more files."""
     from_a = [str(port) for port in ports(case)]
     return {name: sum(list(row.flow[-2:]) == from_a for row in of_class) for name, of_class in packet_rows(spool).items()}
