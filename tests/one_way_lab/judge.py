@@ -111,11 +111,6 @@ def _judge_one(name: str, packets: list[Packet], rows: list[Row], blind: Blindne
         _judge_alike(name, packets, rows, blind, findings)
         return
     packet = packets[0]
-    if len(rows) > 1 and packet.orphan:
-        findings.alike += 1
-        if not {row.verdict for row in rows} <= {"complete", "lost", "injected", "missed"}:
-            findings.wrong[f"{name}: fragment without its first one"].append(f"{packet}: {rows}")
-        return
     right = {packet.verdict(_of_class(name, hops)) for hops in blind(packet)}
     if len(rows) > 1 and _split(name, packet, blind):
         findings.alike += 1

@@ -44,8 +44,6 @@ class Packet:
 
     alone   no other packet of the class has its signature
     whole   it was in fragments nowhere, so that copies can be counted
-    orphan  a later fragment, of class near, that went over its link without the first one, or before it: behind, its ports are not
-            known in time
     began_ns, took_ns   when it came to its first link, and how long it took from there until the last of it had left the last one
     """
 
@@ -58,7 +56,6 @@ class Packet:
     whole: bool
     began_ns: int
     took_ns: int
-    orphan: bool = False
 
     def verdict(self, blind: Iterable[int] = ()) -> tuple[str, int] | None:
         """(verdict, hop after which it was lost, from 1, or 0), if the hops at these positions saw nothing; None: nobody saw it."""
@@ -137,15 +134,13 @@ def _bounds(seen: list[list[Sighting]], sent_ns: float, got_ns: float) -> list[S
 
 def _over_link(passed: list[Passage], back: bool) -> list[Packet]:
     fragments, found = _cases_of_fragments(passed), []
-    first_ns = {_datagram(p.packet): p.left_ns[0] for p in passed if _fragment(p.packet) == _FIRST and p.left_ns}
     for p in passed:
         near = Seen((0, p.entered_ns), (0, p.entered_ns), 1)
         far = Seen((p.left_ns[0], math.inf), (p.left_ns[0], math.inf), len(p.left_ns)) if p.left_ns else None
         case = fragments.get(_datagram(p.packet)) if _fragment(p.packet) else _case(p.packet)
-        orphan = bool(_fragment(p.packet) and p.left_ns) and p.left_ns[0] < first_ns.get(_datagram(p.packet), math.inf)
         found.append(Packet(sign(p.packet) & 0xFFFFFFFF, case, len(p.packet), back,
                             (far, near) if back else (near, far), True, True, p.entered_ns,
-                            max(p.left_ns, default=p.entered_ns) - p.entered_ns, orphan))
+                            max(p.left_ns, default=p.entered_ns) - p.entered_ns))
     return found
 
 
