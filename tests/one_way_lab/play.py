@@ -84,7 +84,7 @@ def play(directory: Path) -> Played:
         actors.collector_is_killed()
         actors.plain()
         actors.observations_are_given_up()
-        actors.prove()
+        actors.prove(Case.GIVEN_UP)
         overloaded = {f"kernel_drops of probe {name}": drops for name, probe in site.probes.items()
                       if (drops := probe.numbers()["kernel_drops"])}
         site.stop_probes(*SITES)
@@ -99,10 +99,9 @@ class _Actors:
     def __init__(self, at: Lab, site: Site, exchanges: dict[Case, Exchange]) -> None:
         self._lab, self._site, self._exchanges = at, site, exchanges
 
-    def prove(self) -> None:
+    def prove(self, case: Case = Case.PROOF) -> None:
         """That all places observe: some packets over good links."""
-        self._lab.impair(GOOD)
-        self._send(Case.PROOF, udp=20)
+        self._send(case, GOOD, udp=20)
 
     def control_network_is_bad(self) -> None:
         """PDUs and acknowledgements are lost, late, doubled and out of order."""
@@ -146,10 +145,10 @@ class _Actors:
         settle(self._lab, *self._exchanges.values())
 
     def observations_are_given_up(self) -> None:
-        """By c, stopped in good order and started with less patience, after a second without acknowledgements."""
+        """By c, stopped in good order and started with less patience, after a second without acknowledgements; from then on."""
         self._site.stop_probes("c")
         probe = self._site.start_probe("c", impatient=True).until_capturing()
-        self.prove()
+        self.prove(Case.GIVEN_UP)
         self._site.until_delivered("c")
         self._lab.silence("c")
         self._send(Case.GIVEN_UP, BAD, udp=120, ping=30)
