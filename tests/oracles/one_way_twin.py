@@ -273,9 +273,11 @@ def _verdict(packet, packets, coverage, one_way, seen_first):
 
 
 def _took(hop, flow, back, way, packets, one_way):
-    """Least and greatest time from the first hop of the way: of the flow, of all that go that way, or max_transit either way."""
+    """Least and greatest time from the first hop of the way: of the flow, of all that go that way, or max_transit either way. Of 64
+    and more, one of 64 at either end does not count."""
     sure = [p for p in packets if p[9] == back and not p[8] and p[4][way[0]] != ABSENT and p[4][hop] != ABSENT]
     for some in ([p for p in sure if p[0] == flow], sure):
         if some:
-            return min(p[4][hop] - p[4][way[0]] for p in some), max(p[4][hop] - p[4][way[0]] for p in some)
+            took = sorted(p[4][hop] - p[4][way[0]] for p in some)
+            return took[len(took) // 64], took[-1 - len(took) // 64]
     return -one_way.max_transit_ns, one_way.max_transit_ns

@@ -42,6 +42,23 @@ class Buffer:
         """Time of the earliest observation; None if it is empty."""
         return min((c.first_ns for c in self._chunks), default=None)
 
+    @property
+    def median_ns(self) -> int:
+        """Half of the observations are not later; there must be any."""
+        times = np.concatenate([c.times for c in self._chunks])
+        return int(np.partition(times, len(times) // 2)[len(times) // 2])
+
+    def drop(self, from_ns: int) -> int:
+        """Forget the observations from then on. How many these were."""
+        before = self._held
+        later = [c for c in self._chunks if int(c.times.max(initial=from_ns - 1)) >= from_ns]
+        self._chunks = [c for c in self._chunks if c not in later]
+        self._held = sum(c.held for c in self._chunks)
+        for chunk in later:
+            stays = chosen(chunk.observed, chunk.times < from_ns)
+            self._fill(stays, len(stays.time_ns))
+        return before - self._held
+
     def append(self, observed: Observed) -> int:
         """Take them, copied. How many found room: the first ones; the others are counted as refused."""
         taken = min(len(observed.time_ns), max(0, self.room))

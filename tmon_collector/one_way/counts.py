@@ -16,6 +16,7 @@ class OneWayCounts:
     rounds_forced           of these, without having waited for all probes: max_lifetime, or no room
     late                    of rounds that were settled already, or of runs that are over; not used
     refused                 there was no room (max_in_flight); not used
+    ahead                   there was no room, and they were far ahead of the collector's clock and of other probes; not used
     undefined               the definition of their flow did not come in time, or there was no room for it; not used
     unexpected              of probes that are not at any hop of the class, or do not send to this collector; not used
     outdated                kept by an earlier start with other hops; not used
@@ -32,6 +33,7 @@ class OneWayCounts:
     rounds_forced: int = 0
     late: int = 0
     refused: int = 0
+    ahead: int = 0
     undefined: int = 0
     unexpected: int = 0
     outdated: int = 0

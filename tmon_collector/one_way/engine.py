@@ -6,7 +6,7 @@ of which all probes have ended, and all is settled, begins anew: the next record
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -18,46 +18,51 @@ from tmon_collector.one_way.counts import OneWayCounts
 from tmon_collector.one_way.flows import Definitions
 from tmon_collector.one_way.orientation import Learned
 from tmon_collector.one_way.packets import NO_OCTETS, Observed, Packets
-from tmon_collector.one_way.progress import FOREVER, NEVER, ProbeProgress
+from tmon_collector.one_way.progress import EDGE_NS, FOREVER, NEVER, ProbeProgress
 from tmon_collector.one_way.results import Output, Results, Round
 from tmon_collector.one_way.rounds import Rounds, needed_from_ns
 from tmon_collector.one_way.settle import settle
 from tmon_collector.one_way.sources import Published
-from tmon_common.config.model import FlowClass
+from tmon_common.config.model import SECOND, FlowClass
 from tmon_common.observations import ABSENT
 from tmon_common.pdu.one_way import Block
 from tmon_common.pdu.one_way.layout import EXTRA, FLOW, LAST, OCTETS, POINT, SIGNATURE, TIME
 
+LEAD_NS = 300 * SECOND
+"""Packet time that is so far ahead, of the collector's clock and of what a second probe has reached, is not believed: one clock
+that jumps, or one forged PDU, must not make everything late that comes after it."""
 _ALL_BLIND = np.array([(NEVER, FOREVER)], np.int64)
 
 
 class ClassEngine:
     """One class.
 
-    probes          names of those that send to this collector
+    probes          names of those that send to this collector; live: of these, those that capture from devices
     results         makes what packets become (again for each epoch), for the definitions given to it
     settled_ns      packets that passed before are settled; None: nothing is yet
     forced_by       the last round that was forced: probes that were not waited for, and why
     """
 
-    def __init__(self, flow_class: FlowClass, probes: Iterable[str], results: Callable[[Definitions], Results]) -> None:
+    def __init__(self, flow_class: FlowClass, probes: Iterable[str], results: Callable[[Definitions], Results],
+                 live: Container[str] = ()) -> None:
         assert flow_class.one_way is not None, flow_class.name
         self.name, self.one_way = flow_class.name, flow_class.one_way
         self.counts = OneWayCounts()
         self.definitions = Definitions(flow_class.name)
         self.epoch = 0
-        self._here = set(probes)
+        self._here = {name: 0 if name in live else EDGE_NS for name in probes}
         self._make_results = results
         self._points = [[str(i), p.probe, p.interface] for i, hop in enumerate(self.one_way.hops) for p in hop.points]
         self._extras = len(self.one_way.extras)
         self._restoring = False
         self._marks: Mapping[tuple[str, str], Mark] = {}
         self._last_run_ms: dict[str, int] = {}
+        self._wall_ns = FOREVER
         self._begin()
 
     def _begin(self) -> None:
         self.buffer = Buffer(self.one_way.max_in_flight, self._extras)
-        self.progress = {p.probe: ProbeProgress() for p in self.one_way.points if p.probe in self._here}
+        self.progress = {p.probe: ProbeProgress(self._here[p.probe]) for p in self.one_way.points if p.probe in self._here}
         for probe, run_ms in self._last_run_ms.items():
             if probe in self.progress:
                 self.progress[probe].forgotten_ms = run_ms
@@ -66,13 +71,16 @@ class ClassEngine:
         self.results = self._make_results(self.definitions)
         self.settled_ns: int | None = None
         self._made_room_ns: int | None = None
+        self._settled_before_ns = NEVER
         self.forced_by: tuple[list[str], str] = ([], "")
         self._newest_ns = NEVER
+        self._fronts: dict[str, int] = {}
 
     # ---- what comes in
 
-    def take(self, block: Block, probe: str, run_ms: int, now_ns: int) -> int:
-        """A PDU of this class; now_ns is monotonic. Returns the time of its latest observation, NEVER if it has none."""
+    def take(self, block: Block, probe: str, run_ms: int, now_ns: int, wall_ns: int = FOREVER) -> int:
+        """A PDU of this class; now_ns is monotonic, wall_ns by the clock. Returns the time of its latest observation that can be
+        right, NEVER if it has none."""
         words, progress = block.words, self.progress.get(probe)
         self.counts.pdus += 1
         self.counts.observations += len(words)
@@ -83,18 +91,37 @@ class ClassEngine:
         if len(words):
             times = words[:, TIME]
             first_ns, last_ns = int(times.min()), int(times.max())
-        run = progress.run(run_ms)
+        self._wall_ns = wall_ns
+        if len(words) or block.watermark_ns != ABSENT:
+            self._fronts[probe] = last_ns if len(words) else block.watermark_ns
+        latest_ns = self._latest_ns
+        newest_ns = min(last_ns, latest_ns)
+        run = progress.run(run_ms, self._latest_run_ms)
         if run is None:
             self.counts.late += len(words)
-            return last_ns
-        if not run.block(block.sequence, block.watermark_ns, ended=block.ended, first_ns=first_ns, last_ns=last_ns):
-            return last_ns
-        self.rounds.reached(run.until_ns, now_ns)
+            return newest_ns
+        watermark_ns = block.watermark_ns
+        if watermark_ns > latest_ns:  # the clock is wrong, or was; the PDU's own observations tell what can be said
+            watermark_ns = first_ns - SECOND if first_ns <= latest_ns else ABSENT
+        if not run.block(block.sequence, watermark_ns, ended=block.ended, first_ns=first_ns, last_ns=last_ns):
+            return newest_ns
+        self.rounds.reached(min(run.until_ns, latest_ns), now_ns)
         if len(words):
             if self.settled_ns is not None and first_ns < self.settled_ns:
                 words = self._in_time(words)
-            self._append(words, probe, run_ms, last_ns)
-        return last_ns
+            self._append(words, probe, run_ms, newest_ns)
+            self._newest_ns = max(self._newest_ns, last_ns)
+        return newest_ns
+
+    @property
+    def _latest_ns(self) -> int:
+        """Later than this no packet time can be right, as far as is known."""
+        second_ns = sorted(self._fronts.values())[-2] if len(self._fronts) > 1 else NEVER
+        return min(max(self._wall_ns, second_ns), FOREVER - LEAD_NS) + LEAD_NS
+
+    @property
+    def _latest_run_ms(self) -> int:
+        return (min(self._wall_ns, FOREVER - LEAD_NS) + LEAD_NS) // 1_000_000
 
     def define(self, words: np.ndarray, probe: str, run_ms: int, strings: Sequence[str]) -> np.ndarray:
         """Takes rows of flow_definition. Which of them are of this class (bool)."""
@@ -108,7 +135,7 @@ class ClassEngine:
 
     def gap(self, probe: str, run_ms: int, sequence: int, first_ns: int, last_ns: int, pdus: int = 1) -> None:
         """The probe has given PDUs up, `sequence` and those after it, with observations from first_ns to last_ns; ABSENT: none."""
-        run = self.progress[probe].run(run_ms) if probe in self.progress else None
+        run = self.progress[probe].run(run_ms, self._latest_run_ms) if probe in self.progress else None
         if run is not None:
             self.counts.gaps += pdus
             run.gap(sequence, first_ns, last_ns, pdus)
@@ -136,7 +163,6 @@ class ClassEngine:
             np.where(octets == ABSENT, NO_OCTETS, octets).astype(np.int32),
             last if last is not None and (last != ABSENT).any() else None,
             extras if extras is not None and (extras != ABSENT).any() else None)
-        self._newest_ns = max(self._newest_ns, last_ns)
         if self._restoring:  # it had room before
             self.buffer.put_back(observed)
         else:
@@ -163,18 +189,23 @@ class ClassEngine:
             return None
         return self.rounds.waits_since(self.rounds.end(max(oldest_ns, delivered_ns)))
 
-    def tick(self, now_ns: int) -> Round | None:
+    def tick(self, now_ns: int, wall_ns: int = FOREVER) -> Round | None:
         """The next round, if it is due. To be called again until there is none; whatever it gives must be written before."""
-        held, limit = len(self.buffer), self.one_way.max_in_flight
-        due = self.rounds.due(self.delivered_ns, self._newest_ns, now_ns, short_of_room=2 * held > limit)
+        self._wall_ns = wall_ns
+        limit, delivered_ns = self.one_way.max_in_flight, self.delivered_ns
+        newest_ns = self._newest_ns if delivered_ns == FOREVER else min(self._newest_ns, self._latest_ns)
+        if newest_ns < self._newest_ns and 2 * len(self.buffer) > limit:
+            self.counts.ahead += self.buffer.drop(newest_ns + 1)
+            self._newest_ns = newest_ns
+        held = len(self.buffer)
+        due = self.rounds.due(delivered_ns, newest_ns, now_ns, short_of_room=2 * held > limit)
         settled_ns = NEVER if self.settled_ns is None else self.settled_ns
         oldest_ns = self.buffer.oldest_ns
         if oldest_ns is not None and max(oldest_ns, settled_ns) < due.until_ns:
             end_ns = min(self.rounds.end(max(oldest_ns, settled_ns)), due.until_ns)
             return self._settle(end_ns, "max_lifetime" if due.forced else "")
         if oldest_ns is not None and 8 * held > 7 * limit:
-            first_ns = max(oldest_ns, settled_ns)
-            return self._settle(first_ns + max((self._newest_ns - first_ns) // 2, 0) + 1, "max_in_flight")
+            return self._settle(max(self.buffer.median_ns, settled_ns) + 1, "max_in_flight")
         if self.settled_ns is not None and settled_ns < due.until_ns:  # nothing was observed; but intervals may be open
             return self._settle(due.until_ns)
         if self._is_finished:
@@ -195,6 +226,8 @@ class ClassEngine:
         """forced: why it does not wait for all probes."""
         if forced:
             self.forced_by = (self.waits_for, forced)
+            for progress in self.progress.values():
+                progress.pass_over(end_ns)
         settled = settle(self.buffer, self.definitions.flows(), self.one_way, self.learned, self._coverage(), end_ns)
         packets = settled.packets
         self.counts.rounds += 1
@@ -202,6 +235,7 @@ class ClassEngine:
         self.counts.undefined += settled.undefined
         self.counts.packets += len(packets.flow)
         self._look_at(packets)
+        self._settled_before_ns = NEVER if self.settled_ns is None else self.settled_ns
         self.settled_ns = end_ns
         closed = self.results.take(packets, end_ns)
         new = ((kind, self._unwritten(kind.name, packets)) for kind in self.results.packet_kinds)
@@ -227,12 +261,14 @@ class ClassEngine:
         for name, progress in self.progress.items():
             progress.forget(before_ns)
             if progress.runs:
-                self._free(self.definitions.forget_runs(name, progress.runs[0].run_ms, before_ns))
+                self._free(self.definitions.forget_runs(name, min(r.run_ms for r in progress.runs), before_ns))
 
     def _make_room(self) -> None:
         if self.settled_ns is not None and self.settled_ns != self._made_room_ns:  # once a round: it looks at all of them
             self._made_room_ns = self.settled_ns
-            self._free(self.definitions.forget(self.settled_ns - self.rounds.length_ns))
+            # Rows of the interval that is open, and of the packets that were settled last, are not made yet.
+            open_ns = self.settled_ns // self.one_way.interval_ns * self.one_way.interval_ns
+            self._free(self.definitions.forget(min(open_ns, self._settled_before_ns)))
             self.counts.definitions_forgotten = self.definitions.forgotten
 
     def _free(self, flows: np.ndarray) -> None:
@@ -246,8 +282,9 @@ class ClassEngine:
         if not any(p.runs for p in self.progress.values()):
             return
         for name, progress in self.progress.items():
-            self._last_run_ms[name] = progress.runs[-1].run_ms
-            self._free(self.definitions.forget_runs(name, progress.runs[-1].run_ms + 1, FOREVER))
+            self._last_run_ms[name] = max((r.run_ms for r in progress.runs if r.run_ms <= self._latest_run_ms),
+                                            default=progress.forgotten_ms)
+            self._free(self.definitions.forget_runs(name, max(r.run_ms for r in progress.runs) + 1, FOREVER))
         self.begin_epoch(self.epoch + 1)
 
     def begin_epoch(self, epoch: int) -> None:
@@ -293,7 +330,8 @@ class ClassEngine:
             return False
         self._last_run_ms = {str(p): int(r) for p, r in state["last_runs"].items()}
         self.begin_epoch(int(state["epoch"]))
-        self.progress |= {name: ProbeProgress.restored(p) for name, p in state["probes"].items() if name in self.progress}
+        self.progress |= {name: ProbeProgress.restored(p, self._here[name]) for name, p in state["probes"].items()
+                          if name in self.progress}
         self._settle_from_marks()
         return True
 

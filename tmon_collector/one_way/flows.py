@@ -54,6 +54,7 @@ class Definitions:
         self._sources: list[Source | None] = []  # by index
         self._flow = np.zeros(0, np.int32)
         self._used_ns = np.zeros(0, np.int64)
+        self._newest_ns = 0  # of all observations: a definition is as old as that, before there is any of its flow
         self._ties = np.zeros(0, np.int64)
         self._free: list[int] = []
         self._keys = _Numbers()  # of flows
@@ -72,6 +73,7 @@ class Definitions:
         edges = np.flatnonzero(flows[1:] != flows[:-1]) + 1
         starts = np.concatenate(([0], edges))
         of_run = self._runs.setdefault((probe, run_ms), {})
+        self._newest_ns = max(self._newest_ns, newest_ns)
         found = [of_run.get(f, UNDEFINED) for f in flows[starts].tolist()]
         if UNDEFINED in found:
             found = [self._index(f, probe, run_ms) for f in flows[starts].tolist()]
@@ -155,7 +157,7 @@ class Definitions:
                     more = max(len(self._flow), 64)
                     self._flow = np.concatenate([self._flow, np.full(more, UNDEFINED, np.int32)])
                     self._used_ns, self._ties = (np.concatenate([a, np.zeros(more, np.int64)]) for a in (self._used_ns, self._ties))
-            self._flow[index], self._used_ns[index] = UNDEFINED, 0
+            self._flow[index], self._used_ns[index] = UNDEFINED, self._newest_ns
             self._ties[index] = zlib.crc32(f"{probe},{run_ms},{number}".encode()) & 0xFFFFFF
             of_run[number] = index
         return index

@@ -3,7 +3,8 @@
 Files `.NAME.one_way-<n>.log` in the spool directory, hidden from the loader, one after the other. Records one behind the other:
 magic, type, octets of what follows, CRC-32 of it. Every file begins with a SNAPSHOT of how far everything has come, so that those
 before it can be deleted once nothing in them is needed. What follows the last sound record of a file is cut off: it was never
-acknowledged. A PDU may be there twice, if it was not acknowledged the first time; whoever reads knows its number.
+acknowledged. Damage between sound records is passed over: what comes after it is of use. A PDU may be there twice, if it was not
+acknowledged the first time; whoever reads knows its number.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ MAX_RECORD_OCTETS = 256 << 20
 _HEADER = struct.Struct("<3sBII")
 _BLOCK = struct.Struct("<BQ")
 _MAGIC = b"tOw"
+_SEARCHED_OCTETS = 1 << 16
 SNAPSHOT, BLOCK, GAPS = range(3)
 
 
@@ -66,6 +68,7 @@ class OneWayLog:
     """Of collector `name`, in its spool directory. sync: what `append` wrote is on the disk when it returns.
 
     cut         octets at the ends of files that were not sound
+    damaged     and between sound records
     octets      of all files
     """
 
@@ -73,7 +76,7 @@ class OneWayLog:
         self._directory, self._sync = directory, sync
         self._name = re.compile(rf"\.{re.escape(name)}\.one_way-([0-9]+)\.log")
         self._stem = f".{name}.one_way-"
-        self.cut = 0
+        self.cut = self.damaged = 0
         self._segments: dict[int, _Segment] = {}  # ascending
         self._descriptor: int | None = None  # of the last one
         self._number = 0
@@ -101,7 +104,8 @@ class OneWayLog:
             with os.fdopen(descriptor, "r+b") as file:
                 segment = self._segments[number] = _Segment()
                 self._number = number
-                for record, end in _records(file.fileno()):
+                for record, start, end in _records(file.fileno()):
+                    self.damaged += start - segment.octets
                     segment.octets = end
                     yield number, record
                 size = os.fstat(file.fileno()).st_size
@@ -178,24 +182,45 @@ def _packed(kind: int, content: bytes) -> bytes:
     return _HEADER.pack(_MAGIC, kind, len(content), zlib.crc32(content)) + content
 
 
-def _records(descriptor: int) -> Iterator[tuple[BlockRecord | GapsRecord | SnapshotRecord, int]]:
+def _records(descriptor: int) -> Iterator[tuple[BlockRecord | GapsRecord | SnapshotRecord, int, int]]:
+    """Sound records, from where to where each."""
     at = 0
-    while True:
-        header = os.pread(descriptor, _HEADER.size, at)
-        if len(header) < _HEADER.size:
-            return
-        magic, kind, octets, crc = _HEADER.unpack(header)
-        if magic != _MAGIC or octets > MAX_RECORD_OCTETS:
-            return
-        content = os.pread(descriptor, octets, at + _HEADER.size)
-        if len(content) < octets or zlib.crc32(content) != crc:
-            return
-        try:
-            record = _unpacked(kind, content)
-        except (ValueError, TypeError, LookupError, struct.error, zlib.error):
-            return
-        at += _HEADER.size + octets
-        yield record, at
+    while at >= 0:
+        record, end = _record_at(descriptor, at)
+        if record is not None:
+            yield record, at, end
+            at = end
+        else:
+            at = _next_magic(descriptor, at + 1)
+
+
+def _record_at(descriptor: int, at: int) -> tuple[BlockRecord | GapsRecord | SnapshotRecord | None, int]:
+    header = os.pread(descriptor, _HEADER.size, at)
+    if len(header) < _HEADER.size:
+        return None, at
+    magic, kind, octets, crc = _HEADER.unpack(header)
+    end = at + _HEADER.size + octets
+    if magic != _MAGIC or octets > MAX_RECORD_OCTETS or end > os.fstat(descriptor).st_size:
+        return None, at
+    content = os.pread(descriptor, octets, at + _HEADER.size)
+    if len(content) < octets or zlib.crc32(content) != crc:
+        return None, at
+    try:
+        return _unpacked(kind, content), end
+    except (ValueError, TypeError, LookupError, struct.error, zlib.error):
+        return None, at
+
+
+def _next_magic(descriptor: int, at: int) -> int:
+    """Where the next record may begin; -1: there is none."""
+    while octets := os.pread(descriptor, _SEARCHED_OCTETS, at):
+        found = octets.find(_MAGIC)
+        if found >= 0:
+            return at + found
+        if len(octets) < len(_MAGIC):
+            break
+        at += len(octets) - len(_MAGIC) + 1
+    return -1
 
 
 def _unpacked(kind: int, content: bytes) -> BlockRecord | GapsRecord | SnapshotRecord:

@@ -32,7 +32,7 @@ from tmon_collector.one_way.progress import NEVER
 from tmon_collector.one_way.results import Results, Round
 from tmon_collector.one_way.sources import COLLECTOR, Published
 from tmon_collector.one_way.telling import ClassTelling
-from tmon_collector.spool import Spool
+from tmon_collector.spool import Spool, SpoolError
 from tmon_common.clock import Clock
 from tmon_common.config.model import SECOND, Configuration
 from tmon_common.config.model import Collector as Parameters
@@ -64,8 +64,10 @@ class OneWayClasses:
         self._spool, self._emit, self._clock, self._observers = spool, emit, clock, observers
         self._own = (parameters.name, clock.wall_ns() // 1_000_000)
         here = {p.name for p in configuration.probes for b in p.publications if b.collector == parameters.name}
+        live = {p.name for p in configuration.probes if not any(i.files for i in p.interfaces)}
         self.engines = {c.name: ClassEngine(
-            c, (p for p in here if c.name in _classes_of(configuration, p)), partial(Results, c, configuration.histogram_by_name))
+            c, (p for p in here if c.name in _classes_of(configuration, p)), partial(Results, c, configuration.histogram_by_name),
+            live)
             for c in configuration.classes if c.one_way is not None}
         self._tellings = [ClassTelling(e) for e in self.engines.values()]
         self._pending: dict[str, tuple[Round, int]] = {}  # by class: what is not written yet, and from which output on
@@ -76,8 +78,14 @@ class OneWayClasses:
         self._log = OneWayLog(parameters.spool, parameters.name, sync=parameters.sync)
         self._flow_file: FlowFile | None = None
         if self.engines:
-            self._flow_file = FlowFile(parameters.spool / f".{parameters.name}.one_way_flows")
-            self._restore()
+            path = parameters.spool / f".{parameters.name}.one_way_flows"
+            try:
+                self._flow_file = FlowFile(path)
+                self._restore()
+            except OSError as error:
+                msg = (f"{error.filename or path}: cannot be read ({error.strerror}), which would lose observations that were "
+                       "acknowledged; see what is there, put it right or move it away")
+                raise SpoolError(msg) from error
 
     @property
     def counts(self) -> dict[str, OneWayCounts]:
@@ -98,10 +106,10 @@ class OneWayClasses:
         return self._append(packed_block(probe, run_ms, payload) for probe, run_ms, payload, _ in blocks)
 
     def take(self, blocks: Sequence[tuple[str, int, bytes, Block]]) -> None:
-        now_ns = self._clock.monotonic_ns()
+        now_ns, wall_ns = self._clock.monotonic_ns(), self._clock.wall_ns()
         for probe, run_ms, _, block in blocks:
             name = block.form.flow_class
-            newest_ns = self.engines[name].take(block, probe, run_ms, now_ns)
+            newest_ns = self.engines[name].take(block, probe, run_ms, now_ns, wall_ns)
             if newest_ns != NEVER:
                 self._log.holds(name, newest_ns)
 
@@ -195,7 +203,7 @@ class OneWayClasses:
         epoch = engine.epoch
         if not self._write_pending(engine):
             return RETRY_NS
-        settled = engine.tick(now_ns)
+        settled = engine.tick(now_ns, self._clock.wall_ns())
         if settled is not None:
             self._pending[engine.name] = (settled, 0)
             return AT_ONCE if self._write_pending(engine) else RETRY_NS
@@ -276,6 +284,9 @@ class OneWayClasses:
                 self._take_record(record, number, outdated)
         for engine in self.engines.values():
             engine.end_restoring()
+        if self._log.damaged:
+            logger.error("%s: %d octets amid these files are damaged, and acknowledged observations lost; check that disk",
+                         self._log.path, self._log.damaged)
         if self._log.cut:
             logger.warning("%s: %d octets at the ends of files were cut off that nobody was told are written", self._log.path,
                            self._log.cut)
@@ -310,7 +321,7 @@ class OneWayClasses:
         if name in outdated:
             engine.counts.outdated += len(block.words)
             return
-        newest_ns = engine.take(block, record.probe, record.run_ms, self._clock.monotonic_ns())
+        newest_ns = engine.take(block, record.probe, record.run_ms, self._clock.monotonic_ns(), self._clock.wall_ns())
         if newest_ns != NEVER:
             self._log.holds(name, newest_ns, number)
 

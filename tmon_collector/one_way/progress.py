@@ -14,9 +14,10 @@ import numpy as np
 from tmon_common.observations import ABSENT
 
 EDGE_NS = 50_000_000
-"""Observation is taken to begin so much before, and to end so much after, what proves it. Nobody can tell whether a probe that
-replays a recording would have seen a packet there; the packet before it may only have been the last one before a pause. Without
-this, the last packets of two captures of the same traffic could never be called lost."""
+"""Observation of a recording is taken to begin so much before, and to end so much after, what proves it. Nobody can tell whether
+its probe would have seen a packet there; the packet before it may only have been the last one before a pause. Without this, the
+last packets of two captures of the same traffic could never be called lost. A live probe says itself from when and until when it
+observed."""
 MAX_GAPS = 4096
 """Of one run; beyond, the older half becomes one, with what lies between."""
 MAX_WAITING = 1 << 16
@@ -38,10 +39,11 @@ class RunProgress:
     over        all is here up to the last PDU, and nothing more comes
     """
 
-    def __init__(self, run_ms: int) -> None:
-        self.run_ms = run_ms
+    def __init__(self, run_ms: int, edge_ns: int = EDGE_NS) -> None:
+        self.run_ms, self._edge_ns = run_ms, edge_ns
         self.begin_ns, self.last_ns, self.until_ns, self.next, self.over = FOREVER, NEVER, NEVER, 0, False
-        self._waiting: dict[int, tuple[int, bool]] = {}  # of PDUs from `next` on that are here or given up: watermark, ended
+        # of PDUs from `next` on that are here or given up: watermark, ended, latest observation
+        self._waiting: dict[int, tuple[int, bool, int]] = {}
         self._gaps: dict[int, tuple[int, int]] = {}  # of PDUs that were given up and did not come nevertheless
 
     def block(self, sequence: int, watermark_ns: int, *, ended: bool, first_ns: int = FOREVER, last_ns: int = NEVER) -> bool:
@@ -52,7 +54,7 @@ class RunProgress:
         self.begin_ns = min(self.begin_ns, first_ns, FOREVER if watermark_ns == ABSENT else watermark_ns)
         self.last_ns = max(self.last_ns, last_ns)
         if sequence >= self.next:
-            self._waiting[sequence] = (watermark_ns, ended)
+            self._waiting[sequence] = (watermark_ns, ended, last_ns)
             self._advance()
         return True
 
@@ -69,7 +71,7 @@ class RunProgress:
             if first_ns != ABSENT:
                 self._gaps[sequence] = (first_ns, last_ns)
             if sequence >= self.next:
-                self._waiting.setdefault(sequence, (ABSENT, False))
+                self._waiting.setdefault(sequence, (ABSENT, False, NEVER))
         if len(self._gaps) > MAX_GAPS:
             gaps = sorted(self._gaps.items())
             old, rest = gaps[: -MAX_GAPS // 2], gaps[-MAX_GAPS // 2 :]
@@ -80,18 +82,29 @@ class RunProgress:
         while self.next in self._waiting or len(self._waiting) > MAX_WAITING:
             if self.next not in self._waiting:
                 self._skip()
-            watermark_ns, ended = self._waiting.pop(self.next)
+            watermark_ns, ended, _ = self._waiting.pop(self.next)
             self.next += 1
             self.until_ns = max(self.until_ns, watermark_ns)
             if ended:
                 self.over, self.until_ns = True, max(self.until_ns, self.last_ns + 1)
 
+    def pass_over(self, before_ns: int) -> None:
+        """What was observed before before_ns is not waited for: PDUs that are missing there, with later ones here, are given up.
+        If they come nevertheless, they count as far as they tell of what comes after it."""
+        while self.until_ns < before_ns and self._waiting:
+            sequence = min(self._waiting)
+            self.gap(self.next, *self._missing(sequence), sequence - self.next)
+
     def _skip(self) -> None:
         """Those before the next one that is here are given up: nothing is sure of the time in which they were made."""
         sequence = min(self._waiting)
-        watermark_ns = self._waiting[sequence][0]
-        self._gaps[sequence - 1] = (self.until_ns, max(watermark_ns, self.until_ns, self.begin_ns))
+        self._gaps[sequence - 1] = self._missing(sequence)
         self.next = sequence
+
+    def _missing(self, sequence: int) -> tuple[int, int]:
+        """From when to when PDUs may have observations that are missing before that one."""
+        watermark_ns, _, last_ns = self._waiting[sequence]
+        return self.until_ns, max(watermark_ns, last_ns, self.until_ns, NEVER if self.begin_ns == FOREVER else self.begin_ns)
 
     def blind(self) -> list[tuple[int, int]]:
         """Within the run: PDUs given up."""
@@ -101,7 +114,7 @@ class RunProgress:
         """(from, to): all that was observed between is known; None: nothing is."""
         if self.until_ns == NEVER or self.begin_ns == FOREVER:
             return None
-        return self.begin_ns - EDGE_NS, self.until_ns + EDGE_NS if self.over else self.until_ns
+        return self.begin_ns - self._edge_ns, self.until_ns + self._edge_ns if self.over else self.until_ns
 
     def forget(self, before_ns: int) -> None:
         """Gaps that end before that are of no interest any more."""
@@ -114,13 +127,13 @@ class RunProgress:
                 [[s, *w] for s, w in self._waiting.items()], [[s, *g] for s, g in self._gaps.items()]]
 
     @classmethod
-    def restored(cls, state: list[Any]) -> RunProgress:
+    def restored(cls, state: list[Any], edge_ns: int = EDGE_NS) -> RunProgress:
         """ValueError, TypeError for what is no state."""
         run_ms, begin_ns, last_ns, until_ns, following, over, waiting, gaps = state
-        run = cls(int(run_ms))
+        run = cls(int(run_ms), edge_ns)
         run.begin_ns, run.last_ns, run.until_ns = int(begin_ns), int(last_ns), int(until_ns)
         run.next, run.over = int(following), bool(over)
-        run._waiting = {int(s): (int(w), bool(e)) for s, w, e in waiting}
+        run._waiting = {int(s): (int(w), bool(e), int(n)) for s, w, e, n in waiting}
         run._gaps = {int(s): (int(a), int(b)) for s, a, b in gaps}
         return run
 
@@ -128,26 +141,35 @@ class RunProgress:
 class ProbeProgress:
     """Of one probe: its runs, in the order of their start. A run supersedes those before: what they have not delivered is gone.
 
+    A run that says it began later than can be, of a clock that was wrong, comes before all that may be right.
+
+    edge_ns         0 for a probe that captures, else EDGE_NS
     forgotten_ms    runs that began up to then are forgotten, unless they are in `runs`
     """
 
-    def __init__(self) -> None:
+    def __init__(self, edge_ns: int = EDGE_NS) -> None:
         self.runs: list[RunProgress] = []
+        self._edge_ns = edge_ns
         self.forgotten_ms = -1
 
-    def run(self, run_ms: int) -> RunProgress | None:
-        """The run, made if it is new; None for one that is so old that it is forgotten."""
+    def run(self, run_ms: int, latest_ms: int = FOREVER) -> RunProgress | None:
+        """The run, made if it is new; None for one that is so old that it is forgotten. latest_ms: no run has begun after that."""
         for run in reversed(self.runs):
             if run.run_ms == run_ms:
                 return run
         if run_ms <= self.forgotten_ms:
             return None
-        run = RunProgress(run_ms)
+        run = RunProgress(run_ms, self._edge_ns)
         self.runs.append(run)
-        self.runs.sort(key=lambda r: r.run_ms)
+        self.runs.sort(key=lambda r: (r.run_ms <= latest_ms, r.run_ms))
         while len(self.runs) > MAX_RUNS:
-            self.forgotten_ms = self.runs.pop(0).run_ms
+            self._forget_first()
         return run
+
+    def _forget_first(self) -> None:
+        gone = self.runs.pop(0).run_ms
+        if all(gone < run.run_ms for run in self.runs):  # else its clock was wrong: it says nothing of others
+            self.forgotten_ms = max(self.forgotten_ms, gone)
 
     @property
     def over(self) -> bool:
@@ -178,19 +200,25 @@ class ProbeProgress:
         intervals += [gap for run in self.runs for gap in run.blind()]
         return np.array(intervals, np.int64)
 
+    def pass_over(self, before_ns: int) -> None:
+        """See RunProgress; of the latest run, as all others are over."""
+        if self.runs:
+            self.runs[-1].pass_over(before_ns)
+
     def forget(self, before_ns: int) -> None:
         """What only matters for packets before that."""
         for run in self.runs:
             run.forget(before_ns)
         while len(self.runs) > 1 and (o := self.runs[0].observed() or (0, NEVER)) and o[1] < before_ns:
-            self.forgotten_ms = self.runs.pop(0).run_ms
+            self._forget_first()
 
     def state(self) -> dict[str, Any]:
         return {"forgotten": self.forgotten_ms, "runs": [r.state() for r in self.runs]}
 
     @classmethod
-    def restored(cls, state: dict[str, Any]) -> ProbeProgress:
-        probe = cls()
+    def restored(cls, state: dict[str, Any], edge_ns: int = EDGE_NS) -> ProbeProgress:
+        """ValueError, TypeError, LookupError for what is no state."""
+        probe = cls(edge_ns)
         probe.forgotten_ms = int(state["forgotten"])
-        probe.runs = [RunProgress.restored(r) for r in state["runs"]]
+        probe.runs = [RunProgress.restored(r, edge_ns) for r in state["runs"]]
         return probe

@@ -14,7 +14,7 @@ WAITING_NS = 60 * SECOND
 """It is told that probes are waited for when others have delivered so long ago what they have not."""
 FEW = 10
 """Clashes, at least, before their share says anything."""
-_UNUSED = ("late", "refused", "undefined", "unexpected", "outdated")
+_UNUSED = ("late", "refused", "ahead", "undefined", "unexpected", "outdated")
 
 
 class ClassTelling:

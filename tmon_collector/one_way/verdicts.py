@@ -15,8 +15,8 @@ def judge(packets: Packets, coverage: Sequence[np.ndarray], one_way: OneWay, see
     """Fill verdict and lost_after of the packets.
 
     A hop that did not see a packet is blind if each of its points was, at some moment when the packet may have passed: reference
-    plus what packets of the flow took, at least and at most (else those of the class that go the same way, else max_transit either
-    way). Where it was not blind, that it did not see the packet is evidence.
+    plus what packets of the flow took, at least and at most, one of 64 at either end apart (else those of the class that go the
+    same way, else max_transit either way). Where it was not blind, that it did not see the packet is evidence.
 
     complete    seen at every hop with points
     lost        not seen after some hop, and a later one has evidence of that: after the last one that saw it

@@ -24,12 +24,14 @@ DECLARATIONS = (
     Declaration(
         "one_way_unused", Severity.WARNING, "flow class",
         "one-way class {subject}: {observations} observations were not used: {reasons}",
-        "late: their packets were settled already; refused: no room (max_in_flight); undefined: without flow definition; "
+        "late: their packets were settled already; refused: no room (max_in_flight); ahead: the same, and their time was far "
+        "ahead of the collector's clock and of other probes; undefined: without flow definition; "
         "unexpected: "
         "of a probe at no hop of the class, or one that does not send to this collector; outdated: kept by an earlier "
         "start with other "
         "hops. At most once in ten minutes.",
-        "late: raise late_slots, or look at the clocks of the probes; refused: raise max_in_flight; unexpected, outdated: see that "
+        "late, ahead: look at the clocks of the probes, or raise late_slots; refused: raise max_in_flight; unexpected, outdated: "
+        "see that "
         "probes and collectors have the same configuration.",
         (number("observations", "since the last of these events"), text("reasons", "number of each"))),
     Declaration(

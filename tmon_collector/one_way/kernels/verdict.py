@@ -5,6 +5,8 @@ from numba import njit
 
 COMPLETE, LOST, DROPPED, MISSED, INJECTED = range(5)
 ABSENT = np.iinfo(np.int64).min
+OUTLYING = 64
+"""One in so many delays at either end says nothing of how long packets usually take."""
 LOWEST, HIGHEST = np.iinfo(np.int64).min, np.iinfo(np.int64).max
 
 
@@ -87,17 +89,23 @@ def _fill(low, high, way_low, way_high, transit_ns):
 
 @njit(cache=True, nogil=True)
 def _usual(start, end, back, reverse, clash, times, seen, low, high):
-    """Least and greatest time from the first hop of the way to each one, of packets that nothing else could be taken for."""
+    """Least and greatest time from the first hop of the way to each one, of packets that nothing else could be taken for, the
+    OUTLYING part at either end left out: one late packet must not make what is lost long before a gap dropped."""
     many = len(seen)
     first = seen[many - 1 if back else 0]
     low[:], high[:] = HIGHEST, LOWEST
-    for i in range(start, end):
-        if (reverse[i] != 0) != back or clash[i] or times[i, first] == ABSENT:
-            continue
-        for s in range(many):
-            if times[i, seen[s]] != ABSENT:
-                took = times[i, seen[s]] - times[i, first]
-                low[s], high[s] = min(low[s], took), max(high[s], took)
+    took = np.empty(end - start, np.int64)
+    for s in range(many):
+        known = 0
+        for i in range(start, end):
+            if (reverse[i] != 0) == back and not clash[i] and times[i, first] != ABSENT and times[i, seen[s]] != ABSENT:
+                took[known] = times[i, seen[s]] - times[i, first]
+                low[s], high[s] = min(low[s], took[known]), max(high[s], took[known])
+                known += 1
+        out = known // OUTLYING
+        if out and low[s] < high[s]:
+            low[s] = np.partition(took[:known], out)[out]
+            high[s] = np.partition(took[:known], known - 1 - out)[known - 1 - out]
 
 
 @njit(cache=True, nogil=True)

@@ -52,6 +52,15 @@ def test_dropped_if_the_hop_was_blind_when_it_may_have_passed():
     assert (LOST, 2) == verdict((1, 0), (2, 100), blind={3: [(150, 199)]})
 
 
+@pytest.mark.parametrize(("many", "expected"), [(63, DROPPED), (64, LOST)])
+def test_one_packet_that_is_late_does_not_widen_what_is_blind(many, expected):
+    """Where there are enough others; nor does one that is early."""
+    usual = [(p, 10_000 + 1000 * n + {1: 0, 2: 100, 3: 200}[p], n) for n in range(many - 2) for p in (1, 2, 3)]
+    strange = [(1, 900_000, 900), (2, 900_100, 900), (3, 900_700, 900), (1, 800_000, 800), (2, 800_100, 800), (3, 799_500, 800)]
+    for blind in ((300, 600), (-400, 100)):
+        assert expected == verdict((1, 0), (2, 100), usual=usual + strange, blind={3: [blind]})[0]
+
+
 def test_one_later_hop_that_observed_is_enough_for_lost():
     assert (LOST, 1) == verdict((1, 0), blind={3: [(0, 1000)]})
     assert (LOST, 1) == verdict((1, 0), blind={2: [(0, 1000)]})

@@ -151,6 +151,23 @@ def test_max_lifetime_forces():
     assert e.counts.late == before + 50
 
 
+def test_a_pdu_that_never_comes_holds_up_once():
+    """A crash of the machine may take what was acknowledged. After max_lifetime the PDU is given up, no other round is forced."""
+    e = engine(max_lifetime_ns=100 * SECOND)
+    define(e)
+    for k in range(20):
+        for probe in "abc":
+            if (probe, k) == ("c", 0):
+                continue
+            deliver(e, probe, range(200 * k, 200 * k + 200), sequence=k, now_ns=20 * k * SECOND)
+        settle_all(e, 20 * k * SECOND)
+    found = verdicts(e)
+    assert {found[1000 + n] for n in range(190)} == {DROPPED}
+    assert {found[1000 + n] for n in range(200, 3800)} == {COMPLETE}
+    assert 0 < e.counts.rounds_forced < 3
+    assert e.settled_ns >= T0 + 380 * SECOND
+
+
 def test_a_late_slot_lets_a_probe_come_back():
     """c ends, and comes back a moment later as another run; its second run is not too late, because the interval is still open."""
     e = engine(late_slots=2)

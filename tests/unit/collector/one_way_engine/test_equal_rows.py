@@ -10,6 +10,7 @@ import pytest
 
 from tests.unit.collector.one_way_engine.make import CLASS, MS, T0, block, definition, flow_class
 from tmon_collector.mark import Mark
+from tmon_collector.one_way import flows
 from tmon_collector.one_way.engine import ClassEngine
 from tmon_collector.one_way.results import Results
 from tmon_common.config.model import SECOND, Hop, Latency, Point
@@ -126,3 +127,26 @@ def test_a_restart_repeats_nothing_and_leaves_nothing_out(after):
     second.settle()
     assert second.rows
     assert sorted([*first.rows, *second.rows], key=repr) == sorted(whole.rows, key=repr)
+
+
+@pytest.mark.parametrize("interval_s", [5, 30])
+def test_flows_are_forgotten_only_when_their_rows_are_made(interval_s, monkeypatch):
+    """More flows than there is room for, of one packet each: those of the open interval are still known when it is closed."""
+    monkeypatch.setattr(flows.Definitions.__init__, "__defaults__", (600,))
+    made = a_class()
+    made = replace(made, one_way=replace(made.one_way, interval_ns=interval_s * SECOND, max_transit_ns=SECOND // 2))
+    one = One()
+    one.engine = ClassEngine(made, "abc", partial(Results, made, {}))
+    for n in range(1200):
+        time_ns = T0 + n * 100 * MS
+        for probe, point in (("a", 1), ("c", 3)):
+            one.take(("definition", probe, 1, definition(n, n + 1, 10)))
+            one.take(("block", probe, 1, block([(n, point, n, time_ns + point * MS)], n, time_ns + 50 * MS)))
+        one.take(("block", "b", 1, block([], n, time_ns)))
+        one.settle()
+    counted = [row for row in one.rows if row[0] == "one_way_counters"]
+    assert one.engine.counts.definitions_forgotten > 1000
+    assert one.engine.counts.undefined == 0 or interval_s == 30
+    packets = [row for row in one.rows if row[0] == "one_way_packet"]
+    assert len(packets) + one.engine.counts.undefined // 2 >= 1100 - 10 * interval_s
+    assert len({row[3] for row in counted}) == len(counted) >= len(packets) - 10 * interval_s

@@ -47,18 +47,22 @@ def test_any_end_is_cut(tmp_path):
     assert again.path.name == ".c.one_way-2.log"
 
 
-def test_damage_hides_what_follows_in_the_same_file_only(tmp_path):
+@pytest.mark.parametrize("at", [-100, -1440])
+def test_damage_hides_the_record_only(tmp_path, at):
+    """What comes after it in the file, and in others, is read; it is told."""
     log, _ = read(tmp_path)
     log.begin({})
     log.append(PACKED)
     damaged = bytearray(log.path.read_bytes())
-    damaged[-1440] ^= 1
+    damaged[at] ^= 1
     log.path.write_bytes(damaged)
+    log.append(PACKED[:1])
     log.begin({})
     log.append(PACKED[:1])
     again, found = read(tmp_path)
-    assert [r for r in found if not isinstance(r, SnapshotRecord)] == [RECORDS[0], RECORDS[0]]
-    assert again.cut > 0
+    kept = RECORDS[:2] if at == -100 else RECORDS[::2]
+    assert [r for r in found if not isinstance(r, SnapshotRecord)] == [*kept, RECORDS[0], RECORDS[0]]
+    assert (again.cut, again.damaged) == (0, len(PACKED[2 if at == -100 else 1]))
 
 
 def test_a_write_that_fails_leaves_nothing(tmp_path, monkeypatch):

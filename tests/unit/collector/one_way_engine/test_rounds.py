@@ -14,7 +14,7 @@ LAG = -(-horizon(0, one_way()) // SECOND)  # seconds
 
 
 @pytest.mark.parametrize(("interval", "transit", "expected"), [
-    (60, 2, 60), (3600, 2, 60), (300, 10, 60), (1, 2, 8), (3, 2, 9), (90, 2, 45), (3600, 20, 80), (61, 1, 30.5), (10, 1, 10)])
+    (60, 2, 10), (3600, 2, 10), (300, 10, 50), (1, 2, 8), (3, 2, 9), (90, 2, 10), (3600, 20, 80), (61, 1, 7.625), (10, 1, 10)])
 def test_length(interval, transit, expected):
     parameters = one_way(interval_ns=interval * SECOND, max_transit_ns=transit * SECOND)
     found = round_ns(parameters)
@@ -56,6 +56,8 @@ def test_max_lifetime():
 
 
 def test_needed_after_a_restart():
-    """The interval that is open, and the round before it."""
+    """The interval that is open, and as much before it, up to a minute; a round at least."""
     assert needed_from_ns(one_way(), 25 * SECOND) == 10 * SECOND
     assert needed_from_ns(one_way(interval_ns=SECOND), 24 * SECOND) == 20 * SECOND
+    assert needed_from_ns(one_way(interval_ns=60 * SECOND), 150 * SECOND) == 60 * SECOND
+    assert needed_from_ns(one_way(interval_ns=600 * SECOND), 650 * SECOND) == 540 * SECOND
