@@ -25,7 +25,7 @@ BAD = Impairment(delay_ns=3_000_000, jitter_ns=1_000_000, loss=0.03, duplicate=0
 CONTROL_BAD = Impairment(delay_ns=20_000_000, jitter_ns=30_000_000, loss=0.3, duplicate=0.1, reorder=0.3,
                          reorder_extra_ns=150_000_000)
 EVEN = Impairment(delay_ns=3_000_000, loss=0.03, duplicate=0.03)
-"""Without overtaking: when a packet that nobody saw must have passed, is known well enough to tell on which side of a gap it was."""
+"""Without overtaking: it is well known when a packet that nobody saw must have passed, and on which side of a gap."""
 GOOD = Impairment()
 SENT_IN_SILENCE = 250
 GIVEN_UP = 400
