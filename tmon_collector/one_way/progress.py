@@ -14,10 +14,11 @@ import numpy as np
 from tmon_common.observations import ABSENT
 
 EDGE_NS = 50_000_000
-"""Observation is taken to begin so much before, and to end so much after, what proves it. Nobody can tell whether a probe that
-replays a recording would have seen a packet there; the packet before it may only have been the last one before a pause. Without
-this, the last packets of two captures of the same traffic could never be called lost. It is at most so much; where packets follow
-each other faster, a silence of EDGE_PACKETS of them says that nothing was observed."""
+"""Observation of a recording is taken to begin so much before, and to end so much after, what proves it. Nobody can tell whether
+its probe would have seen a packet there; the packet before it may only have been the last one before a pause. Without this, the
+last packets of two captures of the same traffic could never be called lost. It is at most so much: where packets follow each other
+faster, a silence of EDGE_PACKETS of them says that nothing was observed. A live probe says itself from when and until when it
+observed."""
 EDGE_PACKETS = 10
 MAX_GAPS = 4096
 """Of one run; beyond, the older half becomes one, with what lies between."""
@@ -38,15 +39,14 @@ class RunProgress:
     until_ns    observations before it are all here, or known not to come; NEVER: nothing is known
     next        number of the first PDU that is neither here nor given up
     over        all is here up to the last PDU, and nothing more comes
-    count       observations that came
-    edge_ns     so long before begin_ns a packet would have been seen, too; by the first PDU alone, as others may be here or not
-                when that is asked
+    edge_ns     at most so long before begin_ns, and after the end, a packet would have been seen, too
     """
 
-    def __init__(self, run_ms: int) -> None:
-        self.run_ms = run_ms
+    def __init__(self, run_ms: int, edge_ns: int = EDGE_NS) -> None:
+        self.run_ms, self._edge_ns = run_ms, edge_ns
         self.begin_ns, self.last_ns, self.until_ns, self.next, self.over = FOREVER, NEVER, NEVER, 0, False
-        self.count, self.edge_ns = 0, EDGE_NS
+        self._count = 0  # of observations
+        self._begin_edge_ns = edge_ns  # by the first PDU alone: others may be here or not when that is asked
         # of PDUs from `next` on that are here or given up: watermark, ended, latest observation
         self._waiting: dict[int, tuple[int, bool, int]] = {}
         self._gaps: dict[int, tuple[int, int]] = {}  # of PDUs that were given up and did not come nevertheless
@@ -59,9 +59,9 @@ class RunProgress:
         self._gaps.pop(sequence, None)
         self.begin_ns = min(self.begin_ns, first_ns, FOREVER if watermark_ns == ABSENT else watermark_ns)
         self.last_ns = max(self.last_ns, last_ns)
-        self.count += count
+        self._count += count
         if sequence == 0:
-            self.edge_ns = _edge_ns(first_ns, last_ns, count)
+            self._begin_edge_ns = _edge_ns(first_ns, last_ns, count, self._edge_ns)
         if sequence >= self.next:
             self._waiting[sequence] = (watermark_ns, ended, last_ns)
             self._advance()
@@ -123,8 +123,10 @@ class RunProgress:
         """(from, to): all that was observed between is known; None: nothing is."""
         if self.until_ns == NEVER or self.begin_ns == FOREVER:
             return None
-        return (self.begin_ns - self.edge_ns,
-                self.until_ns + _edge_ns(self.begin_ns, self.last_ns, self.count) if self.over else self.until_ns)
+        if not self.over:
+            return self.begin_ns - self._begin_edge_ns, self.until_ns
+        end_edge_ns = _edge_ns(self.begin_ns, self.last_ns, self._count, self._edge_ns)
+        return self.begin_ns - self._begin_edge_ns, self.until_ns + end_edge_ns
 
     def forget(self, before_ns: int) -> None:
         """Gaps that end before that are of no interest any more."""
@@ -133,24 +135,26 @@ class RunProgress:
 
     def state(self) -> list[Any]:
         """For `restored`."""
-        return [self.run_ms, self.begin_ns, self.last_ns, self.until_ns, self.next, self.over, self.count, self.edge_ns,
+        return [self.run_ms, self.begin_ns, self.last_ns, self.until_ns, self.next, self.over, self._count,
+                self._begin_edge_ns,
                 [[s, *w] for s, w in self._waiting.items()], [[s, *g] for s, g in self._gaps.items()]]
 
     @classmethod
-    def restored(cls, state: list[Any]) -> RunProgress:
+    def restored(cls, state: list[Any], edge_ns: int = EDGE_NS) -> RunProgress:
         """ValueError, TypeError for what is no state."""
-        run_ms, begin_ns, last_ns, until_ns, following, over, count, edge_ns, waiting, gaps = state
-        run = cls(int(run_ms))
+        run_ms, begin_ns, last_ns, until_ns, following, over, count, begin_edge_ns, waiting, gaps = state
+        run = cls(int(run_ms), edge_ns)
+        run._count, run._begin_edge_ns = int(count), int(begin_edge_ns)
         run.begin_ns, run.last_ns, run.until_ns = int(begin_ns), int(last_ns), int(until_ns)
-        run.next, run.over, run.count, run.edge_ns = int(following), bool(over), int(count), int(edge_ns)
+        run.next, run.over = int(following), bool(over)
         run._waiting = {int(s): (int(w), bool(e), int(n)) for s, w, e, n in waiting}
         run._gaps = {int(s): (int(a), int(b)) for s, a, b in gaps}
         return run
 
 
-def _edge_ns(first_ns: int, last_ns: int, count: int) -> int:
+def _edge_ns(first_ns: int, last_ns: int, count: int, most_ns: int) -> int:
     """How near another packet would have been, of so many in that time."""
-    return min(EDGE_PACKETS * (last_ns - first_ns) // (count - 1), EDGE_NS) if count > 1 else EDGE_NS
+    return min(EDGE_PACKETS * (last_ns - first_ns) // (count - 1), most_ns) if count > 1 else most_ns
 
 
 class ProbeProgress:
@@ -158,11 +162,13 @@ class ProbeProgress:
 
     A run that says it began later than can be, of a clock that was wrong, comes before all that may be right.
 
+    edge_ns         0 for a probe that captures, else EDGE_NS
     forgotten_ms    runs that began up to then are forgotten, unless they are in `runs`
     """
 
-    def __init__(self) -> None:
+    def __init__(self, edge_ns: int = EDGE_NS) -> None:
         self.runs: list[RunProgress] = []
+        self._edge_ns = edge_ns
         self.forgotten_ms = -1
 
     def run(self, run_ms: int, latest_ms: int = FOREVER) -> RunProgress | None:
@@ -172,7 +178,7 @@ class ProbeProgress:
                 return run
         if run_ms <= self.forgotten_ms:
             return None
-        run = RunProgress(run_ms)
+        run = RunProgress(run_ms, self._edge_ns)
         self.runs.append(run)
         self.runs.sort(key=lambda r: (r.run_ms <= latest_ms, r.run_ms))
         while len(self.runs) > MAX_RUNS:
@@ -229,8 +235,9 @@ class ProbeProgress:
         return {"forgotten": self.forgotten_ms, "runs": [r.state() for r in self.runs]}
 
     @classmethod
-    def restored(cls, state: dict[str, Any]) -> ProbeProgress:
-        probe = cls()
+    def restored(cls, state: dict[str, Any], edge_ns: int = EDGE_NS) -> ProbeProgress:
+        """ValueError, TypeError, LookupError for what is no state."""
+        probe = cls(edge_ns)
         probe.forgotten_ms = int(state["forgotten"])
-        probe.runs = [RunProgress.restored(r) for r in state["runs"]]
+        probe.runs = [RunProgress.restored(r, edge_ns) for r in state["runs"]]
         return probe
