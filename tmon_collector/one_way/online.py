@@ -78,7 +78,7 @@ class OneWayClasses:
         if self.engines:
             path = parameters.spool / f".{parameters.name}.one_way_flows"
             try:
-                self._flow_file = FlowFile(path)
+                self._flow_file = FlowFile(path, sync=parameters.sync)
                 self._restore()
             except OSError as error:
                 msg = (f"{error.filename or path}: cannot be read ({error.strerror}), which would lose observations that were "
