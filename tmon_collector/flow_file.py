@@ -40,8 +40,8 @@ class Definitions:
 
 
 class FlowFile:
-    """The file at a path, made if there is none. OSError when it cannot be. cut: octets that were damaged. sync: what `append` wrote
-    is on the disk when it returns.
+    """The file at a path, made if there is none. OSError when it cannot be. sync: what `append` wrote is on the disk when it
+    returns. cut: octets that were damaged.
 
     Reading (`read`, once, first) finds the end of what is sound; only then may anything be appended.
     """

@@ -57,11 +57,14 @@ class OneWayClasses:
 
     emit        is given each event when it happens
     observers   by kind: who sees rows once they are written, like those of `Decoding`
+    settled     called with a class and the packet time up to which its rows are written
     """
 
     def __init__(self, configuration: Configuration, parameters: Parameters, spool: Spool, emit: Callable[[Event], None],
-                 clock: Clock, observers: Mapping[str, Sequence[Observer]]) -> None:
+                 clock: Clock, observers: Mapping[str, Sequence[Observer]],
+                 settled: Callable[[str, int], None] = lambda *_: None) -> None:
         self._spool, self._emit, self._clock, self._observers = spool, emit, clock, observers
+        self._tell_settled = settled
         self._own = (parameters.name, clock.wall_ns() // 1_000_000)
         here = {p.name for p in configuration.probes for b in p.publications if b.collector == parameters.name}
         self.engines = {c.name: ClassEngine(
@@ -230,6 +233,7 @@ class OneWayClasses:
             return False
         del self._pending[engine.name]
         self._needed[engine.name] = settled.needed_from_ns
+        self._tell_settled(settled.flow_class, settled.end_ns)
         self._log.delete(self._needed)
         return True
 

@@ -59,7 +59,7 @@ def test_on_the_disk_if_asked_for(tmp_path, monkeypatch, sync):
     """What is acknowledged because it is there must outlive the machine, where the spool does."""
     synced = []
     file = FlowFile(tmp_path / "f", sync=sync)
-    monkeypatch.setattr(flow_file.os, "fsync", lambda _: synced.append(os.stat(tmp_path / "f").st_size))
+    monkeypatch.setattr(flow_file.os, "fsync", lambda _: synced.append((tmp_path / "f").stat().st_size))
     file.append(some(1))
     assert ([file.octets] if sync else []) == synced
 
