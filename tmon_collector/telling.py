@@ -40,7 +40,8 @@ class Telling:
         self._next_ns = clock.monotonic_ns()
 
     def started(self, port: int) -> None:
-        """It listens."""
+        """It listens. Before, it may have compiled kernels for minutes: probes are not silent for that."""
+        self._watch.listens(self._clock.monotonic_ns())
         recovery, now_ns = self._spool.recovery, self._clock.wall_ns()
         if recovery.files or recovery.cut or recovery.missing:
             runs = sum(1 for _ in self._decoding.probes.runs())

@@ -32,6 +32,10 @@ class Watch:
         self._bad_from_ns = now_ns
         self._bad_after_ns = now_ns
 
+    def listens(self, now_ns: int) -> None:
+        """From now on probes can be heard."""
+        self._since_ns = dict.fromkeys(self._silences_ns, now_ns)
+
     def look(self, heard_ns: Mapping[str, int], bad: Mapping[str, int], source: str, now_ns: int, wall_ns: int) -> list[Event]:
         """To be called now and then.
 

@@ -22,7 +22,7 @@ from tmon_common.pdu.key_file import KeyFileError, write_keys
 from tmon_common.pdu.keys import new_key
 
 NOT_DELIVERED, INTERRUPTED = 1, 130
-READY_LIMIT_S = 180.0  # the first start of all compiles kernels
+READY_LIMIT_S = 600.0  # the first start of all compiles kernels, which takes two minutes on two idle CPUs
 STOP_LIMIT_S = 60.0
 POLL_S = 0.1
 CONFIGURATION, DATABASE, SPOOL = "trafmon.xml", "trafmon.duckdb", "spool"
@@ -155,8 +155,9 @@ class Pipeline:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise PipelineError(f"{out}: another analysis is at work there; wait for it, or choose another --out") from None
+        # With what the collector remembers: what waited when it was interrupted; in its journal, what need not be written again.
         for path in (self.database, self.database.with_name(self.database.name + ".wal"), *self.spool.glob("*.csv"),
-                     *self.spool.glob("*.part"), *self.spool.glob(f".{COLLECTOR}.one_way*")):  # what waited when it was interrupted
+                     *self.spool.glob("*.part"), *(p for p in self.spool.glob(f".{COLLECTOR}.*") if p.suffix != ".lock")):
             path.unlink(missing_ok=True)
 
 

@@ -90,11 +90,13 @@ def hints(database: Path) -> list[str]:
         found = list(fates(store).values())
     finally:
         store.close()
-    packets, alone = sum(f.packets for f in found), sum(f.lost + f.missed + f.injected for f in found)
-    if 2 * alone <= packets:
+    packets, complete = sum(f.packets for f in found), sum(f.complete for f in found)
+    if 2 * complete >= packets:
         return []
-    doubt = (f"{share(alone, packets)} of the packets were not seen at every place. Did they pass all of them? Are the clocks "
-             "farther apart than --max-transit? Are addresses translated (--nat)? Is the order of captures that of the way?")
+    alone = packets - complete
+    doubt = (f"{share(alone, packets)} of the packets were not seen at every place. Were they recorded at the same time? "
+             "Do packets pass all of them? Are the clocks farther apart than --max-transit? Are addresses translated (--nat)? "
+             "Is the order of captures that of the way?")
     return [doubt]
 
 

@@ -16,6 +16,8 @@ from tests.linkemu.tap import Tap
 
 MAX_BURST = 64
 """Frames taken from one end before the other end gets its turn."""
+READINGS = 16
+"""Of the two clocks, at the start: the time between the two of a reading is what the offset is wrong by."""
 _NS_PER_S = 1_000_000_000
 
 
@@ -23,7 +25,8 @@ class UtcClock:
     """UTC in ns that never steps back: CLOCK_REALTIME at the start, CLOCK_MONOTONIC from there."""
 
     def __init__(self) -> None:
-        self._offset_ns = time.time_ns() - time.monotonic_ns()
+        # Whoever is interrupted between the two readings gets less; of several, the most is right.
+        self._offset_ns = max(time.time_ns() - time.monotonic_ns() for _ in range(READINGS))
 
     def __call__(self) -> int:
         return time.monotonic_ns() + self._offset_ns

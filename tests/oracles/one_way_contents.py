@@ -53,27 +53,23 @@ def source(contents: tuple) -> str:
 
 def _by_contents(path: Path) -> dict[tuple, list[int]]:
     """Times at which packets of these contents passed, ns. Only IP."""
-    found, ports = defaultdict(list), {}
+    found = defaultdict(list)
     for frame in tshark.occurrences(path, NAMES):
         if "tcp.payload" in frame or "udp.payload" in frame:
             frame.pop("data.data", None)  # how far tshark understands the rest of it depends on what it has seen before
         contents = tuple(tuple(frame.get(name, ("",))) for name in NAMES[1:])
         if source(contents):
-            found[(*contents, _ports(contents, ports))].append(nanoseconds(frame["frame.time_epoch"][0]))
+            found[(*contents, _ports(contents))].append(nanoseconds(frame["frame.time_epoch"][0]))
     return found
 
 
-def _ports(contents: tuple, ports: dict[tuple, tuple[str, str]]) -> tuple[str, str]:
-    """Of a fragment, those of the first one of its datagram, which came before it."""
+def _ports(contents: tuple) -> tuple[str, str]:
+    """Later fragments have none."""
     value = dict(zip(NAMES[1:], (c[0] for c in contents), strict=True))
-    mine = (value["tcp.srcport"] or value["udp.srcport"], value["tcp.dstport"] or value["udp.dstport"])
-    if value["icmp.type"] or value["icmpv6.type"]:
-        mine = ("", "")  # those are of the packet that an error quotes
-    datagram = tuple(value[n] for n in ("ip.src", "ip.dst", "ip.id", "ipv6.src", "ipv6.dst", "ipv6.fraghdr.ident"))
-    if int(value["ip.frag_offset"] or value["ipv6.fraghdr.offset"] or "0", 0):
-        return ports.get(datagram, ("", ""))
-    ports[datagram] = mine
-    return mine
+    later = int(value["ip.frag_offset"] or value["ipv6.fraghdr.offset"] or "0", 0)
+    if later or value["icmp.type"] or value["icmpv6.type"]:  # ICMP: those are of the packet that an error quotes
+        return "", ""
+    return value["tcp.srcport"] or value["udp.srcport"], value["tcp.dstport"] or value["udp.dstport"]
 
 
 def _directions(first: dict[tuple, list[int]], second: dict[tuple, list[int]]) -> dict[str, bool]:

@@ -1,6 +1,6 @@
 """What one-way measurement must find in the recorded demo, by the log of the link alone: hop 1 is west, hop 2 is east.
 
-A copy that the link made is no packet of its own. Later fragments belong to the flow of the first fragment of their datagram.
+A copy that the link made is no packet of its own. Later fragments are of a flow without ports.
 """
 
 from __future__ import annotations
@@ -18,8 +18,7 @@ GONE = (Fate.LOST, Fate.QUEUE_DROP)
 def followed() -> list[Followed]:
     """Every packet that came into the link, in that order."""
     entered = sorted((f for f in frames() if not f.row.copy), key=lambda f: f.row.arrival_ns)
-    ports = {_datagram(f): _ports(f) for f in entered if f.fragment and not f.fragment.offset}
-    return [_followed(frame, ports.get(_datagram(frame)) if frame.fragment else _ports(frame)) for frame in entered]
+    return [_followed(frame) for frame in entered]
 
 
 @cache
@@ -28,13 +27,14 @@ def duplicated() -> int:
     return sum(f.row.copy > 0 and f.row.exit_frame is not None for f in frames())
 
 
-def _followed(frame: Frame, ports: tuple[str, str]) -> Followed:
+def _followed(frame: Frame) -> Followed:
     packet = frame.packet
     arrived = frame.row.fate is Fate.FORWARDED
     assert arrived or frame.row.fate in GONE
     octets = packet.len if packet.v == 4 else 40 + packet.plen
     return Followed(
-        (str(frame.src), str(frame.dst), str(_protocol(packet)), *ports), octets, tuple(frame.time_ns(side) for side in SIDES),
+        (str(frame.src), str(frame.dst), str(_protocol(packet)), *_ports(frame)), octets,
+        tuple(frame.time_ns(side) for side in SIDES),
         "complete" if arrived else "lost", 0 if arrived else 1 + SIDES.index(NEAR[frame.row.direction]),
         frame.crossing_ns if arrived else None)
 
@@ -56,10 +56,6 @@ def _protocol(packet) -> int:
         return packet.p
     headers = list(packet.extension_hdrs.values())
     return headers[-1].nxt if headers else packet.nxt
-
-
-def _datagram(frame: Frame) -> tuple:
-    return frame.src, frame.dst, frame.fragment.identification if frame.fragment else None
 
 
 def _ports(frame: Frame) -> tuple[str, str]:

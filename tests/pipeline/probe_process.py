@@ -145,19 +145,21 @@ def start_collector(directory: Path, *names: str, **options) -> Program:
 
 
 class Probe(Program):
-    """tmon_probe with the configuration ./tmon.xml. fathers: how many it has."""
+    """tmon_probe with the configuration ./tmon.xml. fathers: how many it has; probe: its name there."""
 
-    def __init__(self, directory: Path, configuration: Configuration, *arguments: str, fathers: int = 1, **options) -> None:
+    def __init__(self, directory: Path, configuration: Configuration, *arguments: str, fathers: int = 1, probe: str = PROBE,
+                 **options) -> None:
         super().__init__("tmon_probe", directory, *(arguments or ("-l",)), **options)
         self.configuration = configuration
-        self.segment = Path("/dev/shm", health.segment_name(configuration, PROBE))
+        self._name = probe
+        self.segment = Path("/dev/shm", health.segment_name(configuration, probe))
         self._statistics = None
         self._fathers = fathers
 
     def numbers(self) -> dict[str, int]:
         """Its statistics block, from when it is there to after its end."""
         if self._statistics is None:
-            self._statistics = health.attach(self.configuration, PROBE)
+            self._statistics = health.attach(self.configuration, self._name)
         return self._statistics.snapshot()
 
     def capturing(self) -> bool:

@@ -153,7 +153,7 @@ def test_ctrl_c_keeps_what_was_read_and_leaves_nothing_behind(captures, tmp_path
     assert (tmp_path / "p.csv").exists()
 
 
-def test_results_replace_only_their_own(captures, tmp_path):
+def test_results_replace_only_their_own(made, captures, tmp_path):
     """A second run in the same place; a database of somebody else stays."""
     precious = tmp_path / "trafmon.duckdb"
     precious.write_text("precious")
@@ -165,3 +165,4 @@ def test_results_replace_only_their_own(captures, tmp_path):
         assert 0 == one_way(*captures, "--out", tmp_path / "out", "--quiet").returncode
     assert {1} == {len({r["run"] for r in rows(tmp_path / "out", "flow_definition") if r["probe"] == probe})
                    for probe in ("near", "far")}
+    assert len(made.packets) == sum(int(r["packets"]) for r in rows(tmp_path / "out", "one_way_counters"))

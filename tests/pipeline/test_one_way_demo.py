@@ -5,11 +5,20 @@ import pytest
 
 from tests.oracles import one_way_contents, one_way_link, tshark
 from tests.oracles.demo_link import DEMO, SIDES
-from tests.oracles.one_way_packets import Followed, difference, nanoseconds, read_packets
-from tests.pipeline.one_way_run import by_flow, counters, expected_counters, one_way, rows
+from tests.oracles.one_way_packets import Followed, difference, read_packets
+from tests.pipeline.one_way_run import (
+    by_flow,
+    counters,
+    distributions,
+    expected_counters,
+    expected_distributions,
+    one_way,
+    rows,
+)
 
 CAPTURES = [DEMO / f"{side}.pcap" for side in SIDES]
 MAX_TRANSIT_NS = 2 * 10**9
+PROTOCOLS = {"1": "icmp", "6": "tcp", "17": "udp", "58": "icmpv6"}
 
 
 @pytest.fixture(scope="module")
@@ -63,21 +72,7 @@ def test_counters_of_every_flow(demo):
 
 def test_distribution_of_every_flow(demo):
     """Population, sum and extremes, in the direction in which the flow goes."""
-    flows = {(r["probe"], r["run"], r["flow"]): (r["src_addr"], r["dst_addr"], r["protocol"], r["src_port"], r["dst_port"])
-             for r in rows(demo, "flow_definition")}
-    told = {}
-    for row in rows(demo, "one_way_delay_histogram"):
-        if row["population"] != "0":
-            key = flows[row["probe"], row["run"], row["flow"]], row["from_hop"], row["to_hop"]
-            told.setdefault(key, []).append(row)
-    summed = {key: (sum(int(r["population"]) for r in mine), sum(nanoseconds(r["sum"]) for r in mine),
-                    min(nanoseconds(r["minimum"]) for r in mine), max(nanoseconds(r["maximum"]) for r in mine))
-              for key, mine in told.items()}
-    expected = {}
-    for flow, mine in by_flow(one_way_link.followed()).items():
-        if delays := [p.delay_ns for p in mine if p.delay_ns is not None]:
-            expected[flow, *(reversed(SIDES) if back(flow) else SIDES)] = len(delays), sum(delays), min(delays), max(delays)
-    assert expected == summed
+    assert expected_distributions(one_way_link.followed(), SIDES, back) == distributions(demo)
 
 
 def test_clocks_are_bounded_by_the_shortest_ways(demo):
@@ -102,7 +97,11 @@ def test_what_is_shown(demo):
         for flow, mine in by_flow(truth).items():
             gone = sum(p.verdict == "lost" for p in mine)
             if gone and back(flow) is way:
-                line = next(text for text in shown.splitlines() if f"{flow[0]}:{flow[3]} → {flow[1]}:{flow[4]}" in text
-                            or (not flow[3] and f"{flow[0]} → {flow[1]}" in text) or f"[{flow[0]}]:{flow[3]} →" in text)
-                assert f"{side} {gone}" in line
+                name = f"{PROTOCOLS[flow[2]]} {_end(flow[0], flow[3])} → {_end(flow[1], flow[4])} "
+                [line] = [text for text in shown.splitlines() if text.startswith(name)]
+                assert [f"{len(mine):,}", str(gone), side, str(gone)] == line.removeprefix(name).split()[:4]
     assert str(demo / "packets.csv") in shown
+
+
+def _end(address: str, port: str) -> str:
+    return address if not port else f"[{address}]:{port}" if ":" in address else f"{address}:{port}"

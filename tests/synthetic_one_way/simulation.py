@@ -98,7 +98,7 @@ def _sent(network: Network, back: bool, rng: random.Random, seen: list[Seen], tr
             parts = fragments(packet, flow.cut)
             for n, part in enumerate(parts):
                 if n == 0 or network.per == "packet":
-                    seen.append(Seen(sent, back, len(part if network.per == "packet" else packet)))
+                    seen.append(Seen(sent, back, len(part if network.per == "packet" else packet), n > 0))
                 units.append((Unit(len(seen) - 1, part, time_ns + n * 2_000), flow.enters))
     last_ns = max((unit.time_ns for unit, _ in units), default=START_NS)
     for moment in (START_NS, last_ns + QUIET_NS):

@@ -13,11 +13,16 @@ from tests.synthetic_one_way.packets import NUMBERS
 
 @dataclass
 class Seen:
-    """A packet, or datagram. flow: as it is sent; parts: hop -> (time, offset, octets, more) of all that was recorded of it."""
+    """A packet, or datagram.
+
+    flow    as it is sent; later: a fragment that is not the first, and so of a flow without ports
+    parts   hop -> (time, offset, octets, more) of all that was recorded of it
+    """
 
     flow: Flow
     back: bool
     octets: int
+    later: bool = False
     parts: dict[int, list[tuple[int, int, int, bool]]] = field(default_factory=lambda: defaultdict(list))
 
 
@@ -25,12 +30,12 @@ def followed(network: Network, seen: Iterable[Seen]) -> tuple[list[Followed], in
     """Packets, copies beyond the first at any hop, packets of which there are some. What no hop saw nobody can know of."""
     packets, copies, duplicated = [], 0, 0
     seen = list(seen)
-    passed_first = {s.flow for s in seen if s.parts[len(network.hops) - 1 if s.back else 0]}
+    passed_first = {(s.flow, s.later) for s in seen if s.parts[len(network.hops) - 1 if s.back else 0]}
     for one in seen:
         spans = [_span(one.parts[hop], network.per) for hop in range(len(network.hops))]
         if not any(spans):
             continue
-        packets.append(_followed(one, spans, one.flow in passed_first))
+        packets.append(_followed(one, spans, (one.flow, one.later) in passed_first))
         if network.per == "packet":
             more = sum(max(len(parts) - 1, 0) for parts in one.parts.values())
             copies, duplicated = copies + more, duplicated + bool(more)
@@ -65,7 +70,7 @@ def _followed(one: Seen, spans: list[tuple[int, int] | None], passed_first: bool
     elif not all(spans):
         verdict = "missed" if passed_first else "injected"
     flow, ends = one.flow, (spans[way[0]], spans[way[-1]])
-    ports = (str(flow.src_port), str(flow.dst_port)) if flow.protocol in ("tcp", "udp") else ("", "")
+    ports = (str(flow.src_port), str(flow.dst_port)) if flow.protocol in ("tcp", "udp") and not one.later else ("", "")
     delay_ns = ends[1][1] - ends[0][0] if all(ends) else None
     return Followed((flow.src, flow.dst, str(NUMBERS[flow.protocol]), *ports), one.octets,
                     tuple(span[0] if span else None for span in spans), verdict, after, delay_ns)

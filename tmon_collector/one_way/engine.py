@@ -6,7 +6,7 @@ of which all probes have ended, and all is settled, begins anew: the next record
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -18,7 +18,7 @@ from tmon_collector.one_way.counts import OneWayCounts
 from tmon_collector.one_way.flows import Definitions
 from tmon_collector.one_way.orientation import Learned
 from tmon_collector.one_way.packets import NO_OCTETS, Observed, Packets
-from tmon_collector.one_way.progress import FOREVER, NEVER, ProbeProgress
+from tmon_collector.one_way.progress import EDGE_NS, FOREVER, NEVER, ProbeProgress
 from tmon_collector.one_way.results import Output, Results, Round
 from tmon_collector.one_way.rounds import Rounds, needed_from_ns
 from tmon_collector.one_way.settle import settle
@@ -37,19 +37,20 @@ _ALL_BLIND = np.array([(NEVER, FOREVER)], np.int64)
 class ClassEngine:
     """One class.
 
-    probes          names of those that send to this collector
+    probes          names of those that send to this collector; live: of these, those that capture from devices
     results         makes what packets become (again for each epoch), for the definitions given to it
     settled_ns      packets that passed before are settled; None: nothing is yet
     forced_by       the last round that was forced: probes that were not waited for, and why
     """
 
-    def __init__(self, flow_class: FlowClass, probes: Iterable[str], results: Callable[[Definitions], Results]) -> None:
+    def __init__(self, flow_class: FlowClass, probes: Iterable[str], results: Callable[[Definitions], Results],
+                 live: Container[str] = ()) -> None:
         assert flow_class.one_way is not None, flow_class.name
         self.name, self.one_way = flow_class.name, flow_class.one_way
         self.counts = OneWayCounts()
         self.definitions = Definitions(flow_class.name)
         self.epoch = 0
-        self._here = set(probes)
+        self._here = {name: 0 if name in live else EDGE_NS for name in probes}
         self._make_results = results
         self._points = [[str(i), p.probe, p.interface] for i, hop in enumerate(self.one_way.hops) for p in hop.points]
         self._extras = len(self.one_way.extras)
@@ -61,7 +62,7 @@ class ClassEngine:
 
     def _begin(self) -> None:
         self.buffer = Buffer(self.one_way.max_in_flight, self._extras)
-        self.progress = {p.probe: ProbeProgress() for p in self.one_way.points if p.probe in self._here}
+        self.progress = {p.probe: ProbeProgress(self._here[p.probe]) for p in self.one_way.points if p.probe in self._here}
         for probe, run_ms in self._last_run_ms.items():
             if probe in self.progress:
                 self.progress[probe].forgotten_ms = run_ms
@@ -329,7 +330,8 @@ class ClassEngine:
             return False
         self._last_run_ms = {str(p): int(r) for p, r in state["last_runs"].items()}
         self.begin_epoch(int(state["epoch"]))
-        self.progress |= {name: ProbeProgress.restored(p) for name, p in state["probes"].items() if name in self.progress}
+        self.progress |= {name: ProbeProgress.restored(p, self._here[name]) for name, p in state["probes"].items()
+                          if name in self.progress}
         self._settle_from_marks()
         return True
 

@@ -67,8 +67,10 @@ class OneWayClasses:
         self._tell_settled = settled
         self._own = (parameters.name, clock.wall_ns() // 1_000_000)
         here = {p.name for p in configuration.probes for b in p.publications if b.collector == parameters.name}
+        live = {p.name for p in configuration.probes if not any(i.files for i in p.interfaces)}
         self.engines = {c.name: ClassEngine(
-            c, (p for p in here if c.name in _classes_of(configuration, p)), partial(Results, c, configuration.histogram_by_name))
+            c, (p for p in here if c.name in _classes_of(configuration, p)), partial(Results, c, configuration.histogram_by_name),
+            live)
             for c in configuration.classes if c.one_way is not None}
         self._tellings = [ClassTelling(e) for e in self.engines.values()]
         self._pending: dict[str, tuple[Round, int]] = {}  # by class: what is not written yet, and from which output on

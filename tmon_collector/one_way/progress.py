@@ -14,9 +14,10 @@ import numpy as np
 from tmon_common.observations import ABSENT
 
 EDGE_NS = 50_000_000
-"""Observation is taken to begin so much before, and to end so much after, what proves it. Nobody can tell whether a probe that
-replays a recording would have seen a packet there; the packet before it may only have been the last one before a pause. Without
-this, the last packets of two captures of the same traffic could never be called lost."""
+"""Observation of a recording is taken to begin so much before, and to end so much after, what proves it. Nobody can tell whether
+its probe would have seen a packet there; the packet before it may only have been the last one before a pause. Without this, the
+last packets of two captures of the same traffic could never be called lost. A live probe says itself from when and until when it
+observed."""
 MAX_GAPS = 4096
 """Of one run; beyond, the older half becomes one, with what lies between."""
 MAX_WAITING = 1 << 16
@@ -38,8 +39,8 @@ class RunProgress:
     over        all is here up to the last PDU, and nothing more comes
     """
 
-    def __init__(self, run_ms: int) -> None:
-        self.run_ms = run_ms
+    def __init__(self, run_ms: int, edge_ns: int = EDGE_NS) -> None:
+        self.run_ms, self._edge_ns = run_ms, edge_ns
         self.begin_ns, self.last_ns, self.until_ns, self.next, self.over = FOREVER, NEVER, NEVER, 0, False
         # of PDUs from `next` on that are here or given up: watermark, ended, latest observation
         self._waiting: dict[int, tuple[int, bool, int]] = {}
@@ -113,7 +114,7 @@ class RunProgress:
         """(from, to): all that was observed between is known; None: nothing is."""
         if self.until_ns == NEVER or self.begin_ns == FOREVER:
             return None
-        return self.begin_ns - EDGE_NS, self.until_ns + EDGE_NS if self.over else self.until_ns
+        return self.begin_ns - self._edge_ns, self.until_ns + self._edge_ns if self.over else self.until_ns
 
     def forget(self, before_ns: int) -> None:
         """Gaps that end before that are of no interest any more."""
@@ -126,10 +127,10 @@ class RunProgress:
                 [[s, *w] for s, w in self._waiting.items()], [[s, *g] for s, g in self._gaps.items()]]
 
     @classmethod
-    def restored(cls, state: list[Any]) -> RunProgress:
+    def restored(cls, state: list[Any], edge_ns: int = EDGE_NS) -> RunProgress:
         """ValueError, TypeError for what is no state."""
         run_ms, begin_ns, last_ns, until_ns, following, over, waiting, gaps = state
-        run = cls(int(run_ms))
+        run = cls(int(run_ms), edge_ns)
         run.begin_ns, run.last_ns, run.until_ns = int(begin_ns), int(last_ns), int(until_ns)
         run.next, run.over = int(following), bool(over)
         run._waiting = {int(s): (int(w), bool(e), int(n)) for s, w, e, n in waiting}
@@ -142,11 +143,13 @@ class ProbeProgress:
 
     A run that says it began later than can be, of a clock that was wrong, comes before all that may be right.
 
+    edge_ns         0 for a probe that captures, else EDGE_NS
     forgotten_ms    runs that began up to then are forgotten, unless they are in `runs`
     """
 
-    def __init__(self) -> None:
+    def __init__(self, edge_ns: int = EDGE_NS) -> None:
         self.runs: list[RunProgress] = []
+        self._edge_ns = edge_ns
         self.forgotten_ms = -1
 
     def run(self, run_ms: int, latest_ms: int = FOREVER) -> RunProgress | None:
@@ -156,7 +159,7 @@ class ProbeProgress:
                 return run
         if run_ms <= self.forgotten_ms:
             return None
-        run = RunProgress(run_ms)
+        run = RunProgress(run_ms, self._edge_ns)
         self.runs.append(run)
         self.runs.sort(key=lambda r: (r.run_ms <= latest_ms, r.run_ms))
         while len(self.runs) > MAX_RUNS:
@@ -213,8 +216,9 @@ class ProbeProgress:
         return {"forgotten": self.forgotten_ms, "runs": [r.state() for r in self.runs]}
 
     @classmethod
-    def restored(cls, state: dict[str, Any]) -> ProbeProgress:
-        probe = cls()
+    def restored(cls, state: dict[str, Any], edge_ns: int = EDGE_NS) -> ProbeProgress:
+        """ValueError, TypeError, LookupError for what is no state."""
+        probe = cls(edge_ns)
         probe.forgotten_ms = int(state["forgotten"])
-        probe.runs = [RunProgress.restored(r) for r in state["runs"]]
+        probe.runs = [RunProgress.restored(r, edge_ns) for r in state["runs"]]
         return probe

@@ -11,7 +11,7 @@ from tmon_common.config.filters import read_filter
 from tmon_common.config.model import SECOND, Analysis, FlowClass, GranularFlow, Histogram
 from tmon_common.config.node import Node, check_unique
 from tmon_common.config.one_way import KIND as ONE_WAY
-from tmon_common.config.one_way import Place, analysis_of, read_one_way
+from tmon_common.config.one_way import Place, analysis_of, check_filter, read_one_way
 from tmon_common.config.quantities import parse_duration, parse_interval, parse_octets, split_list
 from tmon_common.config.structure import nearest
 from tmon_common.observations import MAX_SLICES
@@ -64,6 +64,7 @@ def _flow_class(node: Node, histograms: dict, places: Mapping[str, Place], known
     if followed is None:
         return FlowClass(name, filter_, granular, measured)
     one_way = read_one_way(followed, name, flows, granular, histograms, places)
+    check_filter(followed, node.child("filter"), one_way.per)
     return FlowClass(name, filter_, granular, (*measured, analysis_of(one_way)), one_way)
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 from tmon_common.config.addresses import MAPPED, MAPPED_LAST, parse_address
 from tmon_common.config.model import (
@@ -41,8 +42,12 @@ MAX_STAMPS = 9
 """Entries that the Timestamp option of an IPv4 header has room for (RFC 791 section 3.1): 40 octets less 4, 4 for each."""
 HEADERS = 128
 """Octets of a frame before its transport header, for all that is likely: tags, options, extension headers."""
+LONGEST = 9216
+"""Octets of a jumbo frame: who captures that much cuts nothing."""
 MILLISECOND, MINUTE, DAY = SECOND // 1000, 60 * SECOND, 86_400 * SECOND
 MAX_LATE_SLOTS = 1440
+FRAGMENTED_FIELDS = ("length", "fragment")
+"""Of a filter: other values in a fragment than in the datagram."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +93,25 @@ def read_one_way(node: Node, flow_class: str, flows: list[Node], fields: list[Gr
     )
 
 
+def check_filter(node: Node, filter_: Node | None, per: str) -> None:
+    """The class of a datagram is that of its first fragment: nothing may count that a fragment has and the whole one has not."""
+    if per != "datagram":
+        return
+    for match in _matches(filter_) if filter_ else ():
+        field = match.text("field")
+        if field in FRAGMENTED_FIELDS:
+            match.problem(f'field="{field}" differs where a datagram is in fragments, and the class has per="datagram" (line '
+                          f"{node.line}); expected a filter without {' and '.join(FRAGMENTED_FIELDS)}", "field")
+
+
+def _matches(node: Node) -> Iterator[Node]:
+    for child in node.children():
+        if child.tag == "match":
+            yield child
+        else:
+            yield from _matches(child)
+
+
 def analysis_of(one_way: OneWay) -> Analysis:
     """What the probes do for it."""
     options = {"nat": "yes" if one_way.nat else "no", "algorithm": one_way.algorithm, "hashed_octets": str(one_way.hashed_octets),
@@ -96,12 +120,28 @@ def analysis_of(one_way: OneWay) -> Analysis:
 
 
 def check_signatures(nodes: Sequence[Node], classes: Sequence[FlowClass], probes: Sequence[Probe]) -> None:
-    """nodes: the elements <flow_class> of the classes. Can the probes sign as the classes want it, all of them alike?"""
+    """nodes: the elements <flow_class> of the classes. Can the probes sign as the classes want it, all of them alike, and does some
+    collector hear of several hops?"""
     elements = {c.name: n.child(KIND) for c, n in zip(classes, nodes, strict=True) if c.one_way}
     _check_one_way_to_sign(elements, classes, probes)
     for flow_class in classes:
         if node := elements.get(flow_class.name):
             _check_snaplens(node, flow_class.one_way, probes)
+            _check_collectors(node, flow_class.one_way, probes)
+
+
+def _check_collectors(node: Node, one_way: OneWay, probes: Sequence[Probe]) -> None:
+    """Delays and losses are found where observations of several hops come together."""
+    told: dict[str, set[int]] = {p.collector: set() for probe in probes for p in probe.publications}
+    hops = [{p.probe for p in hop.points} for hop in one_way.hops if hop.points]
+    if len(hops) < 2 or not told or not set().union(*hops) <= {probe.name for probe in probes}:
+        return  # that is told already
+    for probe in probes:
+        for publication in probe.publications:
+            told[publication.collector] |= {n for n, names in enumerate(hops) if probe.name in names}
+    if max(len(heard) for heard in told.values()) < 2:
+        node.problem("no collector hears of more than one of its hops: their probes publish to different ones; expected a "
+                     "collector to which the probes of all hops publish")
 
 
 def _check_one_way_to_sign(elements: dict[str, Node | None], classes: Sequence[FlowClass], probes: Sequence[Probe]) -> None:
@@ -128,16 +168,22 @@ def _check_one_way_to_sign(elements: dict[str, Node | None], classes: Sequence[F
 
 def _check_snaplens(node: Node, one_way: OneWay, probes: Sequence[Probe]) -> None:
     """What one interface cuts off must not be hashed where another one has it."""
-    captured = sorted((i.snaplen, i.name, p.name) for p in probes for i in p.interfaces
-                      if not i.files and i.name in one_way.points_at(p.name))
-    if not captured or captured[0][0] == captured[-1][0]:
+    captured = sorted(((i.snaplen, i.name, p.name, i.tunnel) for p in probes for i in p.interfaces
+                       if not i.files and i.name in one_way.points_at(p.name)), key=itemgetter(0))
+    if not captured:
         return
-    snaplen, interface, probe = captured[0]
+    snaplen, interface, probe, _ = captured[0]
+    differ, peeled = snaplen != captured[-1][0], len({tunnel for *_, tunnel in captured}) > 1
     hashed = max(snaplen - HEADERS, 0)
-    if one_way.hashed_octets > hashed:
-        node.problem(f'interface "{interface}" of probe "{probe}" captures {snaplen} octets of a packet, others more: the digests '
-                     f'of long packets would differ; expected hashed_octets="{hashed}" at most, or the same snaplen for all',
-                     "hashed_octets" if node.given("hashed_octets") else None)
+    if one_way.hashed_octets <= hashed or not (differ or (peeled and snaplen < LONGEST + HEADERS)):
+        return
+    others, cure = "others more", ", or the same snaplen for all"
+    if not differ:
+        others = "as others do, but some measure what tunnels carry, behind more headers"
+        cure = f", or a snaplen from {LONGEST + HEADERS} on"
+    node.problem(f'interface "{interface}" of probe "{probe}" captures {snaplen} octets of a packet, {others}: the digests of long '
+                 f'packets would differ; expected hashed_octets="{hashed}" at most{cure}',
+                 "hashed_octets" if node.given("hashed_octets") else None)
 
 
 def _check_flows(node: Node, flows: list[Node], fields: list[GranularFlow]) -> None:
@@ -149,6 +195,9 @@ def _check_flows(node: Node, flows: list[Node], fields: list[GranularFlow]) -> N
         if "interface" in flow.fields:
             element.problem("a packet has another interface at every hop; expected fields without interface, as the class has "
                             "<one_way>", "fields")
+        if node.text("direction") == "both" and not flow.fields & {"src_addr", "dst_addr"}:
+            element.problem('both directions are one flow, but <one_way> has direction="both", which learns the way of each flow; '
+                            "expected fields with src_addr or dst_addr", "fields")
     if not flows:
         node.problem("the class has no flow; expected one <flow>")
 

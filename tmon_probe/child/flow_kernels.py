@@ -24,7 +24,7 @@ ENTRY = np.dtype([  # a flow: one cache line, so that finding it and saying that
 ])
 assert ENTRY.itemsize == 64
 
-_HAS_PORTS = r.HAS_PORTS
+_HAS_PORTS, _LATER = r.HAS_PORTS, r.LATER_FRAGMENT
 PORTS_HELD = 1 << 40  # in the last word: the packet had ports
 FREE = np.iinfo(np.int64).min
 """`last_ns` of an entry that is no flow."""
@@ -37,13 +37,14 @@ _BLOCK = BLOCK
 
 
 @njit(cache=True, nogil=True)
-def assign_flows(records, count, start_at, spec_class, spec_masks, spec_bidirectional, random, slots, entries, first_ns, free,
-                 counters, asked, places, flow, direction):
+def assign_flows(records, count, start_at, spec_class, spec_masks, spec_later, spec_bidirectional, random, slots, entries, first_ns,
+                 free, counters, asked, places, flow, direction):
     """Flow of every record for every granular flow definition whose class it belongs to; unknown ones are entered.
 
     records         records.PACKET (n,); those from `start_at` to `count` are done
     spec_class      uint64 (specs,): bit of the class of each definition
     spec_masks      uint64 (specs, KEY_WORDS): bits of the key that it holds
+    spec_later      uint64 (specs, 2): of later fragments, instead of the last two of these words
     spec_bidirectional  uint8 (specs,): both directions share a flow
     random          uint64 (HASH_WORDS,): key of the hash
     slots           uint64 (power of two,): tag << 32 | flow + 1, or 0; a flow's place follows from the upper bits of its tag
@@ -60,7 +61,8 @@ def assign_flows(records, count, start_at, spec_class, spec_masks, spec_bidirect
         if end <= begin:
             break
         for s in range(specs):
-            wanted = _ask(records, begin, end, s, spec_class, spec_masks, spec_bidirectional, random, slots, asked, places, flow)
+            wanted = _ask(records, begin, end, s, spec_class, spec_masks, spec_later, spec_bidirectional, random, slots, asked,
+                          places, flow)
             _look_up(wanted, slots, entries, asked, places)
             _settle(wanted, s, slots, entries, first_ns, free, counters, asked, places, flow, direction)
         begin = end
@@ -68,7 +70,7 @@ def assign_flows(records, count, start_at, spec_class, spec_masks, spec_bidirect
 
 
 @njit(cache=True, nogil=True)
-def _ask(records, begin, end, s, spec_class, spec_masks, spec_bidirectional, random, slots, asked, places, flow):
+def _ask(records, begin, end, s, spec_class, spec_masks, spec_later, spec_bidirectional, random, slots, asked, places, flow):
     """First pass over a block, for definition s: keys, and the places where the search begins. Gives how many.
 
     places is filled with place in slots << 32 | record: both fit.
@@ -84,16 +86,18 @@ def _ask(records, begin, end, s, spec_class, spec_masks, spec_bidirectional, ran
         b = record.src_lo & spec_masks[s, 1]
         c = record.dst_hi & spec_masks[s, 2]
         d = record.dst_lo & spec_masks[s, 3]
+        later = record.flags & _LATER != 0
+        ports, others = (spec_later[s, 0], spec_later[s, 1]) if later else (spec_masks[s, 4], spec_masks[s, 5])
         near, far = uint64(record.src_port), uint64(record.dst_port)
         place = (uint64(record.interface) << uint64(16)) | uint64(record.vlan)
-        e = ((near << uint64(48)) | (far << _HALF) | place) & spec_masks[s, 4]
+        e = ((near << uint64(48)) | (far << _HALF) | place) & ports
         rest = (uint64(record.protocol) << uint64(8)) | uint64(record.tos >> 2)
         if record.flags & _HAS_PORTS:
             rest |= uint64(PORTS_HELD)
-        f = (rest & spec_masks[s, 5]) | (uint64(s) << _SPEC_SHIFT)
+        f = (rest & others) | (uint64(s) << _SPEC_SHIFT)
         swap = uint64(0)
         if spec_bidirectional[s]:  # no branches: which way a packet goes cannot be guessed
-            other = ((far << uint64(48)) | (near << _HALF) | place) & spec_masks[s, 4]
+            other = ((far << uint64(48)) | (near << _HALF) | place) & ports
             swap = uint64((a > c) | ((a == c) & ((b > d) | ((b == d) & (e > other)))))
             both = _ALL * swap
             x, y, z = (a ^ c) & both, (b ^ d) & both, (e ^ other) & both

@@ -42,16 +42,21 @@ _FIELD_MASKS = {  # field of a granular flow -> (word of the key, bits)
 
 @dataclass(frozen=True)
 class Spec:
-    """A granular flow definition of a class: `bit` is the class's in the sieve's mask."""
+    """A granular flow definition of a class: `bit` is the class's in the sieve's mask.
+
+    fragments_alone     later fragments are of a flow without ports, whatever the first one of their datagram was of
+    """
 
     flow_class: str
     bit: int
     granular: GranularFlow
+    fragments_alone: bool = False
 
 
 def specs_of(classes: tuple[FlowClass, ...]) -> list[Spec]:
     """Every granular flow definition of the classes; position in the list is its number everywhere in the child."""
-    return [Spec(c.name, bit, granular) for bit, c in enumerate(classes) for granular in c.flows]
+    return [Spec(c.name, bit, granular, fragments_alone=c.one_way is not None and c.one_way.per == "packet")
+            for bit, c in enumerate(classes) for granular in c.flows]
 
 
 class FlowRegistry:
@@ -68,6 +73,7 @@ class FlowRegistry:
         self.max_flows = max(max_flows, 16 * len(self.specs))
         self._spec_class = np.array([1 << s.bit for s in self.specs], np.uint64)
         self._spec_masks = np.array([_masks(s.granular) for s in self.specs], np.uint64).reshape(-1, KEY_WORDS)
+        self._spec_later = np.array([_later_masks(s) for s in self.specs], np.uint64).reshape(-1, 2)
         self._spec_bidirectional = np.array([s.granular.bidirectional for s in self.specs], np.uint8)
         self._obsolescence_ns = np.array([s.granular.obsolescence_ns for s in self.specs], np.int64)
         self._spec_name = np.array([self._classes.index(s.flow_class) for s in self.specs], np.int64)
@@ -94,8 +100,9 @@ class FlowRegistry:
         """
         height = int(self._counters[0])
         stop = assign_flows(
-            records, len(records), start, self._spec_class, self._spec_masks, self._spec_bidirectional, self._random, self._slots,
-            self.entries, self._first_ns, self._free, self._counters, self._asked, self._places, flow, direction)
+            records, len(records), start, self._spec_class, self._spec_masks, self._spec_later, self._spec_bidirectional,
+            self._random, self._slots, self.entries, self._first_ns, self._free, self._counters, self._asked, self._places, flow,
+            direction)
         new = self._free[int(self._counters[0]) : height][::-1].copy()
         if len(new):
             self.numbers[new] = np.arange(self.created + 1, self.created + 1 + len(new))
@@ -173,6 +180,14 @@ def _masks(granular: GranularFlow) -> list[int]:
         for word, bits in _FIELD_MASKS[field]:
             masks[word] |= bits
     return masks
+
+
+def _later_masks(spec: Spec) -> list[int]:
+    """The last two words, for later fragments."""
+    ports, others = _masks(spec.granular)[-2:]
+    if spec.fragments_alone:
+        ports, others = ports & 0xFFFFFFFF, others & ~PORTS_HELD
+    return [ports, others]
 
 
 def _held(granular: GranularFlow) -> list[int]:

@@ -55,7 +55,7 @@ class Child:
         self._lossless, self._statistics, self._pipe, self._probe = lossless, statistics, pipe, probe
         self._events = EventRows(health.host_of(probe), self._take)
         self._rows = 0
-        self._reached_ns = 0
+        self._reached_ns = self._began_ns = 0
         self._next_statistics_ns = 0
         self._acknowledged, self._acknowledged_ns = -1, clock.monotonic_ns()
         self._silence, self._silence_told = Silence(self._acknowledged_ns), Increase(clock)
@@ -76,7 +76,7 @@ class Child:
             if len(portion.records) and (not self._lossless or self._publication.accepts()):
                 self._chain.process(portion.records, portion.lanes, self._intake.areas)
                 self._intake.release()
-                self._chain.flush(portion.reached_ns - LATE_NS)
+                self._flush(portion.reached_ns)
             elif len(portion.records):
                 if self._out_of_patience():
                     log.error("%d packets in the ring are given up: the collectors take nothing", self._intake.waiting)
@@ -85,12 +85,19 @@ class Child:
             elif portion.ended:
                 break
             else:
-                self._chain.flush(portion.reached_ns - LATE_NS)
+                self._flush(portion.reached_ns)
                 self._intake.wait(self._until_timer_s(), [*self._publication.filenos(), *self._pipe_filenos()])
             self._poll()
         self._chain.finish()
         self._hear_the_last()
         return self._deliver()
+
+    def _flush(self, reached_ns: int) -> None:
+        """Not for a time before the first that was reached: analyses would take it for one that was observed."""
+        if self._began_ns == 0:
+            self._began_ns = reached_ns
+        if reached_ns - LATE_NS >= self._began_ns > 0:
+            self._chain.flush(reached_ns - LATE_NS)
 
     def _look_for_father(self) -> bool:
         """Has the main process died?"""

@@ -32,6 +32,7 @@ class Feed:
         self.reached_ns = 0
         self.octets_needed = 0
         self.last_packet_ns = 0
+        self._opened_ns: int | None = None  # wall time when it was asked first
         self._origin: tuple[int, int] | None = None  # of a paced source: packet time and monotonic time of its first packet
 
     @property
@@ -42,6 +43,8 @@ class Feed:
     def fetch(self, clock: Clock) -> bool:
         """Ask the source for its next batch. False if there is nothing now, or, when it is finished, at all."""
         wall_ns, monotonic_ns = clock.wall_ns(), clock.monotonic_ns()  # before: what comes afterwards may be younger
+        if self._opened_ns is None:
+            self._opened_ns = wall_ns
         batch = self.source.next_batch()
         if batch is None:
             self._idle(wall_ns, monotonic_ns)
@@ -71,7 +74,8 @@ class Feed:
     def _idle(self, wall_ns: int, monotonic_ns: int) -> None:
         """It had nothing at that time."""
         if self.source.live:
-            self.reached_ns = min(max(self.reached_ns, wall_ns - LIVE_DELAY_NS), wall_ns)  # the clock may have been set
+            # It gives nothing from before it was opened. The clock may have been set.
+            self.reached_ns = min(max(self.reached_ns, wall_ns - LIVE_DELAY_NS, self._opened_ns), wall_ns)
         elif self.source.paced and self._origin:
             first_ns, since_ns = self._origin
             self.reached_ns = max(self.reached_ns, first_ns + monotonic_ns - since_ns - LIVE_DELAY_NS)

@@ -57,7 +57,8 @@ class OneWayConstruction:
         return self._rows * WORDS * 8
 
     def add(self, rows: OneWayRows, now_ns: int) -> Iterator[Numbered]:
-        """Takes rows (copied) and yields payloads of all that wait, if these are very many."""
+        """Takes rows (copied) and yields payloads of all that wait, if these are very many, or the first that have a watermark: it
+        tells since when there is observation, and a later one must not take its place."""
         words = rows.words
         good = sound(words)
         if len(words):
@@ -67,11 +68,12 @@ class OneWayConstruction:
             self._waiting.append(words)
             self._rows += len(words)
         news = len(words) > 0 or rows.watermark_ns > self._watermark_ns or rows.ended > self._ended
+        begins = self._watermark_ns == ABSENT != rows.watermark_ns
         self._watermark_ns = max(self._watermark_ns, rows.watermark_ns)
         self._ended |= rows.ended
         if news and self.since_ns is None:
             self.since_ns = now_ns
-        if self._rows >= self._max_waiting:
+        if begins or self._rows >= self._max_waiting:
             yield from self.flush(now_ns)
 
     def tell_again(self, now_ns: int) -> None:

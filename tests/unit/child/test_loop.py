@@ -52,3 +52,18 @@ def test_nobody_waits_any_longer(child, intake, statistics):
     intake.hurried = intake.cut_short = True
     statistics.acked += 1
     assert child._out_of_patience()
+
+
+def test_nothing_is_flushed_for_a_time_that_was_not_observed(intake, clock, statistics):
+    """Packet time stands a second behind the clock: at first that is before capture began, which nobody must take for observed."""
+    flushed = []
+    publication = SimpleNamespace(publishers=[])
+    child = Child(intake, lambda _: SimpleNamespace(flush=flushed.append), publication, None, None, clock,
+                  probe=Probe("p", (), (), seal="crc"), keys=None, lossless=False, hurry_ns=5 * SECOND)
+    began = 1_000 * SECOND
+    for reached in (0, began, began + SECOND // 2, began + SECOND - 1):
+        child._flush(reached)
+    assert flushed == []
+    child._flush(began + SECOND)
+    child._flush(began + 3 * SECOND)
+    assert flushed == [began, began + 2 * SECOND]

@@ -21,6 +21,14 @@ def test_a_probe_never_heard_is_silent_once():
     assert watch.next_look_ns({}) == 3 * LIMIT
 
 
+def test_what_a_start_takes_is_no_silence():
+    watch = Watch("c", {"p": LIMIT}, 0)
+    watch.listens(2 * LIMIT)
+    assert watch.next_look_ns({}) == 3 * LIMIT
+    assert watch.look({}, {}, "", 3 * LIMIT - 1, 7) == []
+    assert codes(watch.look({}, {}, "", 3 * LIMIT, 7)) == [("probe_silent", "p", {"seconds": 95})]
+
+
 def test_a_probe_that_is_heard_is_not_silent():
     watch = Watch("c", {"p": LIMIT}, 0)
     for now in range(0, 10 * LIMIT, 30 * SECOND):

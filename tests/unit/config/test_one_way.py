@@ -106,6 +106,8 @@ PROBLEMS = {
                   r"second <flow> .* expected one only"),
     "both directions": (element(), '<flow name="f" fields="src_addr dst_addr"/>', 0, r'expected direction="unidirectional"$'),
     "interface": (element(), FLOW.replace("src_addr ", "interface "), 0, r"expected fields without interface"),
+    "no address": (element(attributes='direction="both"'), FLOW.replace("src_addr dst_addr", "protocol"), 0,
+                   r"expected fields with src_addr or dst_addr$"),
     "one hop": (element(FIRST), FLOW, 1, r"expected \(hop, hop\+, latency\*\)"),
     "no hop": (element(" "), FLOW, 1, r"<one_way> is empty; expected \(hop, hop\+, latency\*\)"),
     "empty hop": (element(FIRST, '<hop name="b"/>', LAST), FLOW, 3, r"<hop> is empty; expected \(at\+\|ip_timestamp\|ntp\)"),
@@ -218,6 +220,55 @@ def test_snaplens_that_differ(tmp_path, snaplens, hashed, good):
     least = min(snaplens)
     assert f'interface "lan" of probe "p1" captures {least} octets' in problem.message
     assert f'expected hashed_octets="{max(least - 128, 0)}" at most' in problem.message
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_observations_that_nowhere_come_together(tmp_path, together):
+    """Probes that publish to a collector each."""
+    text = document(element())
+    other = '<collector name="other" host="collector.example.org" port="9001"><spool directory="spool2"/></collector></collectors>'
+    text = text.replace("</collectors>", other)
+    at = text.index("<publish", text.index('<probe name="p2"'))
+    also = '<publish collector="central"/>' if together else ""
+    text = f'{text[:at]}{also}{text[at:].replace("central", "other", 1)}'
+    if together:
+        assert read(write(tmp_path, text)).classes[-1].one_way
+        return
+    [problem] = problems_of(write(tmp_path, text))
+    assert ("one_way", text[: text.index("<one_way")].count("\n") + 1) == (problem.element, problem.line)
+    assert "expected a collector to which the probes of all hops publish" in problem.message
+
+
+@pytest.mark.parametrize("per", ["packet", "datagram"])
+@pytest.mark.parametrize("field", ["length", "fragment", "protocol"])
+@pytest.mark.parametrize("within", ["{}", "<any>{}</any>", "<any><all>{}</all></any>"])
+def test_what_fragments_have_of_their_own(tmp_path, per, field, within):
+    """The class of a datagram that came in fragments is that of its first one."""
+    match = within.format(f'<match field="{field}" is="0"/>')
+    text = document(element(attributes=f'per="{per}"'), f"<filter>{match}</filter>{FLOW}")
+    if per == "packet" or field == "protocol":
+        assert read(write(tmp_path, text)).classes[-1].one_way
+        return
+    [problem] = problems_of(write(tmp_path, text))
+    assert (text[: text.index(match)].count("\n") + 1, "match") == (problem.line, problem.element)
+    assert "expected a filter without length and fragment" in problem.message
+
+
+@pytest.mark.parametrize(("snaplen", "tunnels", "hashed", "good"), [
+    (256, ("outer", "inner"), "", False), (256, ("outer", "inner"), 'hashed_octets="128"', True), (256, ("inner",) * 2, "", True),
+    (9344, ("outer", "inner"), "", True), (9343, ("inner", "outer"), "", False),
+])
+def test_tunnels_that_are_peeled_off_at_some_points(tmp_path, snaplen, tunnels, hashed, good):
+    """Of what a tunnel carries as many octets are captured less as its headers take."""
+    text = document(element(attributes=hashed))
+    for tunnel, name in zip(tunnels, ("p1", "p2"), strict=True):
+        at = text.index('<interface name="lan"', text.index(f'<probe name="{name}"'))
+        text = f'{text[:at]}<interface snaplen="{snaplen}" tunnel="{tunnel}"{text[at + len("<interface") :]}'
+    if good:
+        assert read(write(tmp_path, text)).classes[-1].one_way
+        return
+    [problem] = problems_of(write(tmp_path, text))
+    assert re.search(r'expected hashed_octets="\d+" at most, or a snaplen from 9344 on$', problem.message)
 
 
 def test_replayed_at_one_probe(tmp_path):

@@ -30,19 +30,40 @@ class Link:
             self.take(*[pdu for pdu in self.play.run(self.play.now + 10 * MS) if pdu in self.play.publisher._holdings._by_pdu])
 
 
-def test_observations_leave_when_max_build_is_over():
+def begun(**changes) -> Link:
+    """The first watermark has been taken."""
+    link = Link(**changes)
+    link.play.add(observations(**EMPTY, watermark_ns=0))
+    link.play.run(0)
+    link.take(0)
+    return link
+
+
+def test_the_first_watermark_leaves_at_once():
+    """It tells since when there is observation: the next one does not take its place."""
     link = Link()
+    link.play.add(observations(0, 10, 5))
+    link.play.add(observations(10, 10, 7 * SECOND, 3))
+    link.play.add(observations(**EMPTY, watermark_ns=8 * SECOND, ended=True))
+    link.run(3 * SECOND)
+    first, last = (link.told.blocks["links", n] for n in (0, 1))
+    assert (WALL_NS + 3, 20, False) == (first.watermark_ns, len(first.words), first.ended)
+    assert (WALL_NS + 8 * SECOND, 0, True) == (last.watermark_ns, len(last.words), last.ended)
+
+
+def test_observations_leave_when_max_build_is_over():
+    link = begun()
     link.play.add(observations(0, 10, 0, SECOND))
     link.play.run(SECOND)
     link.play.add(observations(10, 10, SECOND, 2 * SECOND))
     link.play.run(2 * SECOND - 1)
-    assert link.play.sent == []
+    assert [(0, 0)] == link.play.sent
     link.play.run(2 * SECOND)
-    assert link.play.sent == [(2 * SECOND, 0)]
-    link.take(0)
+    assert [(0, 0), (2 * SECOND, 1)] == link.play.sent
+    link.take(1)
     assert set(range(20)) == link.told.seen()
-    assert (1, 2 * SECOND) == link.told.reached()
-    header = parse_observations(link.play.contents[0])
+    assert (2, 2 * SECOND) == link.told.reached()
+    header = parse_observations(link.play.contents[1])
     assert (ONE_WAY_OBSERVATION.number, 20) == (header.kind, header.rows)
     assert (ONE_WAY_OBSERVATION.words, 0) == (header.words, header.strings)
 
@@ -57,16 +78,16 @@ def test_observations_leave_when_there_are_very_many():
 
 @pytest.mark.parametrize("news", [{"watermark_ns": SECOND}, {"ended": True}])
 def test_a_watermark_leaves_without_observations(news):
-    link = Link()
+    link = begun()
     link.play.add(observations(**EMPTY, **news))
     assert not link.play.publisher.idle
     link.play.run(2 * SECOND)
-    assert link.play.sent == [(2 * SECOND, 0)]
-    assert parse_observations(link.play.contents[0]).rows == 0
-    link.take(0)
+    assert [(0, 0), (2 * SECOND, 1)] == link.play.sent
+    assert parse_observations(link.play.contents[1]).rows == 0
+    link.take(1)
     assert link.play.publisher.idle
-    block = link.told.blocks["links", 0]
-    assert (news.get("watermark_ns", ABSENT - WALL_NS) + WALL_NS, news.get("ended", False)) == (block.watermark_ns, block.ended)
+    block = link.told.blocks["links", 1]
+    assert (news.get("watermark_ns", 0) + WALL_NS, news.get("ended", False)) == (block.watermark_ns, block.ended)
     link.play.add(observations(**EMPTY, **news))  # nothing new
     assert link.play.publisher.next_timer() is None
 

@@ -14,6 +14,8 @@ from tmon_probe.demand import NTP, Demand, Fragments, Signature
 
 NOWHERE = OneWay(hops=())
 """Of a class that tells no hops, as none of the configuration is: nothing is observed."""
+LOOK_NS = 10_000_000
+"""Which of thousands of fragments that wait is the oldest is not looked for more often (packet time)."""
 
 
 class OneWayObserver:
@@ -21,6 +23,7 @@ class OneWayObserver:
 
     def __init__(self, tasks: list[Task], context: Context) -> None:
         self._waiting_since = context.waiting_since
+        self._held_back, self._looked_ns = False, 0
         self._observers = [
             Observer(t.spec.flow_class, context.classes[t.spec.bit].one_way or NOWHERE, context.probe, t.number,
                      context.service_bits(NTP) if ONE_WAY.option(t.analysis, "ntp") else 0, context.emit)
@@ -40,7 +43,10 @@ class OneWayObserver:
 
     def flush(self, now_ns: int) -> None:
         """A datagram that waits for its last fragment is as old as its first."""
+        if self._held_back and abs(now_ns - self._looked_ns) < LOOK_NS:
+            return
         waiting_ns = self._waiting_since()
+        self._held_back, self._looked_ns = waiting_ns is not None, now_ns
         reached_ns = now_ns if waiting_ns is None else min(now_ns, waiting_ns)
         for observer in self._observers:
             observer.reached(reached_ns)

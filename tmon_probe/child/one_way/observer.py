@@ -19,6 +19,8 @@ HAND_OVER_NS = SECOND // 5
 """or, few as they may be, so often (packet time),"""
 WATERMARK_NS = SECOND
 """and, when there are none, that there are none, so often."""
+STARTING_NS = 2 * SECOND
+"""What is told of packet time at the start of live capture lies so far before it: feed.LIVE_DELAY_NS and loop.LATE_NS."""
 _UNKNOWN = ABSENT
 
 
@@ -35,7 +37,7 @@ class Observer:
             points, int(one_way.per == "datagram"), int(one_way.nat), int(one_way.algorithm == "md5"), one_way.hashed_octets,
             (1 << 8 * one_way.signature_octets) - 1, int(one_way.sizes), _extras_of(one_way), ntp_bits)
         self._rows, self._filled = np.empty((ROWS_AT_ONCE, WORDS), np.int64), 0
-        self._watermark_ns = self._newest_ns = _UNKNOWN
+        self._watermark_ns = self._newest_ns = self._started_ns = self._handed_ns = _UNKNOWN
         self.tally = np.zeros(COUNTS, np.int64)
         self.told = 0
 
@@ -44,6 +46,9 @@ class Observer:
         records = batch.count - batch.first
         if records:
             self._newest_ns = max(self._newest_ns, int(batch.records["time_ns"][batch.count - 1]))
+            if self._watermark_ns == _UNKNOWN:
+                first_ns = int(batch.records["time_ns"][batch.first : batch.count].min())
+                self._started_ns = first_ns if self._started_ns == _UNKNOWN else min(self._started_ns, first_ns)
         if self._filled + records > len(self._rows):
             self._rows = np.concatenate([self._rows[: self._filled], np.empty((records + ROWS_AT_ONCE, WORDS), np.int64)])
         self._filled = observe(batch.records, batch.first, batch.count, batch.flow[self._number], batch.numbers, batch.lanes,
@@ -52,18 +57,35 @@ class Observer:
             self._hand_over()
 
     def reached(self, time_ns: int) -> None:
-        """Nothing older than time_ns comes any more."""
+        """Nothing older than time_ns comes any more.
+
+        The first watermark is the time from which on packets are observed: collectors take it for that. Packet time itself begins
+        earlier, by what packets may be late.
+        """
         if time_ns <= 0:  # no packet time yet
             return
-        passed_ns = WATERMARK_NS if self._watermark_ns == _UNKNOWN else time_ns - self._watermark_ns
+        if self._started_ns == _UNKNOWN:  # nor any packet
+            self._started_ns = time_ns + STARTING_NS
+        if self._watermark_ns == _UNKNOWN and time_ns >= self._started_ns:
+            self._begin()
+        passed_ns = abs(time_ns - self._handed_ns)  # backwards, too: clocks are set
         if passed_ns >= (HAND_OVER_NS if self._filled else WATERMARK_NS):
-            self._watermark_ns = time_ns
-            self._hand_over()
+            if self._watermark_ns != _UNKNOWN:
+                self._watermark_ns = max(self._watermark_ns, time_ns)
+            if self._filled or self._watermark_ns == time_ns:
+                self._handed_ns = time_ns
+                self._hand_over()
 
     def finish(self) -> None:
         """Nothing more comes."""
+        if self._watermark_ns == _UNKNOWN and self._newest_ns != _UNKNOWN:
+            self._begin()
         self._watermark_ns = max(self._watermark_ns, self._newest_ns + 1)
         self._hand_over(ended=True)
+
+    def _begin(self) -> None:
+        self._watermark_ns = self._handed_ns = self._started_ns
+        self._hand_over()
 
     def _hand_over(self, *, ended: bool = False) -> None:
         words, self._filled = self._rows[: self._filled].copy(), 0

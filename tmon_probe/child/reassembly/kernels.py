@@ -29,6 +29,7 @@ _WHOLE, _BY_TRANSPORT, _INSERTED, _OCTETS, _FREE_HELD = (
 _REASSEMBLED, _DUPLICATE, _OVERLAP, _MALFORMED, _CUT = (
     layout.REASSEMBLED, layout.DUPLICATE, layout.OVERLAP, layout.MALFORMED, layout.CUT)
 _GOOD_FRAGMENT, _CUT_FRAGMENT, _BAD_FRAGMENT = 0, 1, 2
+_LAST_NS = int64((1 << 63) - 1)
 _NO_CLASS, _EVERY_CLASS = uint64(0), uint64(0xFFFFFFFFFFFFFFFF)
 
 
@@ -226,6 +227,22 @@ def expire(t, out, now_ns):
     while c >= 0 and now_ns - t.contexts[c].done_ns > _LINGER:
         close_context(t, c)
         c = int64(t.state[_OLDEST + _DONE])
+
+
+@njit(cache=True, nogil=True, _nrt=False)
+def oldest_waiting(contexts, first, held, held_next):
+    """Time of the oldest fragment in the contexts (layout.CONTEXT) of list OPEN from `first` on. Where several sources share a lane
+    it is not always one of the datagram that was begun first."""
+    oldest, c = _LAST_NS, int64(first)
+    while c >= 0:
+        x = contexts[c]
+        oldest = min(oldest, x.started_ns, x.oldest_ns)
+        h = int64(x.held_first)
+        while h >= 0:
+            oldest = min(oldest, held[h].time_ns)
+            h = int64(held_next[h])
+        c = int64(x.newer)
+    return oldest
 
 
 @njit(cache=True, nogil=True, _nrt=False)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from tmon_probe.child.reassembly import layout
-from tmon_probe.child.reassembly.kernels import any_fragment, expire, expire_all, reassemble, splice
+from tmon_probe.child.reassembly.kernels import any_fragment, expire, expire_all, oldest_waiting, reassemble, splice
 from tmon_probe.demand import FragmentMasks
 from tmon_probe.records import PACKET
 
@@ -76,10 +76,10 @@ class Reassembly:
         return self._inserted()
 
     def waiting_since(self) -> int | None:
-        """Packet time of the fragment that has waited longest for others of its datagram; None if none waits."""
+        """Packet time of the oldest fragment that waits for others of its datagram; None if none waits."""
         t = self._tables
         oldest = int(t.state[layout.OLDEST + layout.OPEN])
-        return None if oldest < 0 else min(int(t.contexts[name][oldest]) for name in ("started_ns", "oldest_ns"))
+        return None if oldest < 0 else int(oldest_waiting(t.contexts, oldest, t.held, t.held_next))
 
     def rest(self) -> np.ndarray:
         """Nothing more comes: the same for all."""
@@ -93,6 +93,7 @@ class Reassembly:
         reassemble(records, lanes, areas, 0, self._tables, self._out)
         self._spliced(records, lanes)
         expire(self._tables, self._out, 0)
+        oldest_waiting(self._tables.contexts, layout.NONE, self._tables.held, self._tables.held_next)
         self.rest()
 
     def counters(self) -> dict[str, int]:

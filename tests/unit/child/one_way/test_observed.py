@@ -12,7 +12,7 @@ from tests.unit.child.reassembly.fragments import DNS, START, Datagram, udp
 from tests.unit.test_ip_timestamp import option
 from tmon_common.config.model import Filter, Hop, Point, Predicate
 from tmon_common.observations import ABSENT
-from tmon_probe.child.one_way.observer import HAND_OVER_NS, ROWS_AT_ONCE, WATERMARK_NS
+from tmon_probe.child.one_way.observer import HAND_OVER_NS, ROWS_AT_ONCE, STARTING_NS, WATERMARK_NS
 
 MS, SECOND = 10**6, 10**9
 NO_EXTRAS = (None,) * 4
@@ -100,7 +100,7 @@ def test_what_icmp_errors_quote_did_not_pass_here():
 @pytest.mark.parametrize("version", [4, 6])
 @pytest.mark.parametrize("nat", [False, True])
 def test_packet_by_packet(version, nat):
-    """A fragment is one: signed by itself, with its own length and time, in any order in the flow of its datagram."""
+    """A fragment is one: signed by itself, with its own length and time, in any order; all but the first without ports."""
     datagram = Datagram(udp(200), version=version, identification=99)
     parts = datagram.parts(64, 128)
     expected = {sign(p, nat) & BITS[4]: len(p) for p in parts}
@@ -113,7 +113,7 @@ def test_packet_by_packet(version, nat):
         told = sorted(bench.told(), key=lambda t: t.time_ns)
         assert [(sign(parts[part], nat) & BITS[4], n * MS, len(parts[part])) for n, part in enumerate(order)] == [
             (t.signature, t.time_ns, t.octets) for t in told]
-        assert {(None, PORTS)} == {(t.last_ns, t.ports) for t in told}
+        assert [(None, (ABSENT, ABSENT) if part else PORTS) for part in order] == [(t.last_ns, t.ports) for t in told]
 
 
 @pytest.mark.parametrize("version", [4, 6])
@@ -214,14 +214,15 @@ def test_rows_are_gathered_for_a_moment():
     bench = Bench(one_way_class())
     bench.chain.flush(-1)
     assert [] == bench.emitted, "no packet time yet"
-    bench.flush(0)
     bench((packet(), 0))
+    bench.flush(0)
+    bench((packet(), 1))
     bench.flush(HAND_OVER_NS - 1)
-    assert ([0], [0]) == (watermarks(bench), [len(rows) for rows in bench.emitted])
+    assert ([0], [1]) == (watermarks(bench), [len(rows) for rows in bench.emitted])
     bench.flush(HAND_OVER_NS)
     bench.flush(HAND_OVER_NS + WATERMARK_NS - 1)
     bench.flush(HAND_OVER_NS + WATERMARK_NS)
-    assert ([0, HAND_OVER_NS, HAND_OVER_NS + WATERMARK_NS], [0, 1, 0]) == (watermarks(bench), [len(r) for r in bench.emitted])
+    assert ([0, HAND_OVER_NS, HAND_OVER_NS + WATERMARK_NS], [1, 1, 0]) == (watermarks(bench), [len(r) for r in bench.emitted])
     late = HAND_OVER_NS + WATERMARK_NS
     for n in range(ROWS_AT_ONCE):
         bench((packet(), late + n))
@@ -233,13 +234,53 @@ def test_rows_are_gathered_for_a_moment():
     assert {False} == {rows.ended for rows in bench.emitted[:-1]}
 
 
+def test_the_first_watermark_is_where_observation_begins():
+    """Packet time as it is told lags behind; nobody must take the time before the first packet, of whatever class, for observed."""
+    others = one_way_class(Filter((Predicate("dst_port", ((99, 99),)),)), name="others")
+    bench = Bench(one_way_class(DNS), others)
+    other = Datagram(udp(100, dst_port=99)).whole
+    bench((other, 7 * SECOND), (packet(), 8 * SECOND), (other, 6 * SECOND))
+    bench.flush(5 * SECOND)
+    bench((packet(), 9 * SECOND))
+    bench.flush(10 * SECOND)
+    for name, rows in (("followed", [1, 1, 0]), ("others", [2, 0, 0])):
+        told = [r for r in bench.emitted if r.form.flow_class == name]
+        assert [(ABSENT, rows[0]), (START + 6 * SECOND, rows[1]), (START + 10 * SECOND, rows[2])] == [
+            (r.watermark_ns, len(r)) for r in told]
+    short = Bench(one_way_class())
+    short((packet(), 7), (packet(), 9))
+    short.chain.finish()
+    assert [(7, 2, False), (10, 0, True)] == [(w, len(r), r.ended) for w, r in zip(watermarks(short), short.emitted, strict=True)]
+
+
+def test_observation_of_an_idle_interface():
+    """It begins when the probe does, though nothing comes: two seconds after the packet time that is told then."""
+    bench = Bench(one_way_class())
+    for reached_ns in range(0, 4 * SECOND, SECOND // 10):
+        bench.flush(reached_ns)
+    assert [STARTING_NS, STARTING_NS + WATERMARK_NS] == watermarks(bench)
+
+
+def test_a_clock_that_is_set_back():
+    """Rows still go out after a moment, though nothing new can be said of the time that is reached."""
+    bench = Bench(one_way_class())
+    bench((packet(), 0))
+    bench.flush(3600 * SECOND)
+    bench((packet(), SECOND))
+    bench.flush(SECOND + HAND_OVER_NS)
+    bench((packet(), 2 * SECOND))
+    bench.flush(2 * SECOND + HAND_OVER_NS)
+    assert [0, SECOND, 2 * SECOND] == [t.time_ns for t in bench.told()]
+    assert 3600 * SECOND == watermarks(bench)[-1]
+
+
 def test_before_any_packet_time():
     """What is told before packet time is known says nothing of up to when; the end is told even where nothing was."""
     bench = Bench(one_way_class())
     for _ in range(ROWS_AT_ONCE):
         bench((packet(), 7))
     bench.chain.finish()
-    assert ([None, 8], [False, True]) == (watermarks(bench), [rows.ended for rows in bench.emitted])
+    assert ([None, 7, 8], [False, False, True]) == (watermarks(bench), [rows.ended for rows in bench.emitted])
     nothing = Bench(one_way_class())
     nothing.chain.finish()
     assert [(0, True)] == [(len(rows), rows.ended) for rows in nothing.emitted]
@@ -254,7 +295,7 @@ def test_fragments_that_wait_hold_back(per):
     bench.flush(5 * SECOND)
     bench((parts[1], 6 * SECOND))
     bench.flush(7 * SECOND)
-    assert [10 * MS] == watermarks(bench)
+    assert [] == watermarks(bench)
     bench((parts[0], 8 * SECOND))
     bench.flush(9 * SECOND)
     assert [10 * MS, 9 * SECOND] == watermarks(bench)
@@ -264,3 +305,23 @@ def test_fragments_that_wait_hold_back(per):
     bench.flush(24 * SECOND)
     bench.flush(26 * SECOND)
     assert [10 * MS, 9 * SECOND, 10 * SECOND, 26 * SECOND] == watermarks(bench)
+
+
+@pytest.mark.parametrize("per", ["packet", "datagram"])
+def test_the_oldest_fragment_that_waits_holds_back(per):
+    """Of several sources in one lane some are ahead: the datagram that was begun first need not have the oldest fragment."""
+    bench = Bench(one_way_class(DNS, per=per))
+    ahead, behind = (Datagram(udp(300), identification=n).parts(104) for n in (1, 2))
+    cut = Datagram(udp(300), identification=3).parts(104, 208)
+    bench((ahead[1], 10 * SECOND), (behind[1], 9 * SECOND), (packet(), 4 * SECOND), (cut[2], 11 * SECOND), (cut[1], 8 * SECOND))
+    bench.flush(13 * SECOND)
+    assert 8 * SECOND == watermarks(bench)[-1]
+    bench((cut[0], 14 * SECOND))
+    bench.flush(14 * SECOND)
+    bench((behind[0], 14 * SECOND))
+    bench.flush(15 * SECOND)
+    assert [9 * SECOND, 10 * SECOND] == watermarks(bench)[-2:]
+    reached = ABSENT
+    for rows in bench.emitted:
+        assert all(int(t) >= reached for t in rows.values["time"])
+        reached = max(reached, rows.watermark_ns)

@@ -125,3 +125,15 @@ def test_state_is_restored():
     for p in (probe, restored):
         p.run(5).gap(2, ABSENT, ABSENT, 2)
         assert (p.over, p.runs[0].until_ns) == (True, 200)
+
+
+def test_a_live_probe_knows_its_edges():
+    """What it did not say it observed, it did not; also after a restart of the collector."""
+    probe = ProbeProgress(edge_ns=0)
+    run = probe.run(1)
+    run.block(0, 5 * SECOND, ended=False, first_ns=SECOND, last_ns=4 * SECOND)
+    run.block(1, 7 * SECOND, ended=True)
+    blind = [[NEVER, SECOND - 1], [7 * SECOND, FOREVER]]
+    assert probe.blind().tolist() == blind
+    restored = ProbeProgress.restored(json.loads(json.dumps(probe.state())), edge_ns=0)
+    assert restored.blind().tolist() == blind
