@@ -8,6 +8,7 @@ mark in the journal; a restart reads the log, settles again what may not be writ
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -72,6 +73,7 @@ class OneWayClasses:
             c, (p for p in here if c.name in _classes_of(configuration, p)), partial(Results, c, configuration.histogram_by_name),
             live)
             for c in configuration.classes if c.one_way is not None}
+        self._turns = deque(self.engines)  # whose turn it is to settle a round
         self._tellings = [ClassTelling(e) for e in self.engines.values()]
         self._pending: dict[str, tuple[Round, int]] = {}  # by class: what is not written yet, and from which output on
         self._gatherings: dict[str, Gathering] = {}
@@ -177,12 +179,18 @@ class OneWayClasses:
     # ---- what comes out
 
     def tick(self) -> None:
-        """Settles and writes the next round of each class, if it is due: not more, so that the socket is looked at in between.
+        """Settles and writes a round of the next class that has one due: not more, so that the socket is looked at in between.
         Cheap if called too early."""
         now_ns = self._clock.monotonic_ns()
         if not self.engines or now_ns < self._next_tick_ns:
             return
-        self._next_tick_ns = now_ns + min(self._settle(engine, now_ns) for engine in self.engines.values())
+        wait_ns = TICK_NS
+        for name in list(self._turns):
+            self._turns.append(self._turns.popleft())
+            wait_ns = min(wait_ns, self._settle(self.engines[name], now_ns))
+            if wait_ns == AT_ONCE:
+                break
+        self._next_tick_ns = now_ns + wait_ns
         self._tell(now_ns)
 
     def next_tick(self) -> int | None:
