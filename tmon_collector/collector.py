@@ -49,7 +49,8 @@ class Collector:
             self.keys = KeyStore(configuration, parameters.name, clock.monotonic_ns())
             self.thresholds = Thresholds(configuration, parameters.spool, self._publish, clock, parameters.name)
             observers = self.thresholds.observers()
-            self.one_way = OneWayClasses(configuration, parameters, self.spool, self._publish, clock, observers)
+            self.one_way = OneWayClasses(configuration, parameters, self.spool, self._publish, clock, observers,
+                                         self.thresholds.settled)
             self.decoding = Decoding((p.name for p in configuration.probes), self.keys.sessions, self.spool, hear=self._hear,
                                      observers=observers, keepers=self.one_way.keepers(), one_way=self.one_way)
             self.thresholds.heard_ns = self.decoding.probes.heard_ns

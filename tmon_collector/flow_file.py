@@ -40,13 +40,14 @@ class Definitions:
 
 
 class FlowFile:
-    """The file at a path, made if there is none. OSError when it cannot be. cut: octets that were damaged.
+    """The file at a path, made if there is none. OSError when it cannot be. sync: what `append` wrote is on the disk when it
+    returns. cut: octets that were damaged.
 
     Reading (`read`, once, first) finds the end of what is sound; only then may anything be appended.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, *, sync: bool = False) -> None:
+        self.path, self._sync = path, sync
         self.cut = 0
         self.octets = 0
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, MODE)
@@ -63,8 +64,12 @@ class FlowFile:
         self._compact_at = max(COMPACT_FROM_OCTETS, 2 * self.octets)
 
     def append(self, definitions: Definitions) -> None:
-        """Written when this returns (to the system; a crash of the machine may lose it). OSError: the file is as it was."""
-        self.octets = _write(self._descriptor, self.octets, _packed(definitions))
+        """Written when this returns (without `sync` to the system; a crash of the machine may lose it). OSError: the file is as it
+        was."""
+        end = _write(self._descriptor, self.octets, _packed(definitions))
+        if self._sync:
+            os.fsync(self._descriptor)
+        self.octets = end
 
     @property
     def has_doubled(self) -> bool:

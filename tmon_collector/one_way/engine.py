@@ -21,7 +21,7 @@ from tmon_collector.one_way.orientation import Learned
 from tmon_collector.one_way.packets import NO_OCTETS, Observed, Packets
 from tmon_collector.one_way.progress import EDGE_NS, FOREVER, NEVER, ProbeProgress
 from tmon_collector.one_way.results import Output, Results, Round
-from tmon_collector.one_way.rounds import Rounds, needed_from_ns
+from tmon_collector.one_way.rounds import Rounds, closed_ns, needed_from_ns
 from tmon_collector.one_way.settle import settle
 from tmon_collector.one_way.sources import Published
 from tmon_common.config.model import SECOND, FlowClass
@@ -275,8 +275,8 @@ class ClassEngine:
     def _make_room(self) -> None:
         if self.settled_ns is not None and self.settled_ns != self._made_room_ns:  # once a round: it looks at all of them
             self._made_room_ns = self.settled_ns
-            # Rows of the interval that is open, and of the packets that were settled last, are not made yet.
-            open_ns = self.settled_ns // self.one_way.interval_ns * self.one_way.interval_ns
+            # Rows of the intervals that are open, and of the packets that were settled last, are not made yet.
+            open_ns = closed_ns(self.one_way, self.settled_ns) // self.one_way.interval_ns * self.one_way.interval_ns
             self._free(self.definitions.forget(min(open_ns, self._settled_before_ns)))
             self.counts.definitions_forgotten = self.definitions.forgotten
 
@@ -319,10 +319,10 @@ class ClassEngine:
         before_ns = self._mark(kind)
         if before_ns == NEVER:
             return list(published)
-        kept = []
+        kept, written_ns = [], closed_ns(self.one_way, before_ns)
         for p in published:
             rows = p.rows
-            new = rows.values["end"] > before_ns
+            new = rows.values["end"] > written_ns
             if new.any():
                 kept.append(p if new.all() else p._replace(rows=type(rows)(rows.kind, rows.values[new], rows.strings)))
         return kept

@@ -8,6 +8,7 @@ mark in the journal; a restart reads the log, settles again what may not be writ
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -57,11 +58,14 @@ class OneWayClasses:
 
     emit        is given each event when it happens
     observers   by kind: who sees rows once they are written, like those of `Decoding`
+    settled     called with a class and the packet time up to which its rows are written
     """
 
     def __init__(self, configuration: Configuration, parameters: Parameters, spool: Spool, emit: Callable[[Event], None],
-                 clock: Clock, observers: Mapping[str, Sequence[Observer]]) -> None:
+                 clock: Clock, observers: Mapping[str, Sequence[Observer]],
+                 settled: Callable[[str, int], None] = lambda *_: None) -> None:
         self._spool, self._emit, self._clock, self._observers = spool, emit, clock, observers
+        self._tell_settled = settled
         self._own = (parameters.name, clock.wall_ns() // 1_000_000)
         here = {p.name for p in configuration.probes for b in p.publications if b.collector == parameters.name}
         live = {p.name for p in configuration.probes if not any(i.files for i in p.interfaces)}
@@ -69,6 +73,7 @@ class OneWayClasses:
             c, (p for p in here if c.name in _classes_of(configuration, p)), partial(Results, c, configuration.histogram_by_name),
             live)
             for c in configuration.classes if c.one_way is not None}
+        self._turns = deque(self.engines)  # whose turn it is to settle a round
         self._tellings = [ClassTelling(e) for e in self.engines.values()]
         self._pending: dict[str, tuple[Round, int]] = {}  # by class: what is not written yet, and from which output on
         self._gatherings: dict[str, Gathering] = {}
@@ -80,7 +85,7 @@ class OneWayClasses:
         if self.engines:
             path = parameters.spool / f".{parameters.name}.one_way_flows"
             try:
-                self._flow_file = FlowFile(path)
+                self._flow_file = FlowFile(path, sync=parameters.sync)
                 self._restore()
             except OSError as error:
                 msg = (f"{error.filename or path}: cannot be read ({error.strerror}), which would lose observations that were "
@@ -179,12 +184,18 @@ class OneWayClasses:
     # ---- what comes out
 
     def tick(self) -> None:
-        """Settles and writes the next round of each class, if it is due: not more, so that the socket is looked at in between.
+        """Settles and writes a round of the next class that has one due: not more, so that the socket is looked at in between.
         Cheap if called too early."""
         now_ns = self._clock.monotonic_ns()
         if not self.engines or now_ns < self._next_tick_ns:
             return
-        self._next_tick_ns = now_ns + min(self._settle(engine, now_ns) for engine in self.engines.values())
+        wait_ns = TICK_NS
+        for name in list(self._turns):
+            self._turns.append(self._turns.popleft())
+            wait_ns = min(wait_ns, self._settle(self.engines[name], now_ns))
+            if wait_ns == AT_ONCE:
+                break
+        self._next_tick_ns = now_ns + wait_ns
         self._tell(now_ns)
 
     def next_tick(self) -> int | None:
@@ -237,6 +248,7 @@ class OneWayClasses:
             return False
         del self._pending[engine.name]
         self._needed[engine.name] = settled.needed_from_ns
+        self._tell_settled(settled.flow_class, settled.end_ns)
         self._log.delete(self._needed)
         return True
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from tmon_collector.one_way.flows import Definitions
 from tmon_collector.one_way.packets import DROPPED, INJECTED, LOST, MISSED, Packets
+from tmon_collector.one_way.rounds import closed_ns
 from tmon_collector.one_way.rows import exception_rows, packet_rows
 from tmon_collector.one_way.sources import Published
 from tmon_collector.one_way.statistics import Statistics
@@ -54,10 +55,10 @@ class Results:
             yield from (p for p in rows(piece, self._one_way, self._sources) if p.rows.kind == kind)
 
     def take(self, packets: Packets, end_ns: int) -> dict[str, list[Published]]:
-        """The packets of the next round, which ends then. Rows of the intervals that have ended, by name of the kind."""
+        """The packets of the next round, which ends then. Rows of the intervals that can be closed, by name of the kind."""
         self._statistics.add(packets, end_ns)
         closed: dict[str, list[Published]] = {}
-        for published in self._statistics.close(end_ns):
+        for published in self._statistics.close(closed_ns(self._one_way, end_ns)):
             closed.setdefault(published.rows.kind.name, []).append(published)
         return closed
 

@@ -35,11 +35,17 @@ def round_ns(one_way: OneWay) -> int:
     return next(interval_ns // parts for parts in (*range(first, most + 1), *range(most, 0, -1)) if interval_ns % parts == 0)
 
 
+def closed_ns(one_way: OneWay, settled_ns: int) -> int:
+    """Intervals that end by then can be closed when everything that passed before settled_ns is settled: packets of later ones cannot
+    have overtaken theirs any more."""
+    return settled_ns - 2 * one_way.max_transit_ns
+
+
 def needed_from_ns(one_way: OneWay, settled_ns: int) -> int:
-    """What a restart needs when everything is written that passed before settled_ns: the interval that is open, and as much before
-    it (a round at least, and up to CONTEXT_NS), from which statistics know what came last of each flow."""
+    """What a restart needs when everything is written that passed before settled_ns: the intervals that are open, and as much before
+    them (a round at least, and up to CONTEXT_NS), from which statistics know what came last of each flow."""
     before_ns = max(round_ns(one_way), min(one_way.interval_ns, CONTEXT_NS))
-    return settled_ns // one_way.interval_ns * one_way.interval_ns - before_ns
+    return closed_ns(one_way, settled_ns) // one_way.interval_ns * one_way.interval_ns - before_ns
 
 
 @dataclass(frozen=True)
@@ -99,8 +105,8 @@ class Rounds:
         return time_ns // self.length_ns * self.length_ns
 
     def _after(self, newest_ns: int) -> int:
-        """End of the interval, and of the round, that holds it."""
+        """End of the interval, and of the round, that holds it, and one round more, in which that interval can be closed."""
         if newest_ns == NEVER:
             return NEVER
         length_ns = max(self.length_ns, self._interval_ns)  # one is a multiple of the other
-        return (newest_ns // length_ns + 1) * length_ns
+        return (newest_ns // length_ns + 1) * length_ns + self.length_ns

@@ -11,7 +11,7 @@ import numpy as np
 
 from tmon_collector.thresholds.flow_map import KEPT_RUNS, UNKNOWN, FlowMap
 from tmon_collector.thresholds.keys import key_of, texts_of
-from tmon_collector.thresholds.progress import Progress, Together
+from tmon_collector.thresholds.progress import Progress, Settled, Together
 from tmon_collector.thresholds.reading import Measure, Reading
 from tmon_collector.thresholds.statistics import ThresholdStatistics
 from tmon_collector.thresholds.telling import event_of
@@ -51,6 +51,7 @@ class ThresholdEngine:
         for kind in dict.fromkeys(METRICS[t.metric].kind.name for t in parameters.members):
             metrics = [METRICS[t.metric] for t in parameters.members if METRICS[t.metric].kind.name == kind]
             self._readings[kind] = Reading(metrics[0].kind, metrics)
+        self._settled: dict[str, Settled] = {}  # by class, of those whose one-way rows are compared
         self._watches: dict[tuple[str, str], Watch] = {}  # by threshold and probe
         self._by_kind: dict[str, list[tuple[Threshold, int, list[int]]]] = {k: [] for k in self._readings}
         for t in parameters.members:
@@ -59,8 +60,9 @@ class ThresholdEngine:
             self._by_kind[kind].append((t, watched.index((t.flow_class, flows[t.name])), columns))
             observing = [p.name for p in probes if t.flow_class in p.classes]
             measure = Measure(self._readings[kind], METRICS[t.metric], t.service)
+            settled = self._settled.setdefault(t.flow_class, Settled()) if METRICS[t.metric].analysis == "one_way" else None
             for scope in observing if "probe" in t.per or not observing else [ALL]:
-                progress = self._progress[scope] if scope else Together([self._progress[p] for p in observing])
+                progress = settled or (self._progress[scope] if scope else Together([self._progress[p] for p in observing]))
                 self._watches[t.name, scope] = Watch(t, measure, progress, len(columns), self._max_series, self._grace_ns,
                                                      self.statistics)
         self._ended: list[tuple[str, Watch, Change]] = []  # not told yet
@@ -100,6 +102,11 @@ class ThresholdEngine:
         rows = self._new_rows[key] = self._new_rows.get(key, 0) + len(words)
         if rows >= BATCH_ROWS:
             self._look_at(key, now_ns)
+
+    def settled(self, flow_class: str, until_ns: int, now_ns: int) -> None:
+        """All one-way rows of that class have been taken whose interval ends by then."""
+        if flow_class in self._settled:
+            self._settled[flow_class].settled(until_ns, now_ns)
 
     def tick(self, now_ns: int, now_wall_ns: int, heard_ns: Mapping[str, int]) -> list[Event]:
         """What is due. now_ns, heard_ns (when each probe was last heard, by name) on the monotonic clock."""
@@ -175,8 +182,10 @@ class ThresholdEngine:
         if not len(rows):
             return
         reading = self._readings[kind]
-        times = rows[:, reading.at[METRICS[self._by_kind[kind][0][0].metric].time]]
-        self._progress[probe].rows_came(int(times.min()), int(times.max()), now_ns)
+        metric = METRICS[self._by_kind[kind][0][0].metric]
+        if metric.analysis != "one_way":  # these are made here, and say nothing of the probe
+            times = rows[:, reading.at[metric.time]]
+            self._progress[probe].rows_came(int(times.min()), int(times.max()), now_ns)
         undefined = self._add(kind, probe, source, rows, now_ns)
         if len(undefined):
             room = MAX_WAITING_ROWS - sum(len(w[-1]) for w in self._waiting)

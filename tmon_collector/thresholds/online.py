@@ -57,6 +57,11 @@ class Thresholds:
             return {}
         return {FLOW_DEFINITION.name: [self._define], **{kind: [self._take] for kind in self.engine.kinds}}
 
+    def settled(self, flow_class: str, until_ns: int) -> None:
+        """All one-way rows of that class are written, and were observed, whose interval ends by then (packet time)."""
+        if self._active:
+            self.engine.settled(flow_class, until_ns, self._clock.monotonic_ns())
+
     def tick(self, now_wall_ns: int) -> None:
         """Compares what is due. Cheap if called too early."""
         now_ns = self._clock.monotonic_ns()

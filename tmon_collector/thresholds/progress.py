@@ -86,7 +86,6 @@ class Progress:
             return None
         return self._marks[bisect_left(self._marks, (end_ns,))][1]
 
-
     def is_whole(self, start_ns: int, end_ns: int, now_ns: int) -> bool | None:
         """Whether all of an interval that was passed was observed, and told; None: that is not known yet.
 
@@ -136,3 +135,32 @@ class Together:
         """False as soon as one of them did not observe it all."""
         whole = [m.is_whole(start_ns, end_ns, now_ns) for m in self._heard]
         return False if False in whole else None if None in whole else True
+
+
+class Settled:
+    """Of a one-way class: its rows come when packets are judged, an interval and more after they passed, or much later if a probe
+    is waited for. So its time is as far as all is judged and written. Like Progress otherwise.
+    """
+
+    live = False
+    heard_ns = None
+
+    def __init__(self) -> None:
+        self._marks: deque[tuple[int, int]] = deque(maxlen=MARKS)
+
+    def settled(self, until_ns: int, now_ns: int) -> None:
+        """Rows of all intervals that end by then have been told. Packet time may begin anew, for another recording."""
+        if self._marks and until_ns < self._marks[-1][0]:
+            self._marks.clear()
+        self._marks.append((until_ns, now_ns))
+
+    def reached_ns(self, _now_ns: int, _now_wall_ns: int) -> int | None:
+        return self._marks[-1][0] if self._marks else None
+
+    def passed_ns(self, end_ns: int) -> int | None:
+        if not self._marks or self._marks[-1][0] < end_ns:
+            return None
+        return self._marks[bisect_left(self._marks, (end_ns,))][1]
+
+    def is_whole(self, _start_ns: int, end_ns: int, _now_ns: int) -> bool | None:
+        return None if self.passed_ns(end_ns) is None else True

@@ -11,7 +11,7 @@ import numpy as np
 from tmon_collector.thresholds.baseline import Usual
 from tmon_collector.thresholds.crossing import Crossings
 from tmon_collector.thresholds.interval import Interval
-from tmon_collector.thresholds.progress import Progress, Together
+from tmon_collector.thresholds.progress import Progress, Settled, Together
 from tmon_collector.thresholds.reading import Measure
 from tmon_collector.thresholds.series import SeriesTable
 from tmon_collector.thresholds.statistics import ThresholdStatistics
@@ -44,8 +44,8 @@ class Change:
 class Watch:
     """threshold: what is watched; progress: of the probe or probes whose rows it gets."""
 
-    def __init__(self, threshold: Threshold, measure: Measure, progress: Progress | Together, key_words: int, max_series: int,
-                 grace_ns: int, statistics: ThresholdStatistics) -> None:
+    def __init__(self, threshold: Threshold, measure: Measure, progress: Progress | Settled | Together, key_words: int,
+                 max_series: int, grace_ns: int, statistics: ThresholdStatistics) -> None:
         self.threshold = threshold
         self._measure, self._progress, self._grace_ns, self._statistics = measure, progress, grace_ns, statistics
         self._form = METRICS[threshold.metric].form

@@ -54,6 +54,16 @@ def test_what_is_written_is_read(tmp_path):
     assert (words == found.words).all()
 
 
+@pytest.mark.parametrize("sync", [False, True])
+def test_on_the_disk_if_asked_for(tmp_path, monkeypatch, sync):
+    """What is acknowledged because it is there must outlive the machine, where the spool does."""
+    synced = []
+    file = FlowFile(tmp_path / "f", sync=sync)
+    monkeypatch.setattr(flow_file.os, "fsync", lambda _: synced.append((tmp_path / "f").stat().st_size))
+    file.append(some(1))
+    assert ([file.octets] if sync else []) == synced
+
+
 def test_a_damaged_end_is_cut_off(tmp_path):
     """Cut anywhere in the last record, or with any octet of it changed: the records before stay, and appending goes on."""
     file = written(tmp_path / "f", 1)
