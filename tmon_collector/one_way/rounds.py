@@ -36,14 +36,14 @@ def round_ns(one_way: OneWay) -> int:
 
 
 def closed_ns(one_way: OneWay, settled_ns: int) -> int:
-    """Intervals that end by then can be closed when everything that passed before settled_ns is settled: packets of later ones cannot
-    have overtaken theirs any more."""
+    """Intervals that end by then can be closed when everything that passed before settled_ns is settled: packets of later ones
+    cannot have overtaken theirs any more."""
     return settled_ns - 2 * one_way.max_transit_ns
 
 
 def needed_from_ns(one_way: OneWay, settled_ns: int) -> int:
-    """What a restart needs when everything is written that passed before settled_ns: the intervals that are open, and as much before
-    them (a round at least, and up to CONTEXT_NS), from which statistics know what came last of each flow."""
+    """What a restart needs when everything is written that passed before settled_ns: the intervals that are open, and as much
+    before them (a round at least, and up to CONTEXT_NS), from which statistics know what came last of each flow."""
     before_ns = max(round_ns(one_way), min(one_way.interval_ns, CONTEXT_NS))
     return closed_ns(one_way, settled_ns) // one_way.interval_ns * one_way.interval_ns - before_ns
 
