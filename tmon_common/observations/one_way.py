@@ -170,7 +170,8 @@ ONE_WAY_COUNTERS = Kind(
         _count("clashes", "packets whose signature another packet of the flow had at about that time"),
         _count("duplicated", "packets of which a hop saw more than one copy", "RFC 5560 section 4"),
         _count("duplicates", "copies beyond the first", "RFC 5560 section 4"),
-        _count("reordered", "packets that reached the last hop after one that had left later", "RFC 4737 section 3.3"),
+        _count("reordered", "packets that reached the last hop after one that had left later (of datagrams in fragments, the first "
+                            "fragments)", "RFC 4737 section 3.3"),
         _count("reordering_extent_sum", "sum of their extents: how many arrivals ago the first one came that had left later",
                "RFC 4737 section 4.2.2"),
         Column("reordering_extent_maximum", Type.INTEGER, "largest extent", unit="packets", merge=Merge.MAXIMUM, nullable=True,
