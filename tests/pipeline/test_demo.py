@@ -2,6 +2,7 @@
 
 import csv
 import subprocess
+from collections import Counter
 from functools import cache
 from ipaddress import ip_address
 from pathlib import Path
@@ -10,9 +11,11 @@ import duckdb
 import pytest
 
 from tests.conftest import OWN_CAPTURES, REPOSITORY
+from tests.oracles import one_way_link
 from tests.oracles.demo_link import operations
 from tests.oracles.demo_tcp import connections, volume
 from tests.oracles.ftp_client_log import LISTINGS, Said, transfers_said
+from tests.oracles.one_way_packets import nanoseconds
 from tests.pipeline.test_analyse import ip_totals
 
 OUT = REPOSITORY / "demo-out"
@@ -92,6 +95,18 @@ def test_the_database_has_both_ends(shown):
     """One flow table for both probes."""
     with duckdb.connect(str(OUT / "trafmon.duckdb"), read_only=True) as store:
         assert [("east",), ("west",)] == store.execute("SELECT DISTINCT probe FROM flow ORDER BY probe").fetchall()
+
+
+def test_every_packet_is_followed_over_the_link(shown):
+    """Its times at both ends, or where it was lost: as the link's log has it. Nothing else is found."""
+    expected = Counter((p.verdict, p.times_ns) for p in one_way_link.followed())
+    found = Counter((r["verdict"], tuple(nanoseconds(r[f"time_at_{n:02d}"]) for n in (1, 2))) for r in _rows("one_way_packet"))
+    assert expected == found
+    counted = _rows("one_way_counters")
+    sums = {c: sum(int(r[c]) for r in counted) for c in ("packets", "lost", "duplicates")}
+    lost = sum(p.verdict == "lost" for p in one_way_link.followed())
+    assert {"packets": expected.total(), "lost": lost, "duplicates": one_way_link.duplicated()} == sums
+
 
 
 # FTP
