@@ -128,7 +128,7 @@ def _ways(hops: Sequence[str]) -> list[Pair]:
 def _flow(flow: OneWayFlow, hops: Sequence[str]) -> tuple:
     from trafmon.summary import endpoint, protocol_name
 
-    after = ", ".join(f"{printable(hops[n]) if n < len(hops) else f'hop {n + 1}'} {count:,}"
+    after = ", ".join(f"{printable(hops[n]) if n < len(hops) else f'hop {n + 1}'}: {count:,}"
                       for n, count in enumerate(flow.fates.lost_after) if count)
     ends = f"{endpoint(flow.src_addr, flow.src_port)} → {endpoint(flow.dst_addr, flow.dst_port)}"
     whole = _whole(flow, hops)
