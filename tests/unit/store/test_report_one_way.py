@@ -151,7 +151,8 @@ def test_summary_of_the_command(database):
     out = io.StringIO()
     summarise_one_way(database, ["west", "east"], {"database": database}, Console(file=out, width=150))
     text = out.getvalue()
-    for part in ("11", "27.3 %", "udp 192.0.2.1:1000 → 198.51.100.1:53", "west: 2", "east: 1", "-5.00 ms", "15.0 ms", str(database)):
+    for part in ("11", "27.3 %", "udp 192.0.2.1:1000 → 198.51.100.1:53", "west: 2", "east: 1", "-5.00 ms", "15.0 ms",
+                 str(database)):
         assert part in text, part
     assert text.index("west  east") < text.index("east  west")
 
