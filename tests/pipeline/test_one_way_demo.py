@@ -99,7 +99,7 @@ def test_what_is_shown(demo):
             if gone and back(flow) is way:
                 name = f"{PROTOCOLS[flow[2]]} {_end(flow[0], flow[3])} → {_end(flow[1], flow[4])} "
                 [line] = [text for text in shown.splitlines() if text.startswith(name)]
-                assert [f"{len(mine):,}", str(gone), side, str(gone)] == line.removeprefix(name).split()[:4]
+                assert [f"{len(mine):,}", str(gone), f"{side}:", str(gone)] == line.removeprefix(name).split()[:4]
     assert str(demo / "packets.csv") in shown
 
 
