@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tmon_collector.write_at import write_at
 from tmon_common.observations import ABSENT, FLOW_DEFINITION
 
 MODE = 0o640
@@ -66,7 +67,7 @@ class FlowFile:
     def append(self, definitions: Definitions) -> None:
         """Written when this returns (without `sync` to the system; a crash of the machine may lose it). OSError: the file is as it
         was."""
-        end = _write(self._descriptor, self.octets, _packed(definitions))
+        end = write_at(self._descriptor, self.octets, _packed(definitions))
         if self._sync:
             os.fsync(self._descriptor)
         self.octets = end
@@ -85,7 +86,7 @@ class FlowFile:
             for found, _ in self._records():
                 rows = found.words[kept(found)]
                 if len(rows):
-                    at = _write(descriptor, at, _packed(Definitions(found.probe, found.run_ms, rows, found.strings)))
+                    at = write_at(descriptor, at, _packed(Definitions(found.probe, found.run_ms, rows, found.strings)))
             os.fsync(descriptor)
             path.rename(self.path)
         except OSError:
@@ -138,17 +139,3 @@ def _unpacked(packed: bytes) -> Definitions | None:
     if not sound or ((text_columns != ABSENT) & ((text_columns < 0) | (text_columns >= len(strings)))).any():
         return None
     return Definitions(probe, run_ms, words, strings)
-
-
-def _write(descriptor: int, at: int, octets: bytes) -> int:
-    """Returns the end. OSError: what was written of it is cut off."""
-    rest, start = memoryview(octets), at
-    try:
-        while rest:
-            written = os.pwrite(descriptor, rest, at)
-            rest, at = rest[written:], at + written
-    except OSError:
-        with suppress(OSError):
-            os.ftruncate(descriptor, start)
-        raise
-    return at

@@ -7,7 +7,6 @@ acknowledged. The first line says what it is.
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
 import logging
 import os
@@ -18,6 +17,7 @@ from typing import Any, NamedTuple
 
 from tmon_collector.mark import Mark
 from tmon_collector.spool_file import MODE, sync_directory
+from tmon_collector.write_at import write_at
 from tmon_collector.written import OldRuns, WrittenPdus
 from tmon_common.pdu.seal import crc32c
 
@@ -199,7 +199,7 @@ class Journal:
         path.unlink(missing_ok=True)
         descriptor = _create(path)
         try:
-            _write_all(descriptor, lines, 0)
+            write_at(descriptor, 0, lines)
             os.fsync(descriptor)
             path.rename(self.path)
         except OSError:
@@ -218,7 +218,7 @@ class Journal:
             self._descriptor = None
 
     def _write(self, line: bytes) -> None:
-        _write_all(self._descriptor, line, self.octets)
+        write_at(self._descriptor, self.octets, line)
         if os.fstat(self._descriptor).st_size > self.octets + len(line):  # what an earlier start did not finish
             with contextlib.suppress(OSError):  # it is not sound, so it may stay
                 os.ftruncate(self._descriptor, self.octets + len(line))
@@ -254,12 +254,3 @@ def _record(said: dict[str, Any]) -> Record:
 
 def _create(path: Path) -> int:
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, MODE)
-
-
-def _write_all(descriptor: int, octets: bytes, at: int) -> None:
-    rest = memoryview(octets)
-    while rest:
-        written = os.pwrite(descriptor, rest, at)
-        if not written:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        rest, at = rest[written:], at + written

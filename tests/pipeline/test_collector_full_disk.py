@@ -5,20 +5,15 @@ import subprocess
 import pytest
 
 from tests.pipeline.collector_process import CollectorProcess, Hand
+from tests.pipeline.small_disk import small_disk
 from tests.unit.collector.make import pdu_of
 from tmon_common.observations import UDP_COUNTERS
 
 
 @pytest.fixture
-def small_disk(tmp_path):
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)],
-                             capture_output=True, text=True, check=False)
-    if mounted.returncode:
-        pytest.skip(f"a tmpfs cannot be mounted here: {mounted.stderr.strip()}")
-    yield disk
-    subprocess.run(["umount", "-l", str(disk)], check=True)
+def disk(tmp_path):
+    with small_disk(tmp_path, "64k") as disk:
+        yield disk
 
 
 def fill(hand, pdu):
@@ -31,11 +26,11 @@ def fill(hand, pdu):
         pdu += 1
 
 
-def test_full_disk(tmp_path, small_disk):
+def test_full_disk(tmp_path, disk):
     """Nothing more is acknowledged; the log says so once; with room again, what the probe kept is written, exactly once."""
     (tmp_path / "run").mkdir()
-    with CollectorProcess(tmp_path / "run", spool=small_disk / "spool") as collector, Hand(collector.port) as hand:
-        ballast = small_disk / "ballast"
+    with CollectorProcess(tmp_path / "run", spool=disk / "spool") as collector, Hand(collector.port) as hand:
+        ballast = disk / "ballast"
         ballast.write_bytes(bytes(40_000))
         first = fill(hand, 0)
         assert first > 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import signal
-import subprocess
 from contextlib import ExitStack, suppress
 
 import pytest
@@ -12,6 +11,7 @@ import pytest
 from tests.keys import RUN, probe_session
 from tests.pipeline import one_way_site as site
 from tests.pipeline.collector_process import CollectorProcess, Hand
+from tests.pipeline.small_disk import small_disk
 
 KINDS = ("one_way_packet", "one_way_delay_histogram", "one_way_delay_bucket", "one_way_counters", "one_way_lost", "one_way_dropped",
          "one_way_missed", "clock_offset")
@@ -143,27 +143,21 @@ def test_killed_again_and_again(tmp_path, undisturbed, seed):
 
 
 @pytest.fixture
-def small_disk(tmp_path):
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(disk)],
-                             capture_output=True, text=True, check=False)
-    if mounted.returncode:
-        pytest.skip(f"a tmpfs cannot be mounted here: {mounted.stderr.strip()}")
-    yield disk
-    subprocess.run(["umount", "-l", str(disk)], check=True)
+def disk(tmp_path):
+    with small_disk(tmp_path, "2m") as disk:
+        yield disk
 
 
-def test_full_disk(tmp_path, undisturbed, small_disk):
+def test_full_disk(tmp_path, undisturbed, disk):
     """On a full disk nothing is acknowledged, and what is judged waits; with room again all of it is written, once."""
     pdus, _, rows = undisturbed
     (tmp_path / "run").mkdir()
-    with collector(tmp_path / "run", spool=small_disk / "spool") as running, ExitStack() as stack:
+    with collector(tmp_path / "run", spool=disk / "spool") as running, ExitStack() as stack:
         by = hands(stack, running)
         for probe, hand in by.items():
             hand.send(pdus[probe][0], pdus[probe][1])
             hand.wait_for(0, 1)
-        ballast, block = small_disk / "ballast", 64 << 10
+        ballast, block = disk / "ballast", 64 << 10
         with ballast.open("wb", buffering=0) as file, suppress(OSError):
             while True:
                 file.write(bytes(block))

@@ -30,7 +30,7 @@ class Awaited:
             self._waiting[index] = min(earliest_ns, first_ns), since_ns
 
     def first_ns(self, now_ns: int) -> int:
-        """No round that ends later should be settled yet; FOREVER: nothing is awaited."""
+        """No round that needs observations of that time, or later, should be settled yet; FOREVER: nothing is awaited."""
         if self._waiting:
             known = ~self._definitions.undefined(np.fromiter(self._waiting, np.int64))
             for index in [i for i, is_known in zip(self._waiting, known.tolist(), strict=True) if is_known]:

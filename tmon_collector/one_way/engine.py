@@ -22,7 +22,7 @@ from tmon_collector.one_way.packets import NO_OCTETS, Observed, Packets
 from tmon_collector.one_way.progress import EDGE_NS, FOREVER, NEVER, ProbeProgress
 from tmon_collector.one_way.results import Output, Results, Round
 from tmon_collector.one_way.rounds import Rounds, closed_ns, needed_from_ns
-from tmon_collector.one_way.settle import settle
+from tmon_collector.one_way.settle import horizon, settle
 from tmon_collector.one_way.sources import Published
 from tmon_common.config.model import SECOND, FlowClass
 from tmon_common.observations import ABSENT
@@ -209,7 +209,8 @@ class ClassEngine:
         oldest_ns = self.buffer.oldest_ns
         if oldest_ns is not None and max(oldest_ns, settled_ns) < due.until_ns:
             end_ns = min(self.rounds.end(max(oldest_ns, settled_ns)), due.until_ns)
-            if not due.forced and self._awaited.first_ns(now_ns) < end_ns and not 8 * held > 7 * limit:
+            awaited = self._awaited.first_ns(now_ns) < horizon(end_ns, self.one_way)
+            if awaited and not due.forced and not 8 * held > 7 * limit:
                 return None
             return self._settle(end_ns, "max_lifetime" if due.forced else "")
         if oldest_ns is not None and 8 * held > 7 * limit:

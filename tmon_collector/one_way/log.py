@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tmon_collector.spool_file import MODE, sync_directory
+from tmon_collector.write_at import write_at
 
 SEGMENT_OCTETS = 16 << 20
 """A file that has grown to this is followed by another."""
@@ -119,7 +120,7 @@ class OneWayLog:
         path = self._path(number)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, MODE)
         try:
-            _write(descriptor, 0, octets)
+            write_at(descriptor, 0, octets)
             if self._sync:
                 os.fsync(descriptor)
                 sync_directory(self._directory)
@@ -136,7 +137,7 @@ class OneWayLog:
         """Packed records. There must have been a `begin`. OSError: the file is what it was."""
         segment = self._segments[self._number]
         octets = b"".join(records)
-        _write(self._descriptor, segment.octets, octets)
+        write_at(self._descriptor, segment.octets, octets)
         if self._sync:
             os.fsync(self._descriptor)
         segment.octets += len(octets)
@@ -236,16 +237,3 @@ def _unpacked(kind: int, content: bytes) -> BlockRecord | GapsRecord | SnapshotR
         if isinstance(state, dict):
             return SnapshotRecord(state)
     raise ValueError(kind)
-
-
-def _write(descriptor: int, at: int, octets: bytes) -> None:
-    """OSError: what was written of it is cut off."""
-    rest, end = memoryview(octets), at
-    try:
-        while rest:
-            written = os.pwrite(descriptor, rest, end)
-            rest, end = rest[written:], end + written
-    except OSError:
-        with suppress(OSError):
-            os.ftruncate(descriptor, at)
-        raise

@@ -93,8 +93,9 @@ class Child:
         return self._deliver()
 
     def _flush(self, reached_ns: int) -> None:
-        """Not for a time before the first that was reached: analyses would take it for one that was observed."""
-        if self._began_ns == 0:
+        """Not for a time before the first that was reached: analyses would take it for one that was observed. When the clock is set
+        back, that is where it begins again."""
+        if self._began_ns == 0 or reached_ns < self._began_ns:
             self._began_ns = reached_ns
         if reached_ns - LATE_NS >= self._began_ns > 0:
             self._chain.flush(reached_ns - LATE_NS)

@@ -60,10 +60,14 @@ def test_nothing_is_flushed_for_a_time_that_was_not_observed(intake, clock, stat
     publication = SimpleNamespace(publishers=[])
     child = Child(intake, lambda _: SimpleNamespace(flush=flushed.append), publication, None, None, clock,
                   probe=Probe("p", (), (), seal="crc"), keys=None, lossless=False, hurry_ns=5 * SECOND)
-    began = 1_000 * SECOND
+    began = 10_000 * SECOND
     for reached in (0, began, began + SECOND // 2, began + SECOND - 1):
         child._flush(reached)
     assert flushed == []
     child._flush(began + SECOND)
     child._flush(began + 3 * SECOND)
     assert flushed == [began, began + 2 * SECOND]
+    back = began - 3600 * SECOND  # the clock is set
+    for reached in (back, back + SECOND // 2, back + SECOND):
+        child._flush(reached)
+    assert flushed[2:] == [back]

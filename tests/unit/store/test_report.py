@@ -9,7 +9,7 @@ from rich.console import Console
 
 from tests.unit.store.spool_files import START, row_of, write_file
 from tmon_store import report
-from tmon_store.load import load_spool, open_store
+from tmon_store.load import load_spool
 from trafmon.console_table import human_octets
 from trafmon.summary import PLAIN_WIDTH, summarise
 
@@ -41,13 +41,6 @@ def database(tmp_path):
     write_file(spool, "icmp_counters", [row_of("icmp_counters", flow=4, messages=4, time_exceeded_rev=3)])
     load_spool(spool, tmp_path / "t.duckdb")
     return tmp_path / "t.duckdb"
-
-
-@pytest.fixture
-def store(database):
-    store = open_store(database, read_only=True)
-    yield store
-    store.close()
 
 
 def test_totals(store):

@@ -53,13 +53,6 @@ def database(tmp_path):
     return tmp_path / "t.duckdb"
 
 
-@pytest.fixture
-def store(database):
-    store = open_store(database, read_only=True)
-    yield store
-    store.close()
-
-
 def test_round_trips(store):
     """Both directions and all flows of a server together; percentiles within 2 %, never outside the extremes."""
     first, second = ask.round_trips(store)

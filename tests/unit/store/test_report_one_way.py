@@ -63,13 +63,6 @@ def database(tmp_path):
     return tmp_path / "t.duckdb"
 
 
-@pytest.fixture
-def store(database):
-    store = open_store(database, read_only=True)
-    yield store
-    store.close()
-
-
 def test_fates_of_a_class(store):
     """All flows and intervals together."""
     assert list(ask.fates(store)) == ["packets"]

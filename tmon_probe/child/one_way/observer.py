@@ -19,8 +19,6 @@ HAND_OVER_NS = SECOND // 5
 """or, few as they may be, so often (packet time),"""
 WATERMARK_NS = SECOND
 """and, when there are none, that there are none, so often."""
-STARTING_NS = 2 * SECOND
-"""What is told of packet time at the start of live capture lies so far before it: feed.LIVE_DELAY_NS and loop.LATE_NS."""
 _UNKNOWN = ABSENT
 
 
@@ -59,13 +57,12 @@ class Observer:
     def reached(self, time_ns: int) -> None:
         """Nothing older than time_ns comes any more.
 
-        The first watermark is the time from which on packets are observed: collectors take it for that. Packet time itself begins
-        earlier, by what packets may be late.
+        The first watermark is the time from which on packets are observed: collectors take it for that.
         """
         if time_ns <= 0:  # no packet time yet
             return
         if self._started_ns == _UNKNOWN:  # nor any packet
-            self._started_ns = time_ns + STARTING_NS
+            self._started_ns = time_ns
         if self._watermark_ns == _UNKNOWN and time_ns >= self._started_ns:
             self._begin()
         passed_ns = abs(time_ns - self._handed_ns)  # backwards, too: clocks are set

@@ -12,7 +12,7 @@ from tests.unit.child.reassembly.fragments import DNS, START, Datagram, udp
 from tests.unit.test_ip_timestamp import option
 from tmon_common.config.model import Filter, Hop, Point, Predicate
 from tmon_common.observations import ABSENT
-from tmon_probe.child.one_way.observer import HAND_OVER_NS, ROWS_AT_ONCE, STARTING_NS, WATERMARK_NS
+from tmon_probe.child.one_way.observer import HAND_OVER_NS, ROWS_AT_ONCE, WATERMARK_NS
 
 MS, SECOND = 10**6, 10**9
 NO_EXTRAS = (None,) * 4
@@ -254,11 +254,11 @@ def test_the_first_watermark_is_where_observation_begins():
 
 
 def test_observation_of_an_idle_interface():
-    """It begins when the probe does, though nothing comes: two seconds after the packet time that is told then."""
+    """It begins when the probe does, though nothing comes: with the first packet time that is told."""
     bench = Bench(one_way_class())
-    for reached_ns in range(0, 4 * SECOND, SECOND // 10):
+    for reached_ns in range(SECOND, 4 * SECOND, SECOND // 10):
         bench.flush(reached_ns)
-    assert [STARTING_NS, STARTING_NS + WATERMARK_NS] == watermarks(bench)
+    assert [SECOND, SECOND + WATERMARK_NS, SECOND + 2 * WATERMARK_NS] == watermarks(bench)
 
 
 def test_a_clock_that_is_set_back():
@@ -295,7 +295,7 @@ def test_fragments_that_wait_hold_back(per):
     bench.flush(5 * SECOND)
     bench((parts[1], 6 * SECOND))
     bench.flush(7 * SECOND)
-    assert [] == watermarks(bench)
+    assert [10 * MS] == watermarks(bench)  # from then on; up to then, too
     bench((parts[0], 8 * SECOND))
     bench.flush(9 * SECOND)
     assert [10 * MS, 9 * SECOND] == watermarks(bench)

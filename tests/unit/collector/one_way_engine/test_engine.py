@@ -252,6 +252,20 @@ def test_what_is_not_defined_yet_holds_up_no_earlier_round():
     assert {v for _, _, v, _ in results} == {COMPLETE}
 
 
+def test_an_observation_behind_the_end_of_a_round_waits_for_its_definition_too():
+    """A packet left at the end of a round; the last probe saw it in the next one, in a flow that is not defined yet there."""
+    e = engine()
+    results = e.results
+    define(e, "ab")
+    left = T0 + 10 * SECOND - MS
+    for probe, time_ns in (("a", left), ("b", left + 5 * MS), ("c", left + 10 * MS)):
+        e.take(block([(7, POINT[probe], 5, time_ns)], 0, ended=True), probe, 1, 0)
+    assert settle_all(e) == []
+    define(e, "c")
+    assert len(settle_all(e)) > 0
+    assert [(5, COMPLETE)] == [(signature, verdict) for signature, _, verdict, _ in results.packets]
+
+
 def test_no_definition_is_waited_for_when_room_is_short():
     e = engine(max_in_flight=320)
     define(e, "ab")
