@@ -12,8 +12,8 @@ import pytest
 
 from tests.oracles.one_way_packets import difference, header, read_packets
 from tests.pipeline.one_way_run import LIMIT_S, one_way, rows
+from tests.pipeline.small_disk import small_disk
 from tests.pipeline.test_analyse import _commands
-from tests.pipeline.test_collector_full_disk import small_disk  # noqa: F401  a fixture
 from tests.synthetic_one_way import simulate
 from tests.synthetic_one_way.network import MS, Flow, Hop, Network, Segment
 
@@ -192,9 +192,10 @@ def _snapped(content: bytes, octets: int) -> bytes:
     return b"".join(parts)
 
 
-def test_results_that_find_no_room(captures, tmp_path, small_disk):  # noqa: F811
+def test_results_that_find_no_room(captures, tmp_path):
     """Status 1 and what it is about, not a table of nothing that looks like a result."""
-    result = one_way(*captures, "--out", small_disk / "out", "--packets", tmp_path / "p.csv")
+    with small_disk(tmp_path, "64k") as disk:
+        result = one_way(*captures, "--out", disk / "out", "--packets", tmp_path / "p.csv")
     assert 1 == result.returncode
     assert "No space left on device" in result.stderr
     assert "the results are not complete" in result.stderr
