@@ -52,7 +52,7 @@ def archive(directory: Path, files: Iterable[Loaded]) -> Archived:
     groups: dict[str, list[Loaded]] = defaultdict(list)
     for file in files:
         groups[_archive_of(file.path)].append(file)
-    if not groups:
+    if not groups and not has_torn(directory):
         return result
     try:
         with _locked(directory):
@@ -69,6 +69,14 @@ def archive(directory: Path, files: Iterable[Loaded]) -> Archived:
     except OSError as error:
         result.left.append(f"{error.filename or directory}: cannot archive: {error.strerror}; loaded files stay in the spool")
     return result
+
+
+def has_torn(directory: Path) -> bool:
+    """Whether an archive waits to be mended."""
+    try:
+        return any(is_part(entry.name) for entry in os.scandir(directory))
+    except OSError:
+        return False  # whoever wants to write there will tell
 
 
 def expired(names: Iterable[str], keep_ns: int, now_ns: int) -> list[str]:
