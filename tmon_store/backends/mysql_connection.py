@@ -54,11 +54,14 @@ class _Connection(MySQLConnection):
             self._socket.recv()
             msg = f"the server asked for the file {filename}, which nobody has offered"
             raise mysql.connector.errors.InterfaceError(msg)
-        for piece in rows:
-            if piece:
-                self._socket.send(piece)
-        self._socket.send(b"")
-        return self._handle_ok(self._socket.recv())
+        try:
+            for piece in rows:
+                if piece:
+                    self._socket.send(piece)
+        finally:  # whatever went wrong, the server waits for the end of the file
+            self._socket.send(b"")
+            answer = self._socket.recv()
+        return self._handle_ok(answer)
 
 
 class Connection:
