@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from tmon_common.observations import Kind
 from tmon_store.archive import Loaded
-from tmon_store.errors import StoreError
-from tmon_store.facts import load_rows
+from tmon_store.errors import StoreConflictError, StoreError
+from tmon_store.facts import days_of, load_rows
 from tmon_store.read import FileContent, read_file
-from tmon_store.schema import Rollup, Table, is_counted, manifest_table, record_table, rollups
+from tmon_store.schema import manifest_table
 from tmon_store.spool import SpoolFile
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 BATCH_OCTETS = 256 << 20
 """Octets of files that one transaction loads; a longer file is a transaction of its own."""
-_DAY_NS = 86_400_000_000_000
-_EPOCH = date(1970, 1, 1)
+ATTEMPTS = 3
+"""How often a batch is loaded that met another transaction."""
 
 
 @dataclass
@@ -43,6 +43,11 @@ class Batch:
     @property
     def rejected(self) -> int:
         return sum(len(c.rejections) for c in self.contents)
+
+    def one_by_one(self) -> Iterator[Batch]:
+        """Each file as a batch of its own."""
+        for file, kind, content in zip(self.files, self.kinds, self.contents, strict=True):
+            yield Batch([file], [kind], [content])
 
     @property
     def loaded(self) -> list[Loaded]:
@@ -84,37 +89,35 @@ def read_batch(files: Iterable[SpoolFile], kinds: Mapping[str, Kind], now_ns: in
 
 
 def load_batch(store: Backend, batch: Batch, now_ns: int) -> None:
-    """Load what was read, all or nothing."""
+    """Load what was read, all or nothing. StoreFullError if there is no room for the days of its rows."""
     if not batch.files:
         return
     by_kind: dict[Kind, list[pl.DataFrame]] = {}
     for kind, content in zip(batch.kinds, batch.contents, strict=True):
         by_kind.setdefault(kind, []).append(content.frame)
     frames = {kind: pl.concat(frames) for kind, frames in by_kind.items()}
-    store.prepare(days_of(frames))
+    store.prepare({table: days for kind, frame in frames.items() for table, days in days_of(kind, frame).items()})
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            _load_frames(store, frames, _manifest(batch, now_ns))
+        except StoreConflictError:
+            if attempt == ATTEMPTS:
+                raise
+        else:
+            return
+
+
+def _load_frames(store: Backend, frames: Mapping[Kind, pl.DataFrame], manifest: pl.DataFrame) -> None:
     store.begin()
     try:
         for kind, frame in frames.items():
             load_rows(store, kind, frame)
-        store.append(manifest_table(), _manifest(batch, now_ns))
+        store.append(manifest_table(), manifest)
         store.commit()
     except BaseException:
         with suppress(StoreError):
             store.rollback()
         raise
-
-
-def days_of(frames: dict[Kind, pl.DataFrame]) -> dict[Table | Rollup, list[date]]:
-    """The days (UTC) of the rows that go into each table that has a time."""
-    days: dict[Table | Rollup, list[date]] = {}
-    for kind, frame in frames.items():
-        targets = rollups(kind) if is_counted(kind) else [record_table(kind)]
-        time = "start" if is_counted(kind) else targets[0].time
-        if time and not frame.is_empty():
-            first, last = frame[time].min() // _DAY_NS, frame[time].max() // _DAY_NS
-            numbers = [first] if first == last else sorted((frame[time] // _DAY_NS).unique())
-            days |= {target: [_EPOCH + timedelta(days=n) for n in numbers] for target in targets}
-    return days
 
 
 def _manifest(batch: Batch, now_ns: int) -> pl.DataFrame:

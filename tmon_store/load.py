@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from tmon_common.analyses.catalogue import PluginError, catalogue
 from tmon_common.config.store_model import Store
 from tmon_store.archive import Loaded, archive, has_torn
-from tmon_store.errors import StoreError
+from tmon_store.errors import StoreError, StoreFullError
 from tmon_store.open import open_store
 from tmon_store.schema import KEY_TEXT_LIMIT, flow_table, is_counted, manifest_table, record_table, rollups
 from tmon_store.spool import SpoolFile, complete_files, spool_lock, write_rejections
@@ -59,11 +59,10 @@ def load_spool(spool: Path, where: Store | Path, progress: Progress | None = Non
         catalogue()
     except PluginError as error:
         raise StoreError(str(error)) from None
-    files = _usable(complete_files(spool), report)
     directory = where.archive if isinstance(where, Store) else None
-    if files or not _exists(where):
-        with spool_lock(spool):
-            _load(spool, files, where, report, progress, stopping)
+    if complete_files(spool) or not _exists(where):
+        with spool_lock(spool):  # another loader may have archived some until here
+            _load(spool, _usable(complete_files(spool), report), where, report, progress, stopping)
     elif directory and has_torn(directory):
         _archive(directory, [], report)
     report.seconds = time.monotonic() - started
@@ -96,6 +95,8 @@ def _usable(files: list[SpoolFile], report: LoadReport) -> list[SpoolFile]:
 
 def _load(spool: Path, files: list[SpoolFile], where: Store | Path, report: LoadReport, progress: Progress | None,
           stopping: Callable[[], bool]) -> None:
+    if not files and _exists(where):
+        return
     directory = where.archive if isinstance(where, Store) else None
     store = open_store(where)
     try:
@@ -122,7 +123,7 @@ def _load_pending(store: Backend, spool: Path, pending: list[SpoolFile], directo
                   progress: Progress | None, stopping: Callable[[], bool]) -> None:
     if not pending:
         return
-    from tmon_store.batch import batches, load_batch, read_batch  # polars is imported when there is something to load
+    from tmon_store.batch import batches, read_batch  # polars is imported when there is something to load
 
     kinds = catalogue().kinds
     total, done = sum(f.octets for f in pending), 0
@@ -136,17 +137,30 @@ def _load_pending(store: Backend, spool: Path, pending: list[SpoolFile], directo
     for files in batches(pending, kinds):
         if stopping():
             return
-        now_ns = time.time_ns()
-        batch = read_batch(files, kinds, now_ns, begun)
+        batch = read_batch(files, kinds, time.time_ns(), begun)
         report.warnings += batch.unread
         _tell_refused(spool, batch, report)
-        load_batch(store, batch, now_ns)
-        report.files += len(batch.files)
-        report.rows += batch.rows
-        report.rejected += batch.rejected
-        report.octets += sum(f.octets for f in batch.files)
-        if directory:
-            _archive(directory, batch.loaded, report)
+        for loaded in _load_batch(store, batch, report):
+            report.files += len(loaded.files)
+            report.rows += loaded.rows
+            report.rejected += loaded.rejected
+            report.octets += sum(f.octets for f in loaded.files)
+            if directory:
+                _archive(directory, loaded.loaded, report)
+
+
+def _load_batch(store: Backend, batch: Batch, report: LoadReport) -> list[Batch]:
+    """Load a batch; gives what was loaded. Files with rows of more days than the database can hold do not stop the others."""
+    from tmon_store.batch import load_batch
+
+    try:
+        load_batch(store, batch, time.time_ns())
+    except StoreFullError as error:
+        if len(batch.files) > 1:
+            return [loaded for one in batch.one_by_one() for loaded in _load_batch(store, one, report)]
+        report.warnings.append(f"{batch.files[0].name}: left in the spool: {error}")
+        return []
+    return [batch]
 
 
 def _tell_refused(spool: Path, batch: Batch, report: LoadReport) -> None:
