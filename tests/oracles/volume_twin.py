@@ -131,8 +131,8 @@ def service_of(flow, data, ports) -> tuple[str, str | None]:
 
 
 def ends_of(flow, server, places) -> tuple:
-    """(host, peer, role of the host, whether source is the host): an own end before one of others; else the client, else the
-    smaller address."""
+    """(host, peer, role of the host, whether source is the host): an own end before an unknown one before the Internet; else the client,
+    else the smaller address."""
     src, dst = flow["src_addr"], flow["dst_addr"]
     if server is not None:
         first_is_src = server == "dst"
@@ -140,13 +140,16 @@ def ends_of(flow, server, places) -> tuple:
         first_is_src = src is None or dst is None or src <= dst
     first, second = (src, dst) if first_is_src else (dst, src)
     role, other_role = ("client", "server") if server is not None else (None, None)
-    if not is_own(places.get(first)) and is_own(places.get(second)):
+    if ownness(places.get(first)) < ownness(places.get(second)):
         return second, first, other_role, not first_is_src
     return first, second, role, first_is_src
 
 
-def is_own(place) -> bool:
-    return place is not None and place[1] not in (None, "Internet", "unknown")
+def ownness(place) -> int:
+    """2: the organisation's own, 1: nobody knows, 0: the Internet."""
+    if place is None or place[1] is None or place[:2] == ("unknown", "unknown"):
+        return 1
+    return 0 if place[1] == "Internet" else 2
 
 
 def relation(one, other) -> str:
