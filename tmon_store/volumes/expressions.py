@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-DAY = sa.bindparam("day", type_=sa.DateTime())
-"""Midnight (UTC) at which the day begins."""
-NEXT_DAY = sa.bindparam("next_day", type_=sa.DateTime())
+
+@dataclass(frozen=True)
+class Scope:
+    """What a statement is about, as parameters of it. day, next_day: midnights (UTC); flow_class: empty: all classes."""
+
+    day: sa.ColumnElement
+    next_day: sa.ColumnElement
+    flow_class: sa.ColumnElement
+
+    @classmethod
+    def of(cls, day: datetime | None = None, next_day: datetime | None = None, flow_class: str | None = None) -> Scope:
+        """Parameters `day`, `next_day` and `flow_class`; without a value they are left to who runs the statement."""
+        return cls(*(sa.bindparam(name, **({} if value is None else {"value": value}), type_=kind) for name, value, kind in (
+            ("day", day, sa.DateTime()), ("next_day", next_day, sa.DateTime()), ("flow_class", flow_class, sa.String()))))
 
 
 def later(time: sa.ColumnElement, seconds: int) -> sa.ColumnElement:

@@ -10,26 +10,28 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from tmon_store import tables
+from tmon_store.schema import Table
 from tmon_store.volumes.ends import ownness, relation
-from tmon_store.volumes.expressions import DAY, NEXT_DAY, choice, number, word
+from tmon_store.volumes.expressions import Scope, choice, number, word
 from tmon_store.volumes.known import ip_info, protocol_port
 from tmon_store.volumes.schema import CLIENT, FTP_DATA_FLOW, PROBE, SERVER, VOLUMES
 from tmon_store.volumes.service import rank_of, server_end, service_name
 
-FLOW_CLASS = sa.bindparam("flow_class", type_=sa.String())
-"""Name of a flow class, or empty: all."""
 _WHO = ("start", "probe", "flow_class", "interface", "protocol", "service")
 _COUNTS = ("octets", "octets_rev", "packets", "packets_rev")
 
 
-def statements(source: str) -> list[sa.Executable]:
-    """What replaces the volumes of a day. Parameters: day, next_day, flow_class."""
+def removals(source: str, scope: Scope) -> list[sa.Executable]:
+    """What takes the volumes of a day from one source away."""
+    return [_removal(table, source, scope) for table in VOLUMES.values()]
+
+
+def statements(source: str, scope: Scope) -> list[sa.Executable]:
+    """What replaces the volumes of a day, from one source."""
     made: list[sa.Executable] = []
     for granularity, table in VOLUMES.items():
-        target = tables.sql(table)
-        made += [sa.delete(target).where(target.c.start >= DAY, target.c.start < NEXT_DAY, target.c.source == word(source),
-                                         _of_class(target.c.flow_class)),
-                 sa.insert(target).from_select(table.names, _placed(source, _summed(_decided(source, granularity))))]
+        rows = _placed(source, _summed(_decided(source, granularity, scope)))
+        made += [_removal(table, source, scope), sa.insert(tables.sql(table)).from_select(table.names, rows)]
     return made
 
 
@@ -43,14 +45,20 @@ def counted(source: str, granularity: str) -> sa.Select:
     return sa.select(c.flow_key, c.start, c.octets, nothing.label("octets_rev"), c.packets, nothing.label("packets_rev"))
 
 
-def _of_class(column: sa.ColumnElement) -> sa.ColumnElement:
-    return sa.or_(FLOW_CLASS == word(""), column == FLOW_CLASS)
+def _removal(table: Table, source: str, scope: Scope) -> sa.Delete:
+    c = tables.sql(table).c
+    return sa.delete(tables.sql(table)).where(c.start >= scope.day, c.start < scope.next_day, c.source == word(source),
+                                              _of_class(c.flow_class, scope))
 
 
-def _decided(source: str, granularity: str) -> sa.Subquery:
+def _of_class(column: sa.ColumnElement, scope: Scope) -> sa.ColumnElement:
+    return sa.or_(scope.flow_class == word(""), column == scope.flow_class)
+
+
+def _decided(source: str, granularity: str, scope: Scope) -> sa.Subquery:
     """Counters of the day with their flow and its service. forward: 1: the source comes first."""
     counters = counted(source, granularity)
-    counters = counters.where(counters.selected_columns.start >= DAY, counters.selected_columns.start < NEXT_DAY).subquery("counters")
+    counters = counters.where(counters.selected_columns.start >= scope.day, counters.selected_columns.start < scope.next_day).subquery("counters")
     f, data = tables.flow.c, tables.sql(FTP_DATA_FLOW)
     src, dst = protocol_port.alias("src_known"), protocol_port.alias("dst_known")
     flows = sa.select(
@@ -60,10 +68,10 @@ def _decided(source: str, granularity: str) -> sa.Subquery:
         rank_of(f.src_port, src.c.precedence).label("src_rank"), rank_of(f.dst_port, dst.c.precedence).label("dst_rank"),
     ).select_from(
         counters.join(tables.flow, f.flow_key == counters.c.flow_key)
-        .outerjoin(data, sa.and_(data.c.flow_key == counters.c.flow_key, data.c.start == DAY))
+        .outerjoin(data, sa.and_(data.c.flow_key == counters.c.flow_key, data.c.start == scope.day))
         .outerjoin(src, sa.and_(src.c.protocol == f.protocol, src.c.port == f.src_port))
         .outerjoin(dst, sa.and_(dst.c.protocol == f.protocol, dst.c.port == f.dst_port)),
-    ).where(f.flow_class.is_not(None), _of_class(f.flow_class)).subquery("flows")
+    ).where(f.flow_class.is_not(None), _of_class(f.flow_class, scope)).subquery("flows")
     ended = sa.select(flows, server_end(flows.c).label("server_end")).subquery("ended")
     e = ended.c
     forward = choice((e.server_end == word("dst"), number(1)), (e.server_end == word("src"), number(0)),

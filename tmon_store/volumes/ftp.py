@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from tmon_store.tables import flow, record, sql
-from tmon_store.volumes.expressions import DAY, NEXT_DAY, choice, earlier, later
+from tmon_store.volumes.expressions import Scope, choice, earlier, later
 from tmon_store.volumes.schema import FTP_DATA_FLOW
 
 SLACK_S = 60
@@ -22,15 +22,15 @@ _TCP = 6
 _PASSIVE = ("passive", "extended_passive", "long_passive")
 
 
-def statements() -> list[sa.Executable]:
-    """What replaces the rows of a day in `ftp_data_flow`. Parameters: day, next_day."""
+def statements(scope: Scope) -> list[sa.Executable]:
+    """What replaces the rows of a day in `ftp_data_flow`, for all flow classes."""
     table = sql(FTP_DATA_FLOW)
-    return [sa.delete(table).where(table.c.start == DAY), sa.insert(table).from_select(FTP_DATA_FLOW.names, _found())]
+    return [sa.delete(table).where(table.c.start == scope.day), sa.insert(table).from_select(FTP_DATA_FLOW.names, _found(scope))]
 
 
-def _found() -> sa.Select:
+def _found(scope: Scope) -> sa.Select:
     """One row for each flow: of several transfers that it may belong to, the first."""
-    ends = _data_ends().subquery("ends")
+    ends = _data_ends(scope).subquery("ends")
     matches = sa.union_all(*(_flows_at(ends, to, frm) for to, frm in (("dst", "src"), ("src", "dst")))).subquery("matches")
     m = matches.c
     order = sa.func.row_number().over(partition_by=m.flow_key, order_by=(m.start, m.session, m.transfer, m.client_port))
@@ -40,16 +40,17 @@ def _found() -> sa.Select:
     s = sessions.c
     newest = sa.select(s.data_key, s.session_key, sa.func.row_number().over(
         partition_by=s.data_key, order_by=(s.first_seen.desc(), s.session_key.desc())).label("nth")).subquery("newest")
-    return (sa.select(DAY.label("day"), f.flow_key, newest.c.session_key, f.server_addr, f.server_port)
+    return (sa.select(scope.day.label("day"), f.flow_key, newest.c.session_key, f.server_addr, f.server_port)
             .select_from(first.outerjoin(newest, sa.and_(newest.c.data_key == f.flow_key, newest.c.nth == 1))).where(f.nth == 1))
 
 
-def _data_ends() -> sa.Select:
+def _data_ends(scope: Scope) -> sa.Select:
     """Transfers around the day: the end of the data connection whose address and port are known, and the host at the other.
 
     Without an announcement the connection comes from the server's data port (RFC 959 section 3.3).
     """
     t = record("ftp_transfer").c
+    day, next_day = (sa.cast(time, sa.DateTime()) for time in (scope.day, scope.next_day))
     at_server = sa.or_(t.data_port.is_(None), t.mode.in_([sa.literal_column(f"'{mode}'") for mode in _PASSIVE]))
     return sa.select(
         choice((at_server, t.server_addr), otherwise=t.client_addr).label("listener"),
@@ -58,9 +59,9 @@ def _data_ends() -> sa.Select:
         t.client_addr, t.client_port, t.server_addr, t.server_port, t.session, t.transfer, t.start,
         earlier(t.start, SLACK_S).label("earliest"), later(t.end, SLACK_S).label("latest"),
     ).where(
-        t.start >= earlier(sa.cast(DAY, sa.DateTime()), SLACK_S + MAX_TRANSFER_DAYS * 86400),
-        t.start < later(sa.cast(NEXT_DAY, sa.DateTime()), SLACK_S),
-        t.end >= earlier(sa.cast(DAY, sa.DateTime()), SLACK_S))
+        t.start >= earlier(day, SLACK_S + MAX_TRANSFER_DAYS * 86400),
+        t.start < later(next_day, SLACK_S),
+        t.end >= earlier(day, SLACK_S))
 
 
 def _flows_at(ends: sa.Subquery, to: str, frm: str) -> sa.Select:
