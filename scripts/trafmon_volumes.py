@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""Sum up the traffic of days by activity, location, country, host and service. Run once a day by cron, after the update of addresses.
+"""Sum up the traffic of days by activity, location, country, host and service.
+
+Run once a day by cron, after the addresses have been updated.
 
 Exit status: 0 done, 1 the database cannot be used, 2 wrong arguments or configuration, 3 another program writes to the database.
 """

@@ -131,13 +131,12 @@ def service_of(flow, data, ports) -> tuple[str, str | None]:
 
 
 def ends_of(flow, server, places) -> tuple:
-    """(host, peer, role of the host, whether source is the host): an own end before an unknown one before the Internet; else the client,
-    else the smaller address."""
+    """(host, peer, role of the host, whether source is the host).
+
+    An own end before an unknown one before the Internet; of two alike the client, else the smaller address.
+    """
     src, dst = flow["src_addr"], flow["dst_addr"]
-    if server is not None:
-        first_is_src = server == "dst"
-    else:
-        first_is_src = src is None or dst is None or src <= dst
+    first_is_src = server == "dst" if server is not None else src is None or dst is None or src <= dst
     first, second = (src, dst) if first_is_src else (dst, src)
     role, other_role = ("client", "server") if server is not None else (None, None)
     if ownness(places.get(first)) < ownness(places.get(second)):

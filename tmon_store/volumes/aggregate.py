@@ -105,7 +105,8 @@ def _counted_sums(begin: datetime, end: datetime, source: str, classes: Iterable
 
 def _kept_sums(begin: datetime, end: datetime, source: str) -> sa.Select:
     c = tables.sql(VOLUMES["1day"]).c
-    return sa.select(c.start, c.flow_class, sa.func.sum(c.octets_out + c.octets_in), sa.func.sum(c.packets_out + c.packets_in)).where(
+    octets, packets = sa.func.sum(c.octets_out + c.octets_in), sa.func.sum(c.packets_out + c.packets_in)
+    return sa.select(c.start, c.flow_class, octets, packets).where(
         c.start >= begin, c.start < end, c.source == word(source)).group_by(c.start, c.flow_class)
 
 

@@ -1,8 +1,8 @@
 """The first level: counters of flows summed up by the two hosts and their service, per hour or per day.
 
 Three steps within one statement: every counter gets its flow's service (`_decided`); equal pairs of hosts and services are summed,
-client first, so that both directions meet even where a class has a flow for each (`_summed`); the sums are placed in the organisation
-and turned so that its own host comes first (`_placed`), which makes no two rows one.
+client first, so that both directions meet even where a class has a flow for each (`_summed`); the sums are placed in the
+organisation and turned so that its own host comes first (`_placed`), which makes no two rows one.
 """
 
 from __future__ import annotations
@@ -58,12 +58,14 @@ def _of_class(column: sa.ColumnElement, scope: Scope) -> sa.ColumnElement:
 def _decided(source: str, granularity: str, scope: Scope) -> sa.Subquery:
     """Counters of the day with their flow and its service. forward: 1: the source comes first."""
     counters = counted(source, granularity)
-    counters = counters.where(counters.selected_columns.start >= scope.day, counters.selected_columns.start < scope.next_day).subquery("counters")
+    start = counters.selected_columns.start
+    counters = counters.where(start >= scope.day, start < scope.next_day).subquery("counters")
     f, data = tables.flow.c, tables.sql(FTP_DATA_FLOW)
     src, dst = protocol_port.alias("src_known"), protocol_port.alias("dst_known")
     flows = sa.select(
         counters, f.probe, f.flow_class, f.interface, f.src_addr, f.dst_addr, f.protocol, f.src_port, f.dst_port, f.bidirectional,
-        data.c.server_addr.label("ftp_server"), sa.func.coalesce(data.c.session_flow_key, counters.c.flow_key).label("counted_flow"),
+        data.c.server_addr.label("ftp_server"),
+        sa.func.coalesce(data.c.session_flow_key, counters.c.flow_key).label("counted_flow"),
         src.c.service.label("src_service"), dst.c.service.label("dst_service"),
         rank_of(f.src_port, src.c.precedence).label("src_rank"), rank_of(f.dst_port, dst.c.precedence).label("dst_rank"),
     ).select_from(
@@ -76,7 +78,8 @@ def _decided(source: str, granularity: str, scope: Scope) -> sa.Subquery:
     e = ended.c
     forward = choice((e.server_end == word("dst"), number(1)), (e.server_end == word("src"), number(0)),
                      (e.src_addr > e.dst_addr, number(0)), otherwise=number(1))
-    return sa.select(*(e[n] for n in _WHO if n != "service"), service_name(e).label("service"), e.src_addr, e.dst_addr, e.counted_flow,
+    return sa.select(*(e[n] for n in _WHO if n != "service"), service_name(e).label("service"),
+                     e.src_addr, e.dst_addr, e.counted_flow,
                      choice((e.server_end.is_not(None), number(1)), otherwise=number(0)).label("told"),
                      forward.label("forward"), *(e[n] for n in _COUNTS)).subquery("decided")
 
@@ -85,16 +88,19 @@ def _summed(decided: sa.Subquery) -> sa.Subquery:
     """One row for each pair of hosts and service. told: 1: `one` is the client, `other` the server."""
     d = decided.c
     forward = d.forward == number(1)
-    turned = sa.select(
+
+    def turned(there: str, back: str, name: str) -> sa.ColumnElement:
+        return choice((forward, d[there]), otherwise=d[back]).label(name)
+
+    rows = sa.select(
         *(d[n] for n in (*_WHO, "told", "counted_flow")),
-        choice((forward, d.src_addr), otherwise=d.dst_addr).label("one"), choice((forward, d.dst_addr), otherwise=d.src_addr).label("other"),
-        *(choice((forward, d[there]), otherwise=d[back]).label(f"{unit}_{way}") for unit in ("octets", "packets")
-          for way, there, back in (("out", unit, f"{unit}_rev"), ("in", f"{unit}_rev", unit)))).subquery("turned")
-    t = turned.c
-    group = [t[n] for n in (*_WHO, "told", "one", "other")]
-    return sa.select(*group, *(sa.func.sum(t[f"{unit}_{way}"]).label(f"{unit}_{way}") for unit in ("octets", "packets")
-                               for way in ("out", "in")),
-                     sa.func.count(t.counted_flow.distinct()).label("flows")).group_by(*group).subquery("summed")
+        turned("src_addr", "dst_addr", "one"), turned("dst_addr", "src_addr", "other"),
+        turned("octets", "octets_rev", "octets_out"), turned("octets_rev", "octets", "octets_in"),
+        turned("packets", "packets_rev", "packets_out"), turned("packets_rev", "packets", "packets_in")).subquery("turned")
+    r = rows.c
+    group = [r[n] for n in (*_WHO, "told", "one", "other")]
+    sums = [sa.func.sum(r[n]).label(n) for n in ("octets_out", "octets_in", "packets_out", "packets_in")]
+    return sa.select(*group, *sums, sa.func.count(r.counted_flow.distinct()).label("flows")).group_by(*group).subquery("summed")
 
 
 def _placed(source: str, summed: sa.Subquery) -> sa.Select:

@@ -68,8 +68,9 @@ def _flows_at(ends: sa.Subquery, to: str, frm: str) -> sa.Select:
     """Flows whose `to` end is the known one. Where the far port is a well-known one, it is another service that the host uses."""
     e, f = ends.c, flow.c
     far = f[f"{frm}_port"]
-    return sa.select(f.flow_key, f.probe, f.run, f.flow_class, e.client_addr, e.client_port, e.server_addr, e.server_port, e.session,
-                     e.transfer, e.start).where(
+    return sa.select(
+        f.flow_key, f.probe, f.run, f.flow_class, e.client_addr, e.client_port, e.server_addr, e.server_port, e.session, e.transfer,
+        e.start).where(
         f.protocol == sa.literal_column(str(_TCP)), f[f"{to}_addr"] == e.listener, f[f"{to}_port"] == e.port,
         f[f"{frm}_addr"] == e.other, f.first_seen >= e.earliest, f.first_seen <= e.latest,
         sa.or_(far.is_(None), far >= sa.literal_column(str(_FIRST_FREE_PORT)), far == e.server_port - 1))

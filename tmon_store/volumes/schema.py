@@ -25,9 +25,9 @@ _PLACE = ("activity", "location", "country")
 def _volume(granularity: str, span: str) -> Table:
     text = Storage.NAME
     return Table(f"volume_{granularity}", (
-        Field("start", Storage.TIME), Field("source", text), Field("probe", text), Field("flow_class", text), Field("interface", text),
-        Field("host", Storage.ADDRESS), Field("peer", Storage.ADDRESS), Field("host_role", text), Field("protocol", Storage.INTEGER),
-        Field("service", text),
+        Field("start", Storage.TIME), Field("source", text), Field("probe", text), Field("flow_class", text),
+        Field("interface", text), Field("host", Storage.ADDRESS), Field("peer", Storage.ADDRESS), Field("host_role", text),
+        Field("protocol", Storage.INTEGER), Field("service", text),
         *(Field(f"{end}_{what}", text) for end in ("host", "peer") for what in _PLACE), Field("relation", text),
         *(Field(f"{unit}_{way}", Storage.WIDE) for unit in ("octets", "packets") for way in ("out", "in")),
         Field("flows", Storage.INTEGER)), time="start", span=span)

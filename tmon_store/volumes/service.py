@@ -1,9 +1,9 @@
 """Which port of a flow is its service, and which end offers it.
 
-The table `protocol_port` names the ports that are known, with a precedence. Of the two ports of a flow that of the smaller precedence
-is the service; a port that is not known comes behind all that are, one of the dynamic range last. Where both are alike, the
-destination of the first packet offers it if both directions are one flow. Else nobody knows whose packet was the first: the smaller
-port is taken, which is the same for both directions.
+The table `protocol_port` names the ports that are known, with a precedence. Of the two ports of a flow that of the smaller
+precedence is the service; a port that is not known comes behind all that are, one of the dynamic range last. Where both are alike,
+the destination of the first packet offers it if both directions are one flow. Else nobody knows whose packet was the first: the
+smaller port is taken, which is the same for both directions.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ FIRST_DYNAMIC_PORT = 32768
 _UNKNOWN_PORT, _DYNAMIC_PORT = 1_000_000, 2_000_000
 """Precedences of ports without a name."""
 
-PROTOCOL_NAMES = {1: "icmp", 2: "igmp", 6: "tcp", 17: "udp", 33: "dccp", 47: "gre", 50: "esp", 51: "ah", 58: "ipv6-icmp", 89: "ospf",
-                  132: "sctp", 136: "udplite"}
+PROTOCOL_NAMES = {1: "icmp", 2: "igmp", 6: "tcp", 17: "udp", 33: "dccp", 47: "gre", 50: "esp", 51: "ah", 58: "ipv6-icmp",
+                  89: "ospf", 132: "sctp", 136: "udplite"}
 """IANA protocol numbers; others are ip/<number>."""
 _WITH_PORTS = (6, 17, 33, 132, 136)
 

@@ -58,7 +58,7 @@ def conversation(chosen: Chosen) -> sa.Select:
     """Pair of hosts by service, each once: columns `CONVERSATION`, counts."""
     volume = tables.sql(VOLUMES[chosen.granularity]).alias("v")
     v = volume.c
-    rows = sa.select(volume, v.host_activity.label("activity"), v.host_location.label("location")).where(*_conditions(volume, chosen))
+    rows = sa.select(volume).where(*_conditions(volume, chosen))
     for name in ("activity", "location"):
         if wanted := getattr(chosen, name):
             rows = rows.where(sa.or_(v[f"host_{name}"] == wanted, v[f"peer_{name}"] == wanted))
@@ -68,8 +68,11 @@ def conversation(chosen: Chosen) -> sa.Select:
 
 
 def both_ends(chosen: Chosen) -> sa.Subquery:
-    """Volumes as seen from each host that is not in the Internet: start, probe, flow_class, host, peer, activity, location, country,
-    peer_activity, peer_location, peer_country, peer_place, host_role, protocol, service, relation, counts."""
+    """Volumes as seen from each host that is not in the Internet.
+
+    Columns: start, probe, flow_class, host, peer, activity, location, country, peer_activity, peer_location, peer_country,
+    peer_place, host_role, protocol, service, relation, counts.
+    """
     volume = tables.sql(VOLUMES[chosen.granularity])
     once, turned = volume.alias("once"), volume.alias("turned")
     t = turned.c
@@ -88,8 +91,8 @@ def _seen_from(volume: sa.FromClause, host: str, peer: str, role: sa.ColumnEleme
                    otherwise=v[f"{peer}_location"])
     return sa.select(
         v.start, v.probe, v.flow_class, v[host].label("host"), v[peer].label("peer"),
-        *(v[f"{host}_{n}"].label(n) for n in _ENDS), *(v[f"{peer}_{n}"].label(f"peer_{n}") for n in _ENDS), place.label("peer_place"),
-        role.label("host_role"), v.protocol, v.service, v.relation,
+        *(v[f"{host}_{n}"].label(n) for n in _ENDS), *(v[f"{peer}_{n}"].label(f"peer_{n}") for n in _ENDS),
+        place.label("peer_place"), role.label("host_role"), v.protocol, v.service, v.relation,
         *(v[f"{unit}_{turn[way]}"].label(f"{unit}_{way}") for unit in ("octets", "packets") for way in ("out", "in")), v.flows)
 
 
