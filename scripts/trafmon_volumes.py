@@ -25,8 +25,11 @@ except ModuleNotFoundError:  # by the system's Python, as cron does: go on with 
 
 
 def day(text: str) -> date:
-    """A day as it is given."""
-    return date.fromisoformat(text)
+    """A day as it is given, of those that a network can have had."""
+    found = date.fromisoformat(text)
+    if not 1970 <= found.year <= 2200:
+        raise ValueError
+    return found
 
 
 def main() -> int:
