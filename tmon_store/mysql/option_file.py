@@ -47,6 +47,11 @@ def credentials(path: Path, group: str) -> Credentials:
     return Credentials(values["user"], values.get("password", ""), tls)
 
 
+def groups_of(path: Path) -> list[str]:
+    """Names of its groups. StoreError as above."""
+    return list(_options(path, _text(path)))
+
+
 def _text(path: Path) -> str:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
