@@ -58,7 +58,8 @@ _SERVICES = """
 20 t   elasticsearch 9200, elasticsearch-node 9300, zabbix-agent 10050, zabbix-trapper 10051, ndmp 10000, memcache 11211
 20 u   netbackup 13724, memcache 11211, netflow 9996, netflow 9995, quake 26000, source-engine 27015, zabbix-agent 10050
 20 t   bacula-dir 9101, bacula-fd 9102, bacula-sd 9103, amanda 10080, gitlab-registry 5050, nrpe 5666, nsca 5667, checkmk-agent 6556
-20 t   mongodb 27017, hadoop 8020, salt-publish 4505, salt-return 4506, epmd 4369, grafana 3000, clickhouse 9440, zookeeper 2181, hbase 16000, glusterd 24007
+20 t   mongodb 27017, hadoop 8020, salt-publish 4505, salt-return 4506
+20 t   epmd 4369, grafana 3000, clickhouse 9440, zookeeper 2181, hbase 16000, glusterd 24007
 20 u   ntske 4460
 20 t   ntske 4460, rtmp 1935, rtmps 2935, icecast 8001, plex 32400, minecraft 25565, perforce 1666, rmiregistry 1099, jdwp 5005
 20 t   oracle 1521, oracle-tcps 2484, db2 50000, informix 9088, gds-db 3050, sybase 4100, teradata 1025, vertica 5433, hana 30015

@@ -71,8 +71,8 @@ def _databases(connection: Connection) -> list[Finding]:
             "SELECT table_name, count(*) FROM information_schema.partitions WHERE table_schema = %s AND partition_name IS NOT NULL"
             " GROUP BY 1", [name]))
         most = max(partitions.values(), default=0)
-        size = f"{float(octets) / 1e6:.1f} MB"
-        found.append(Finding(most <= MAX_PARTITIONS // 10 * 9, f"{name}: {size}, at most {most} partitions (of {MAX_PARTITIONS}) a table"))
+        text = f"{name}: {float(octets) / 1e6:.1f} MB, at most {most} partitions (of {MAX_PARTITIONS}) a table"
+        found.append(Finding(most <= MAX_PARTITIONS // 10 * 9, text))
         for table in partitions:
             quoted = f'"{name}"."{table}"'.replace("%", "%%")
             if connection.rows(f"SELECT 1 FROM {quoted} PARTITION ({FUTURE}) LIMIT 1"):  # noqa: S608 names that the server told
