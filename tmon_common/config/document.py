@@ -22,7 +22,10 @@ MAX_ATTRIBUTES = 100
 
 
 class Document:
-    """root: element `trafmon`, or that of another grammar, or whatever the file has instead. directory: where relative paths start; digest: of its octets."""
+    """root: element `trafmon`, or that of another grammar, or whatever the file has instead.
+
+    directory: where relative paths start; digest: of its octets
+    """
 
     def __init__(self, path: Path, root: etree._Element, start_lines: list[int], text: str, directory: Path, digest: str) -> None:
         self.path, self.directory, self.digest = path, directory, digest

@@ -15,7 +15,7 @@ from tmon_store.organisation.special import NOT_INTERNET, ranges_of
 INTERNET = "Internet"
 """Activity and location of an address that is not the organisation's own."""
 UNKNOWN = "unknown"
-"""The same of one that nobody declared although it is none of the Internet: private, link-local, multicast; or no address at all."""
+"""The same of one that nobody declared and that is none of the Internet: private, link-local, multicast; or no address at all."""
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,8 @@
-"""An organisation as a table, as address managers and spreadsheets write it: a header row with the columns prefix, activity, location
-and, if wanted, name, in any order; separated by commas or semicolons; blank rows and rows that begin with # do not count."""
+"""An organisation as a table, as address managers and spreadsheets write it.
+
+A header row with the columns prefix, activity, location and, if wanted, name, in any order; commas or semicolons between them.
+Blank rows and rows that begin with # do not count.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ MAX_ROWS = 500_000
 def read_csv(path: Path) -> Organisation:
     """As read_organisation. There are no defaults: a row 10.0.0.0/8 says what counts for all that is longer and does not say it."""
     problems = ProblemList(path)
-    rows = _rows(path, _text(path), problems)
+    rows = _rows(_text(path), problems)
     line, header = next(rows, (0, []))
     _check_header(line, [h.lower() for h in header], problems)
     problems.raise_if_any()
@@ -73,7 +76,7 @@ def _check_header(line: int, header: list[str], problems: ProblemList) -> None:
         problems.add(line, "", f"the header lacks {', '.join(missing)}; expected {','.join(COLUMNS)}")
 
 
-def _rows(path: Path, text: str, problems: ProblemList) -> Iterator[tuple[int, list[str]]]:
+def _rows(text: str, problems: ProblemList) -> Iterator[tuple[int, list[str]]]:
     """(line where it begins, fields without blanks around them) of the rows that count."""
     first = next((li for li in text.splitlines() if li.strip() and not li.lstrip().startswith("#")), "")
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=";" if ";" in first and "," not in first else ",", strict=True)

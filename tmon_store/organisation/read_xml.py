@@ -53,5 +53,5 @@ def _collect(node: Node, activity: str, location: str, declarations: list[Declar
 
 def _no_second(node: Node, around: str) -> None:
     if around:
-        node.problem(f'<{node.tag} name="{node.text("name")}"> stands inside <{node.tag} name="{around}">; expected one {node.tag} around'
-                     " a network")
+        node.problem(f'<{node.tag} name="{node.text("name")}"> stands inside <{node.tag} name="{around}">;'
+                     f" expected one {node.tag} around a network")

@@ -26,7 +26,7 @@ NOT_INTERNET = (
     "ff00::/8",         # multicast
 )
 NAMELESS = ("0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/4", "240.0.0.0/4", "::/127", "fe80::/10", "ff00::/8")
-"""Of them, those for which no DNS server has a name that tells anything: they stand for no host, or for a different one on each link."""
+"""Of them, those whose names in the DNS would tell nothing: they stand for no host, or for another one on each link."""
 
 
 def ranges_of(prefixes: tuple[str, ...]) -> list[tuple[int, int, int]]:
