@@ -12,8 +12,8 @@ IP_INFO = Table("ip_info", (
     Field("as_organisation", Storage.TEXT),
     Field("first_seen", Storage.TIME), Field("updated", Storage.TIME)), ("address",))
 """One row per address. activity and location: of the declared organisation, or Internet, or unknown; country: ISO 3166 code;
-name_status: one of STATUSES, or empty as long as nobody was asked; name_checked: when the DNS was asked last; updated: when anything in
-the row changed last."""
+name_status: one of STATUSES, or empty as long as nobody was asked; name_checked: when the DNS was asked last; first_seen: when the
+row was made; updated: when anything else in it changed last."""
 
 FOUND, NONE, FAILED, SKIPPED, DECLARED = STATUSES = ("found", "none", "failed", "skipped", "declared")
 """found: the DNS has the name; none: it has none; failed: no server answered (an older name stays); skipped: an address that is not

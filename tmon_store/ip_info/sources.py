@@ -14,7 +14,7 @@ from tmon_store.ip_info.schema import IP_INFO
 from tmon_store.schema import is_counted, record_table
 
 LATE_ROWS = timedelta(days=2)
-"""Rows that come later than this after the newest of their table are searched by a full update only (their flows are searched always)."""
+"""Rows that are older than the newest of their table by more, when they come, are searched by a full update only."""
 LATE_FLOWS = 1_000_000
 """Among so many of the newest flows, those whose description has not arrived are looked at again."""
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 the database's times are naive UTC
