@@ -7,6 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 
 import dns.asyncquery
 import dns.exception
+import dns.message
+import dns.name
+import dns.rdatatype
 import dns.resolver
 
 from tmon_common.config.store_model import Names
@@ -18,7 +21,8 @@ from tmon_store.ip_info.schema import FAILED
 MIN_TRIES, MAX_TRIES = 2, 3
 """Queries for one address, each at the next server: as many as there are servers, within these."""
 GIVE_UP_AFTER = 40
-"""Addresses in a row for which no server said anything: nobody is there, and the rest is left for another run."""
+"""Addresses in a row for which no server said anything. Then they are asked for the root, which each of them knows: if that is in
+vain, too, nobody is there, and the rest is left for another run."""
 DNS_PORT = 53
 
 
@@ -33,10 +37,7 @@ class Resolver:
         self._tries = min(max(len(self._servers), MIN_TRIES), MAX_TRIES)
         self._first = 0  # position of the server that answered last: a dead one before it costs no time any more
         self._silent = 0
-
-    @property
-    def gave_up(self) -> bool:
-        return self._silent >= GIVE_UP_AFTER
+        self.gave_up = False
 
     @property
     def servers(self) -> str:
@@ -56,6 +57,8 @@ class Resolver:
 
     async def _work(self, left: Iterator[str], answered: Callable[[Answer], object]) -> None:
         for address in left:
+            if self._silent >= GIVE_UP_AFTER and not self.gave_up:
+                self.gave_up = not await self._is_someone_there()
             if self.gave_up:
                 return
             answered(await self._look_up(address))
@@ -64,12 +67,8 @@ class Resolver:
         heard, first = False, self._first
         for i in range(self._tries):
             position = (first + i) % len(self._servers)
-            host, port = self._servers[position]
-            await asyncio.sleep(self._bucket.reserve(asyncio.get_running_loop().time()))
-            try:
-                response, _ = await dns.asyncquery.udp_with_fallback(
-                    question(address), host, self._timeout_s, port, ignore_unexpected=True, ignore_errors=True)
-            except (OSError, EOFError, dns.exception.DNSException):
+            response = await self._exchange(question(address), position)
+            if response is None:
                 continue
             heard = True
             answer = judge(address, response)
@@ -78,6 +77,24 @@ class Resolver:
                 return answer
         self._silent = 0 if heard else self._silent + 1
         return Answer(address, FAILED)
+
+    async def _is_someone_there(self) -> bool:
+        for position in range(len(self._servers)):
+            if await self._exchange(dns.message.make_query(dns.name.root, dns.rdatatype.NS), position):
+                self._first, self._silent = position, 0
+                return True
+        return False
+
+    async def _exchange(self, query: dns.message.Message, position: int) -> dns.message.Message | None:
+        """The response of that server, whatever it says, to a query that waits its turn; None: there is none."""
+        host, port = self._servers[position]
+        await asyncio.sleep(self._bucket.reserve(asyncio.get_running_loop().time()))
+        try:
+            response, _ = await dns.asyncquery.udp_with_fallback(
+                query, host, self._timeout_s, port, ignore_unexpected=True, ignore_errors=True)
+        except (OSError, EOFError, dns.exception.DNSException):
+            return None
+        return response
 
 
 def _system_servers() -> tuple[tuple[str, int], ...]:
