@@ -1,4 +1,4 @@
-"""The database, opened for moments only: while it is open for an update, no loader can write to a DuckDB file."""
+"""The database, opened for moments only: while it is open for an update, no loader can write."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 WAIT_S = 120.0
 """How long to wait for a loader that has the database open."""
 LOOK_AGAIN_S = 0.1
+MAX_LOCK_NAME = 64
+"""Of a server."""
 _MODE = 0o644
 
 
@@ -35,19 +37,19 @@ class Access:
         return str(self.where.database)
 
     @contextmanager
-    def opened(self) -> Iterator[Backend]:
+    def opened(self, *, read_only: bool = False) -> Iterator[Backend]:
         """The database, for the length of the block. StoreBusyError if others do not let go of it."""
-        store = self._open()
+        store = self._open(read_only)
         try:
             yield store
         finally:
             store.close()
 
-    def _open(self) -> Backend:
+    def _open(self, read_only: bool) -> Backend:
         waited = 0.0
         while True:
             try:
-                return open_store(self.where)
+                return open_store(self.where, read_only=read_only)
             except StoreBusyError:
                 if waited >= self._wait_s:
                     raise
@@ -69,8 +71,8 @@ class Access:
     def _alone_on_server(self) -> Iterator[None]:
         import sqlalchemy as sa
 
-        with self.opened() as holder:
-            if holder.query(sa.select(sa.func.get_lock(f"{self.where.database}.ip_info", 0))) != [(1,)]:
+        with self.opened(read_only=True) as holder:  # which keeps no loader out
+            if holder.query(sa.select(sa.func.get_lock(f"{self.where.database}.ip_info"[:MAX_LOCK_NAME], 0))) != [(1,)]:
                 raise StoreBusyError(self._busy())
             yield
 

@@ -71,12 +71,15 @@ class Update:
 
     def run(self, progress: Progress | None = None) -> Report:
         """Do it all. StoreBusyError, StoreError, KeyboardInterrupt: what was done until then stays, and is in `report`."""
-        with self._access.opened() as store:
+        with self._access.opened(read_only=True) as store:
             present = {name for (name,) in store.query(tables_present(self._access.name))}
             if "flow" not in present:
                 msg = f"{self._access.name}: has no flows yet; the loader makes the database"
                 raise StoreError(msg)
-            store.ensure([IP_INFO, MARKS])
+        if self._everything or not {IP_INFO.name, MARKS.name} <= present:
+            with self._access.opened() as store:
+                store.ensure([IP_INFO, MARKS])
+        with self._access.opened(read_only=True) as store:
             old = rows.marks(store)
             searched = [s for s in sources() if s.table.name in present]
             reached = {s.name: mark for s in searched if (mark := _reached(store, s)) is not None}
@@ -93,7 +96,7 @@ class Update:
         whole = False
         while not whole:
             found: set[str] = set()
-            with self._access.opened() as store:
+            with self._access.opened(read_only=True) as store:
                 for source, column, mark in columns:
                     found |= {a for (a,) in store.query(source.unknown(column, mark, NEW_AT_ONCE - len(found)))}
                     if len(found) >= NEW_AT_ONCE:
@@ -111,7 +114,7 @@ class Update:
         """Let all rows follow the organisation and the files as they are."""
         last = ""
         while True:
-            with self._access.opened() as store:
+            with self._access.opened(read_only=True) as store:
                 page = rows.page_after(store, last, PAGE)
             if not page:
                 break
@@ -125,7 +128,7 @@ class Update:
 
     def _ask(self, names: Names, progress: Progress | None) -> None:
         refresh = timedelta(microseconds=names.refresh_ns // 1000)
-        with self._access.opened() as store:
+        with self._access.opened(read_only=True) as store:
             asked = [address for (address,) in store.query(due(self._now(), refresh, self._everything))]
         if not asked:
             return
