@@ -39,6 +39,11 @@ class Declaration:
         return parse_address_ranges(self.prefix)
 
     @property
+    def bits(self) -> int:
+        """Length of the prefix, of an address as of IPv6; comparable within one version."""
+        return int(self.prefix.partition("/")[2] or 128)
+
+    @property
     def is_host(self) -> bool:
         return "/" not in self.prefix
 
@@ -69,7 +74,8 @@ class Organisation:
                  path: Path | None = None) -> None:
         self.declarations = tuple(declarations)
         self.activity, self.location, self.path = activity, location, path
-        numbered = [(low, high, i) for i, d in enumerate(self.declarations) for low, high in d.ranges]
+        by_length = sorted(range(len(self.declarations)), key=lambda i: self.declarations[i].bits)  # ::/0 and ::/1 have equal parts
+        numbered = [(low, high, i) for i in by_length for low, high in self.declarations[i].ranges]
         self._maps = (PrefixMap(numbered),
                       PrefixMap(r for r in numbered if self.declarations[r[2]].activity),
                       PrefixMap(r for r in numbered if self.declarations[r[2]].location))
