@@ -29,21 +29,23 @@ class Geography(NamedTuple):
 
 
 class GeoIP:
-    """warnings: lines for a person about files that cannot be used; digest: tells versions of the usable files apart."""
+    """warnings: lines for a person about files that cannot be used; digest: tells versions of the files apart."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self.warnings: list[str] = []
         self._readers: list[tuple[Path, maxminddb.Reader]] = []
         stamps = []
         for path in paths:
+            stamp: tuple[int, ...] = ()
             try:
                 stat = path.stat()
                 self._readers.append((path, maxminddb.open_database(path)))
-                stamps.append((str(path), stat.st_size, stat.st_mtime_ns))
+                stamp = stat.st_size, stat.st_mtime_ns
             except OSError as error:
                 self._complain(path, error.strerror or str(error))
             except (maxminddb.InvalidDatabaseError, ValueError) as error:
                 self._complain(path, str(error))
+            stamps.append((str(path), stamp))
         self.digest = hashlib.sha256(repr(stamps).encode()).hexdigest()
 
     @property
