@@ -72,6 +72,18 @@ def referring(tables: Iterable[Ageing], kept: Mapping[str, int | None]) -> list[
     return needed
 
 
+def last_kept(tables: Iterable[Ageing], kinds: Iterable[Kind], kept: Mapping[str, int | None]) -> dict[str, int]:
+    """Kinds of which nothing is left some day, and after how long, ns. Definitions go with the last of all others."""
+    by_kind: dict[str, list[int | None]] = {}
+    for table in tables:
+        if table.kind != VOLUME:
+            by_kind.setdefault(table.kind, []).append(kept[table.name])
+    last = {kind: max(all_kept) for kind, all_kept in by_kind.items() if None not in all_kept}
+    if len(last) == len(by_kind):
+        last |= {kind.name: max(last.values()) for kind in kinds if kind.name not in by_kind}
+    return last
+
+
 def limit(table: Table, keep: int, now_ns: int) -> datetime:
     """Rows before it go (UTC): midnight, of the first day of a month where months lie together."""
     try:

@@ -5,7 +5,7 @@ Each step deletes a bounded number of rows; the next run goes on.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from tmon_store import tables
 from tmon_store.ip_info.schema import IP_INFO
 from tmon_store.ip_info.sources import sources
 from tmon_store.present import table_names
-from tmon_store.retention import VOLUME, Ageing, table_of
+from tmon_store.retention import Ageing, table_of
 from tmon_store.schema import has_flow, manifest_table, record_table
 from tmon_store.volumes.schema import VOLUMES
 
@@ -72,16 +72,6 @@ def remove_addresses(store: Backend, now: datetime) -> int:
     columns += [tables.sql(t).c[name] for t in VOLUMES.values() if t.name in there for name in ("host", "peer")]
     unused = sa.select(info.c.address).where(info.c.first_seen < now - REST, *(info.c.address.not_in(_all(c)) for c in columns))
     return _delete(store, info, info.c.address, [address for address, in store.query(unused.limit(MAX_ROWS))])
-
-
-def longest_kept(ageing: Iterable[Ageing], kept: dict[str, int | None]) -> Iterator[tuple[str, int]]:
-    """Kinds whose rows all go some day, and when the last of them do: (kind, ns). kept: how long, by name of the table."""
-    by_kind: dict[str, list[int | None]] = {}
-    for table in ageing:
-        by_kind.setdefault(table.kind, []).append(kept[table.name])
-    for kind, all_kept in by_kind.items():
-        if kind != VOLUME and None not in all_kept:
-            yield kind, max(all_kept)
 
 
 def _all(column: sa.Column) -> sa.Select:
