@@ -112,7 +112,8 @@ class Block:
         lost = self._bits(5)[of] % 200 == 0
         answered = np.where(lost, 0, 1)
         return self._round_trips(of) | {
-            "histogram": "delays", "population": answered, "sum": answered * delay, "sum_of_squares": answered * (delay // 1000) ** 2,
+            "histogram": "delays", "population": answered, "sum": answered * delay,
+            "sum_of_squares": answered * (delay // 1000) ** 2,
             "minimum": np.where(lost, None, delay).tolist(), "maximum": np.where(lost, None, delay).tolist(),
             "unanswered": 1 - answered, "slice_01": answered}
 
@@ -146,7 +147,8 @@ class Block:
         return {"flow": self._flow[of], "time": self._start + bits % MINUTE_NS, "client_addr": host,
                 "client_port": 1024 + bits % 60000, "server_addr": server, "server_port": 53,
                 "id": bits % 65536, "query_name": names.tolist(), "query_type": "A",
-                "latency": np.where(silent, None, delay).tolist(), "rcode": np.where(silent, None, code).tolist(), "answers": np.where(silent, None, 1).tolist(), "query_octets": 40,
+                "latency": np.where(silent, None, delay).tolist(), "rcode": np.where(silent, None, code).tolist(),
+                "answers": np.where(silent, None, 1).tolist(), "query_octets": 40,
                 "response_octets": np.where(silent, None, 80).tolist(), "opcode": "QUERY", "query_class": "IN"}
 
     def ftp_transfer(self) -> Given:
