@@ -88,7 +88,7 @@ class Site:
     def addresses(self) -> tuple[np.ndarray, np.ndarray]:
         """Addresses (str) of hosts and servers; every fourth server has an IPv6 address."""
         hosts = [f"10.{i >> 12 & 255}.{i >> 6 & 63}.{i % 64 + 1}" for i in range(self.hosts)]
-        servers = [f"2001:db8:{i >> 8:x}::{i % 256 + 1:x}" if i % 4 == 3 else f"198.{18 + (i >> 16)}.{i >> 8 & 255}.{i & 255}"
+        servers = [f"2001:db8:1{i >> 8:03x}::{i % 256 + 1:x}" if i % 4 == 3 else f"198.{18 + (i >> 16)}.{i >> 8 & 255}.{i & 255}"
                    for i in range(self.servers)]
         return np.array(hosts), np.array(servers)
 
