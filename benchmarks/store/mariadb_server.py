@@ -44,7 +44,8 @@ def server(directory: Path, *options: str) -> Iterator[Server]:
                         "--auth-root-authentication-method=socket"], check=True, stdout=subprocess.DEVNULL)
     temporary = directory / "temporary"  # a server that starts removes temporary tables in its directory, those of others, too
     temporary.mkdir(exist_ok=True)
-    command = ["mariadbd", "--no-defaults", f"--user={user}", f"--datadir={data}", f"--socket={socket}", f"--log-error={log}", f"--tmpdir={temporary}",
+    command = ["mariadbd", "--no-defaults", f"--user={user}", f"--datadir={data}", f"--socket={socket}", f"--log-error={log}",
+               f"--tmpdir={temporary}",
                "--skip-networking", "--local-infile=1", f"--innodb-buffer-pool-size={BUFFER_POOL}", "--innodb-log-file-size=512M",
                f"--pid-file={directory / 'pid'}", *options]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
