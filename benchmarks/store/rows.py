@@ -122,7 +122,7 @@ class Block:
         return self._round_trips(of) | {"bucket": bucket_of(delay), "count": 1}
 
     def tcp_connection(self) -> Given:
-        of = (PROTOCOLS[self._service] == 6) & (self._bits(6) % 20 == 0)
+        of = (PROTOCOLS[self._service] == 6) & (self._bits(6) % 100 == 0)
         host, server = self._addresses(of)
         begin = self._start + self._bits(7)[of] % 50_000_000_000
         many, delay = self._packets(2)[of], self._site.delay_ns(self._server[of], self._flow[of], self._minute)
@@ -137,7 +137,7 @@ class Block:
                 "handshake_server_rtt": delay, "rtt_samples": 2, "rtt_min": delay, "rtt_mean": delay * 2, "rtt_max": delay * 3}
 
     def dns_transaction(self) -> Given:
-        of = PORTS[self._service] == 53
+        of = (PORTS[self._service] == 53) & (self._bits(6) % 10 == 0)
         host, server = self._addresses(of)
         bits = self._bits(12)[of]
         delay = self._site.delay_ns(self._server[of], self._flow[of], self._minute)
@@ -152,7 +152,7 @@ class Block:
                 "response_octets": np.where(silent, None, 80).tolist(), "opcode": "QUERY", "query_class": "IN"}
 
     def ftp_transfer(self) -> Given:
-        of = (PORTS[self._service] == 21) & (self._bits(13) % 4 == 0)
+        of = (PORTS[self._service] == 21) & (self._bits(13) % 20 == 0)
         host, server = self._addresses(of)
         bits = self._bits(14)[of]
         begin = self._start + bits % 50_000_000_000
@@ -203,8 +203,8 @@ class Block:
                                                  "responder_addr": self._site.addresses[1][self._server[of]].tolist()}
 
     def _asked(self) -> tuple[np.ndarray, np.ndarray]:
-        """Slots whose flow had a round trip with its server in the minute: one in ten."""
-        of = np.flatnonzero(self._bits(18) % 10 == 0)
+        """Slots whose flow had a round trip with its server in the minute: one in thirty."""
+        of = np.flatnonzero(self._bits(18) % 30 == 0)
         return of, self._site.delay_ns(self._server[of], self._flow[of], self._minute)
 
     def _followed(self) -> np.ndarray:

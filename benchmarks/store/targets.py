@@ -33,7 +33,8 @@ class Target(ABC):
 
     @abstractmethod
     def raw(self, kind: Kind, files: Sequence[Path]) -> float:
-        """Seconds that the engine takes for the rows of the files, one after the other, in a table made for them, without a key."""
+        """Seconds that the engine takes for the rows of the files, one after the other, into an empty table without a key, until all
+        are on the disk."""
 
 
 class DuckDB(Target):
@@ -59,10 +60,11 @@ class DuckDB(Target):
         with duckdb.connect(self._raw) as connection:
             columns = ", ".join(f'"{n}" {types.get(n, "VARCHAR" if n == "probe" else "BIGINT")}' for n in kind.header)
             connection.execute(f"CREATE TABLE raw ({columns})")
-            began = time.perf_counter()
+        began = time.perf_counter()
+        with duckdb.connect(self._raw) as connection:
             for file in files:
                 connection.execute(f"COPY raw FROM '{file}' (HEADER)")
-            seconds = time.perf_counter() - began
+        seconds = time.perf_counter() - began
         self._raw.unlink()
         return seconds
 
@@ -101,8 +103,8 @@ class MariaDB(Target):
 
 
 @contextmanager
-def target(backend: str, directory: Path) -> Iterator[Target]:
-    """The engine, running; all it leaves in the directory goes with it."""
+def target(backend: str, directory: Path, *, keep: bool = False) -> Iterator[Target]:
+    """The engine, running; all it leaves in the directory goes with it unless it is to be kept."""
     directory.mkdir(parents=True, exist_ok=True)
     try:
         if backend == "duckdb":
@@ -111,6 +113,7 @@ def target(backend: str, directory: Path) -> Iterator[Target]:
             with server(directory / "mariadb") as running:
                 yield MariaDB(running, directory)
     finally:
-        shutil.rmtree(directory / "mariadb", ignore_errors=True)
-        for file in directory.glob("*.duckdb*"):
-            file.unlink()
+        if not keep:
+            shutil.rmtree(directory / "mariadb", ignore_errors=True)
+            for file in directory.glob("*.duckdb*"):
+                file.unlink()
