@@ -32,7 +32,7 @@ def create(store: Backend) -> None:
 
 def fill(stores: Sequence[Backend], site: Site, minute_days: int, told: Callable[[int, list[float]], object],
          kinds: Sequence[str] = MADE) -> None:
-    """All days of the site, hour by hour; told: called with the number of each hour that is done, and the seconds each store took."""
+    """All days of the site, hour by hour; told: called with the number of each hour that is done, and the seconds of each store."""
     for store in stores:
         create(store)
     for hour in range(site.days * 24):

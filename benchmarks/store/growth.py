@@ -1,4 +1,4 @@
-"""What loading costs as tables grow from a day to a month: seconds a day of rows, loaded hour by hour with minutes, hours and days."""
+"""What loading costs as tables grow from a day to a month: seconds for a day of rows, loaded hour by hour at all granularities."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def main() -> int:
                     began = time.perf_counter()
                     rows += load_spool(spool, engine.store).rows
                     seconds += time.perf_counter() - began
-                print(f"{engine.name}, day {day + 1}: {seconds:.1f} s, {rows / seconds:,.0f} rows/s, {engine.octets() / 1e6:,.0f} MB",
-                      flush=True)
+                print(f"{engine.name}, day {day + 1}: {seconds:.1f} s, {rows / seconds:,.0f} rows/s,",
+                      f"{engine.octets() / 1e6:,.0f} MB", flush=True)
     print(circumstances.machine())
     return 0
 

@@ -33,8 +33,8 @@ class Target(ABC):
 
     @abstractmethod
     def raw(self, kind: Kind, files: Sequence[Path]) -> float:
-        """Seconds that the engine takes for the rows of the files, one after the other, into an empty table without a key, until all
-        are on the disk."""
+        """Seconds that the engine takes for the rows of the files, one after the other, into an empty table without a key,
+        until all are on the disk."""
 
 
 class DuckDB(Target):
