@@ -47,7 +47,7 @@ class _Connection(MySQLConnection):
 
     offered: Iterable[bytes] | None = None
 
-    def _handle_load_data_infile(self, filename: str, *timeouts: Any) -> Any:
+    def _handle_load_data_infile(self, filename: str, *_timeouts: Any) -> Any:
         rows, self.offered = self.offered, None
         if rows is None:
             self._socket.send(b"")

@@ -72,8 +72,7 @@ def _options(path: Path, text: str) -> dict[str, dict[str, str]]:
     """Group -> option (with _ for -) -> value. What stands before the first group is nobody's."""
     groups: dict[str, dict[str, str]] = {}
     current: dict[str, str] = {}
-    for number, line in enumerate(text.splitlines(), 1):
-        line = line.strip()
+    for number, line in enumerate(map(str.strip, text.splitlines()), 1):
         if not line or line[0] in "#;!":
             continue
         if line[0] == "[":
