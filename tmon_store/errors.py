@@ -11,3 +11,7 @@ class StoreBusyError(StoreError):
 
 class StoreConflictError(StoreError):
     """The engine undid the transaction for the sake of another one: the same once more is likely to succeed."""
+
+
+class StoreFullError(StoreError):
+    """The database has no room for rows of so many different days."""

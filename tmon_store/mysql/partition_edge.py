@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
-from tmon_store.errors import StoreError
+from tmon_store.errors import StoreError, StoreFullError
 from tmon_store.mysql.partitions import Partition, TooManyPartitionsError, covered, span_of, to_drop, to_prepare
 from tmon_store.schema import Table
 
@@ -35,7 +35,7 @@ class Partitions:
                 statements = to_prepare(table.name, present, wanted, table.span)
             except TooManyPartitionsError as error:
                 msg = f"{self._connection.name}: {error}"
-                raise StoreError(msg) from None
+                raise StoreFullError(msg) from None
             for statement in statements:
                 self._connection.rows(statement)
             self._covered[table.name] = covered(self._present([table.name])[table.name], table.span)
