@@ -20,7 +20,7 @@ def test_sample(sample):
 
 
 def test_there_are_samples():
-    assert {"minimal.xml", "two-probes.xml", "replay.xml", "tap.xml"} <= {p.name for p in SAMPLES.glob("*.xml")}
+    assert {"minimal.xml", "two-probes.xml", "replay.xml", "tap.xml", "database.xml"} <= {p.name for p in SAMPLES.glob("*.xml")}
 
 
 def test_a_tap_is_shown():
