@@ -1,0 +1,6 @@
+"""Ready-made questions to a database, by name. docs/queries.md is written from them."""
+
+from tmon_store.questions import traffic
+from tmon_store.questions.question import Question
+
+QUESTIONS: dict[str, Question] = {q.name: q for theme in (traffic,) for q in theme.QUESTIONS}
