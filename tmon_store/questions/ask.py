@@ -63,7 +63,7 @@ def ask(store: Backend, question: Question, wishes: Wishes, now: datetime, hops:
         span = replace(span, since=wishes.since, until=wishes.until)
     limit = MAX_ROWS if wishes.limit == 0 else min(wishes.limit or question.limit or MAX_ROWS, MAX_ROWS)
     scope = Scope(now, span, wishes.probe, wishes.flow_class, wishes.addresses,
-                  () if wishes.flow is None else _description(store, wishes.flow), limit + 1, hops or {})
+                  () if wishes.flow is None else _description(store, wishes.flow), limit + 1, frozenset(known), hops or {})
     missing = tuple(name for name in question.tables if name not in known)
     rows = question.ask(store, scope) if not missing or (known and question.partly) else []
     return Answer(question, rows[:limit], replace(scope, limit=limit), len(rows) > limit, missing)

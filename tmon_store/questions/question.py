@@ -55,6 +55,7 @@ class Scope:
     flow        description of a flow, by column of the table `flow`; empty: all flows
     limit       rows of the answer
     now         when it is asked, UTC
+    present     tables of the question that are in the database
     hops        by flow class the names of its hops in their order, where they are known
     """
 
@@ -65,6 +66,7 @@ class Scope:
     addresses: tuple[str, ...] = ()
     flow: tuple[tuple[str, Any], ...] = ()
     limit: int = MAX_ROWS
+    present: frozenset[str] = frozenset()
     hops: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
