@@ -53,7 +53,8 @@ class Wishes:
     limit: int | None = None
 
 
-def ask(store: Backend, question: Question, wishes: Wishes, now: datetime, hops: dict[str, tuple[str, ...]] | None = None) -> Answer:
+def ask(store: Backend, question: Question, wishes: Wishes, now: datetime,
+        hops: dict[str, tuple[str, ...]] | None = None) -> Answer:
     """StoreError if the database cannot answer, or there is no such flow."""
     present = tables_of(store)
     known = [name for name in question.tables if _stored(name) in present]

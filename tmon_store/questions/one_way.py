@@ -33,8 +33,9 @@ def lost(store: Backend, scope: Scope) -> list[tuple]:
     c = tables.rollup(COUNTERS, scope.span.granularity).c
     flows = per_flow(scope, COUNTERS, {**{n: sa.func.sum(c[n]) for n in _FATES}, "longest": sa.func.max(c.loss_period_maximum)})
     f, r = tables.flow.c, flows.c
-    sums = with_flow(flows, sa.func.min(f.flow_key).label("flow"), *(f[n] for n in _WAY), *(sa.func.sum(r[n]).label(n) for n in _FATES),
-                     sa.func.max(r.longest).label("longest")).group_by(*(f[n] for n in _WAY)).subquery("fates")
+    key, counts = [f[n] for n in _WAY], [sa.func.sum(r[n]).label(n) for n in _FATES]
+    sums = with_flow(flows, sa.func.min(f.flow_key).label("flow"), *key, *counts, sa.func.max(r.longest).label("longest"))
+    sums = sums.group_by(*key).subquery("fates")
     s = sums.c
     rows = store.query(listed(sums, ["flow", *_WAY, *_FATES, "longest"], [s.lost.desc(), s.packets.desc()], scope, _WAY))
     at = 1 + len(_WAY)
@@ -147,8 +148,8 @@ _DELAYS = (
 _ENDS = tuple(c for c in FLOW_COLUMNS if c.name in _WAY)
 QUESTIONS = (
     Question(
-        "lost", "Lost packets", "What became of the packets that were followed, by flow; those that lost most first. Directions are "
-        "flows of their own.",
+        "lost", "Lost packets", "What became of the packets that were followed, by flow; those that lost most first. Directions "
+        "are flows of their own.",
         (FLOW_COLUMNS[0], *_ENDS, _PACKETS, Column("complete", Form.COUNT, "seen at every hop", "Complete"),
          Column("lost", Form.COUNT, "lost", "Lost"), Column("lost_share", Form.SHARE, "lost / packets", "Share"),
          Column("dropped", Form.COUNT, "not known: an observation was given up", "Dropped"),
@@ -166,15 +167,15 @@ QUESTIONS = (
          Column("lost_share", Form.SHARE, "of all packets of the class", "Of packets"),
          Column("losses_share", Form.SHARE, "of all lost packets of the class", "Of losses")), lost_after, (COUNTERS,), limit=None),
     Question(
-        "one-way-delays", "One-way delays", "From hop to hop, by class. Delays are raw: they hold the offset of the clocks, which the "
-        "last two columns bound.",
+        "one-way-delays", "One-way delays", "From hop to hop, by class. Delays are raw: they hold the offset of the clocks, which "
+        "the last two columns bound.",
         (CLASS, *_PLACES, *_DELAYS), delays, (HISTOGRAM, BUCKET), limit=None),
     Question(
         "slow-flows", "Flows with the largest one-way delays", "As one-way-delays, by flow; the largest 95th percentile first.",
         (*_ENDS, *_PLACES, *_DELAYS), slow_flows, (HISTOGRAM, BUCKET)),
     Question(
-        "clocks", "Clocks", "How far the clock of the second is ahead of the first's: bounds that hold for the whole time, if one offset "
-        "fits it (`steady`), else the extremes. `packets`: two probes, by packets that both saw; `heartbeats`: a probe and a "
+        "clocks", "Clocks", "How far the clock of the second is ahead of the first's: bounds that hold for the whole time, if one "
+        "offset fits it (`steady`), else the extremes. `packets`: two probes, by packets that both saw; `heartbeats`: a probe and a "
         "collector.",
         (Column("source", Form.TEXT, "packets or heartbeats", "By"), Column("first", Form.TEXT, "probe", "First"),
          Column("second", Form.TEXT, "probe, or collector", "Second"),

@@ -22,8 +22,8 @@ def percentile_buckets(counts: sa.FromClause, group: Sequence[str], percents: Se
     key = [c[name] for name in group]
     passed = sa.func.sum(c["count"]).over(partition_by=key, order_by=c.bucket)
     whole = sa.func.sum(c["count"]).over(partition_by=key)
-    ranked = sa.select(*key, c.bucket, passed.label("passed"), whole.label("whole")).where(c["count"] > number(0)).subquery("ranked")
-    r = ranked.c
+    ranked = sa.select(*key, c.bucket, passed.label("passed"), whole.label("whole")).where(c["count"] > number(0))
+    r = ranked.subquery("ranked").c
     found = [sa.func.min(sa.case((r.passed * number(100) >= number(percent) * r.whole, r.bucket))).label(f"bucket_{percent}")
              for percent in percents]
     return sa.select(*(r[name] for name in group), *found).group_by(*(r[name] for name in group)).subquery("percentiles")

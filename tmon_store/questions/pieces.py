@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
+
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.expression import ColumnElement
 
 from tmon_store import tables
 from tmon_store.questions.question import Column, Form
@@ -47,6 +50,26 @@ def in_order(columns: Iterable[sa.ColumnElement]) -> list[sa.ColumnElement]:
     return [part for column in columns for part in (column.is_(None), column)]
 
 
+class Micro(ColumnElement):
+    """The time of a record in whole microseconds, to order by: not all engines keep more in one column."""
+
+    type = sa.DateTime()
+    inherit_cache = True
+
+    def __init__(self, time: sa.ColumnElement) -> None:
+        self.time = time
+
+
+@compiles(Micro)
+def _by_duckdb(element: Micro, compiler: Any, **options: Any) -> str:
+    return f"date_trunc('microseconds', {compiler.process(element.time, **options)})"
+
+
+@compiles(Micro, "mysql", "mariadb")
+def _by_mysql(element: Micro, compiler: Any, **options: Any) -> str:
+    return compiler.process(element.time, **options)
+
+
 def within(time: sa.ColumnElement, scope: Scope) -> list[sa.ColumnElement]:
     """Conditions: the time lies in the span."""
     return [*([time >= scope.span.since] if scope.span.since else []), *([time < scope.span.until] if scope.span.until else [])]
@@ -67,7 +90,7 @@ def per_flow(scope: Scope, kind: str, values: dict[str, sa.ColumnElement], *, by
              ends: Sequence[sa.ColumnElement] = ()) -> sa.Subquery:
     """A counted kind in the span, one row for each flow (and `by`): flow_key, `by`, values (aggregates).
 
-    Flows are narrowed here, before they are put together, and told apart by their number alone: what they are is looked up once each.
+    Flows are narrowed here, before they are put together, and told apart by their number: what they are is looked up once each.
     """
     c = tables.rollup(kind, scope.span.granularity).c
     asked = sa.select(c.flow_key, *(c[name] for name in by), *(value.label(name) for name, value in values.items()))
@@ -96,4 +119,5 @@ def described(rows: sa.FromClause, values: dict[str, sa.ColumnElement], by: Sequ
 def listed(rows: sa.FromClause, names: Sequence[str], order: Sequence[sa.ColumnElement], scope: Scope,
            ties: Sequence[str]) -> sa.Select:
     """The columns of these names, in that order, and of the `ties` where it leaves rows to chance."""
-    return sa.select(*(rows.c[name] for name in names)).order_by(*order, *in_order(rows.c[name] for name in ties)).limit(scope.limit)
+    asked = sa.select(*(rows.c[name] for name in names))
+    return asked.order_by(*order, *in_order(rows.c[name] for name in ties)).limit(scope.limit)

@@ -1,7 +1,7 @@
 """What a ready-made question is, what it may be asked about, and what an answer looks like. Nothing here knows an engine.
 
-Values of an answer are the same from every backend: whole numbers int, fractions float, times naive datetimes in UTC, lengths of time
-in ns, what is not known None. Rows come in an order that leaves no two of them to chance.
+Values of an answer are the same from every backend: whole numbers int, fractions float, times naive datetimes in UTC, lengths of
+time in ns, what is not known None. Rows come in an order that leaves no two of them to chance.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Scope:
     """
 
     now: datetime
-    span: Span = Span()
+    span: Span = field(default_factory=Span)
     probe: str | None = None
     flow_class: str | None = None
     addresses: tuple[str, ...] = ()
@@ -87,6 +87,7 @@ class Question:
     course      over time: a row for each interval
     limit       rows unless asked for more or less; None: all
     partly      it can be answered when only some of the tables are there
+    needs_flow  it is about one flow, which has to be given
     """
 
     name: str
@@ -99,6 +100,7 @@ class Question:
     course: bool = False
     limit: int | None = 20
     partly: bool = False
+    needs_flow: bool = False
 
     @property
     def rollups(self) -> bool:

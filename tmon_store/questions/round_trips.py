@@ -30,9 +30,9 @@ _LONGEST = (1 << 63) - 1
 def round_trips(store: Backend, scope: Scope) -> list[tuple]:
     """By metric, who asks and who answers."""
     rows = []
-    for *key, population, total, unanswered, errors, low, low_rev, high, high_rev, p50, p95, p99 in store.query(
+    for *key, population, total, unanswered, errors, low_to, low_from, high_to, high_from, p50, p95, p99 in store.query(
             _worst(scope, ("probe", "flow_class", "metric", "requester", "responder"))):
-        low, high = _smaller(low, low_rev), _larger(high, high_rev)
+        low, high = _smaller(low_to, low_from), _larger(high_to, high_from)
         percentiles = [percentile_ns(bucket, low, high) for bucket in (p50, p95, p99)]
         rows.append((*key, population, low, mean(total, population), *percentiles, high, unanswered, errors))
     return rows
@@ -43,9 +43,9 @@ def slow_servers(store: Backend, scope: Scope) -> list[tuple]:
     of_metric = ("probe", "flow_class", "metric")
     usual = {tuple(key): (bucket, count) for *key, bucket, count in store.query(_medians(scope, of_metric))}
     rows = []
-    for *key, population, total, unanswered, errors, low, low_rev, high, high_rev, p50, p95, _ in store.query(
+    for *key, population, total, unanswered, errors, low_to, low_from, high_to, high_from, p50, p95, _ in store.query(
             _worst(scope, (*of_metric, "responder"), slowest="bucket_50")):
-        low, high = _smaller(low, low_rev), _larger(high, high_rev)
+        low, high = _smaller(low_to, low_from), _larger(high_to, high_from)
         bucket, count = usual.get(tuple(key[:3]), (None, 0))
         others = percentile_ns(bucket, 0, _LONGEST) if count >= LEAST else None
         rows.append((*key, population, low, mean(total, population), percentile_ns(p50, low, high), others,
@@ -120,7 +120,7 @@ _ERRORS = Column("errors", Form.COUNT, "answers with an error code", "Errors")
 
 QUESTIONS = (
     Question(
-        "round-trips", "Worst round trips", "Round trips by who asks and who answers, those with the largest 95th percentile first. "
+        "round-trips", "Worst round trips", "Round trips by who asks and who answers, the largest 95th percentile first. "
         "Metrics: `icmp_echo`, `dns`, `snmp`, `ntp`, TCP handshakes, time stamps and data ([measuring.md](measuring.md)).",
         (PROBE, CLASS, _METRIC, Column("requester", Form.TEXT, "who asked; empty where the class does not hold it", "Requester"),
          Column("responder", Form.TEXT, "who answered", "Responder"), _NUMBER, _MINIMUM, _MEAN, _MEDIAN, _P95,

@@ -15,6 +15,7 @@ STEPS = {"1min": timedelta(minutes=1), "1h": timedelta(hours=1), "1day": timedel
 
 EARLIEST, LATEST = datetime(1970, 1, 1), datetime(2262, 1, 1)  # noqa: DTZ001  UTC without a zone, as said above
 """Moments that can be asked for: what an int64 of nanoseconds holds."""
+_LONGEST_NS = (LATEST - EARLIEST) // timedelta(microseconds=1) * 1000
 MAX_STEPS = 200
 """Points of a course over time, unless the granularity is given: a week by hours, three hours by minutes."""
 MINUTES_UP_TO, HOURS_UP_TO = timedelta(hours=6), timedelta(days=10)
@@ -71,7 +72,7 @@ def parse_span(since: str | None, until: str | None, last: str | None, now: date
         if begin is not None:
             raise ValueError(f"--last {last}: expected either --since or --last")
         try:
-            length = timedelta(microseconds=parse_duration(last, 1_000, (LATEST - EARLIEST) // timedelta(microseconds=1) * 1000) // 1000)
+            length = timedelta(microseconds=parse_duration(last, 1_000, _LONGEST_NS) // 1000)
         except ValueError as error:
             raise ValueError(f"--last {last}: {error}") from None
         end = now if end is None else end
@@ -103,17 +104,18 @@ def _of_course(_since: datetime | None, _until: datetime | None, length: timedel
 
 def _of_sums(since: datetime | None, until: datetime | None, length: timedelta) -> str:
     for name, step in reversed(STEPS.items()):
-        if all(moment is None or moment == _floor(moment, step) for moment in (since, until)):
+        if all(moment is None or moment == floor(moment, step) for moment in (since, until)):
             return name
     return "1min" if length <= MINUTES_UP_TO else "1h" if length <= HOURS_UP_TO else "1day"
 
 
 def _widened(since: datetime | None, until: datetime | None, granularity: str) -> Span:
     step = STEPS[granularity]
-    begin = None if since is None else _floor(since, step)
+    begin = None if since is None else floor(since, step)
     end = None if until is None else -((EARLIEST - until) // step) * step + EARLIEST
     return Span(begin, end, granularity)
 
 
-def _floor(moment: datetime, step: timedelta) -> datetime:
+def floor(moment: datetime, step: timedelta) -> datetime:
+    """Start of the interval of that length in which the moment lies."""
     return EARLIEST + (moment - EARLIEST) // step * step
