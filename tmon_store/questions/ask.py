@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -70,6 +71,50 @@ def ask(store: Backend, question: Question, wishes: Wishes, now: datetime,
     return Answer(question, rows[:limit], replace(scope, limit=limit), len(rows) > limit, missing)
 
 
+def addresses_of(store: Backend, names: Sequence[str]) -> tuple[str, ...]:
+    """Addresses of hosts by name, in any case. StoreError for one that has none."""
+    if not names:
+        return ()
+    if "ip_info" not in tables_of(store):
+        msg = f"{store.name}: no names of hosts in it; scripts/trafmon_update_ip_info.py finds them"
+        raise StoreError(msg)
+    info = sa.table("ip_info", sa.column("address", sa.String()), sa.column("name", sa.String()))
+    found: list[str] = []
+    for name in names:
+        wanted = name.rstrip(".").lower()
+        addresses = [a for (a,) in store.query(sa.select(info.c.address).where(sa.func.lower(info.c.name) == wanted)
+                                               .order_by(info.c.address))]
+        if not addresses:
+            msg = f"{store.name}: no address has the name {name!r}"
+            raise StoreError(msg)
+        found += addresses
+    return tuple(found)
+
+
+def hints(store: Backend, answer: Answer, wishes: Wishes) -> list[str]:
+    """What a person should know of an answer: the ends of the time moved, or why there is nothing."""
+    span, told = answer.scope.span, []
+    if answer.question.rollups and (span.since, span.until) != (wishes.since, wishes.until):
+        ends = [f"{word} {moment:%Y-%m-%d %H:%M}" for word, moment in (("from", span.since), ("until", span.until)) if moment]
+        told.append(f"by whole intervals of {span.granularity}: {' '.join(ends)} UTC; --by gives others")
+    if answer.rows:
+        return told
+    if len(answer.missing) == len(answer.question.tables):
+        return [*told, f"nothing of {', '.join(answer.missing)} has been loaded"]
+    first = next((n for n in answer.question.tables if n not in answer.missing and is_rollup(n)), None)
+    if first and (span.since or span.until):
+        whole = held(store, first, span.granularity)
+        told.append(f"nothing of {first} by {span.granularity} is held" if whole is None else
+                    f"{first} by {span.granularity} is held from {whole[0]:%Y-%m-%d %H:%M} until {whole[1]:%Y-%m-%d %H:%M} UTC")
+    return told
+
+
+def is_rollup(name: str) -> bool:
+    """Whether it is a counted kind."""
+    kind = catalogue().kinds.get(name)
+    return kind is not None and is_counted(kind)
+
+
 def tables_of(store: Backend) -> frozenset[str]:
     """Names of all tables and views."""
     listed = sa.table("tables", sa.column("table_name"), sa.column("table_schema"), schema="information_schema")
@@ -85,8 +130,7 @@ def held(store: Backend, kind: str, granularity: str = "1min") -> tuple[datetime
 
 def _stored(name: str) -> str:
     """The table to look for: of a counted kind one of its rollups."""
-    kind = catalogue().kinds.get(name)
-    return f"{name}_1day" if kind is not None and is_counted(kind) else name
+    return f"{name}_1day" if is_rollup(name) else name
 
 
 def _description(store: Backend, flow: int) -> tuple[tuple[str, Any], ...]:

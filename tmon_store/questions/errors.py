@@ -35,24 +35,24 @@ def errors(store: Backend, scope: Scope) -> list[tuple]:
 
 def flow_errors(store: Backend, scope: Scope) -> list[tuple]:
     """By flow and kind of error: how many, in how many of its intervals."""
-    f, rows = tables.flow.c, []
+    f, rows, at = tables.flow.c, [], 1 + len(DESCRIPTION)
     for sign in _asked(scope):
         flows = _intervals(sign, scope, ("flow_key", "start"))
         key = [f[n] for n in DESCRIPTION]
-        each = with_flow(flows, *key, flows.c.start, sa.func.min(f.flow_key).label("flow"), sa.func.sum(flows.c["count"]).label("count"),
-                         sa.func.sum(flows.c.whole).label("whole")).group_by(*key, flows.c.start).subquery("each")
-        c = each.c
+        each = with_flow(flows, *key, flows.c.start, sa.func.min(f.flow_key).label("flow"),
+                         *(sa.func.sum(flows.c[n]).label(n) for n in ("count", "whole")))
+        c = each.group_by(*key, flows.c.start).subquery("each").c
         touched = c["count"] > number(0)
         asked = sa.select(
             sa.func.min(c.flow), *(c[n] for n in DESCRIPTION), sa.func.sum(c["count"]), sa.func.sum(c.whole), sa.func.count(),
             sa.func.sum(sa.case((touched, number(1)), else_=number(0))), sa.func.min(sa.case((touched, c.start))),
-            sa.func.max(sa.case((touched, c.start)))).group_by(*(c[n] for n in DESCRIPTION)).having(sa.func.sum(c["count"]) > number(0))
-        at = 1 + len(DESCRIPTION)
-        for row in store.query(asked.order_by(sa.func.sum(c["count"]).desc(), *in_order(c[n] for n in DESCRIPTION)).limit(scope.limit)):
+            sa.func.max(sa.case((touched, c.start))))
+        what = [c[n] for n in DESCRIPTION]
+        asked = asked.group_by(*what).having(sa.func.sum(c["count"]) > number(0))
+        for row in store.query(asked.order_by(sa.func.sum(c["count"]).desc(), *in_order(what)).limit(scope.limit)):
             count, of, intervals, affected, first, last = row[at:]
             rows.append((*row[:at], sign.name, count, count / of if of else None, intervals, affected, affected / intervals,
                          _course(intervals, affected), first, last))
-    at = 1 + len(DESCRIPTION)
     return sorted(rows, key=lambda row: (-row[at + 1], row[at], *map(_orderly, row[1:at])))[:scope.limit]
 
 
@@ -87,11 +87,11 @@ _SHARE = Column("share", Form.SHARE, "of all packets, segments, messages, reques
 QUESTIONS = (
     Question(
         "errors", "Errors", "Errors by kind: how many, and in how many flows; `share` is that of the flows that have any.",
-        (PROBE, CLASS, _ERROR, _COUNT, _SHARE, Column("flows", Form.COUNT, "flows that have any", "Flows")), errors, KINDS, limit=None,
-        partly=True),
+        (PROBE, CLASS, _ERROR, _COUNT, _SHARE, Column("flows", Form.COUNT, "flows that have any", "Flows")),
+        errors, KINDS, limit=None, partly=True),
     Question(
-        "flow-errors", "Errors of flows", "Errors by flow and kind, most first; with `--flow`, those of one. How many of the intervals "
-        "in which the flow was seen they touch tells what comes and goes from what stays: permanent from "
+        "flow-errors", "Errors of flows", "Errors by flow and kind, most first; with `--flow`, those of one. How many of the "
+        "intervals in which the flow was seen they touch tells what comes and goes from what stays: permanent from "
         f"{PERMANENT:.0%} on.",
         (*FLOW_COLUMNS, _ERROR, _COUNT, _SHARE,
          Column("intervals", Form.COUNT, "intervals in which the flow was seen", "Intervals"),

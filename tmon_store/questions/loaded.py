@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from tmon_common.analyses.catalogue import catalogue
 from tmon_store import tables
-from tmon_store.questions.pieces import PROBE, of_flow, within
+from tmon_store.questions.pieces import PROBE, of_flow, with_flow, within
 from tmon_store.questions.question import Column, Form, Question
 from tmon_store.schema import is_counted, manifest_table, record_table
 
@@ -30,14 +30,14 @@ def loaded(store: Backend, scope: Scope) -> list[tuple]:
         .group_by(c.kind))}
     rows = []
     for kind, (number, count, rejected, octets, last) in sorted(files.items()):
-        begin, end = _span(store, scope, kind)
+        begin, end = _span(store, kind)
         age = None if end is None else max(scope.now - end, type(scope.now - end)())
         rows.append((kind, number, count, rejected, octets, last, begin, end,
                      None if age is None else (age.days * 86400 + age.seconds) * 10**9 + age.microseconds * 1000))
     return rows[:scope.limit]
 
 
-def _span(store: Backend, scope: Scope, kind: str) -> tuple[datetime | None, datetime | None]:
+def _span(store: Backend, kind: str) -> tuple[datetime | None, datetime | None]:
     """Of the rows in the database; for counted kinds from the start of the first interval to the end of the last one."""
     declared = catalogue().kinds.get(kind)
     if declared is None:
@@ -58,9 +58,9 @@ def gaps(store: Backend, scope: Scope) -> list[tuple]:
     f, rollup = tables.flow.c, tables.rollup("ip_counters", scope.span.granularity)
     c, step = rollup.c, scope.span.step
     flows = sa.select(c.flow_key, c.start).where(*within(c.start, scope)).subquery("counted")
-    asked = sa.select(f.probe, flows.c.start).join_from(flows, tables.flow, f.flow_key == flows.c.flow_key).where(*of_flow(scope))
+    asked = with_flow(flows, f.probe, flows.c.start).where(*of_flow(scope)).group_by(f.probe, flows.c.start)
     rows = []
-    for probe, found in groupby(store.query(asked.group_by(f.probe, flows.c.start).order_by(f.probe, flows.c.start)), lambda r: r[0]):
+    for probe, found in groupby(store.query(asked.order_by(f.probe, flows.c.start)), lambda row: row[0]):
         rows += [(probe, before + step, after, (after - before - step) // step * int(step.total_seconds()) * 10**9)
                  for (_, before), (_, after) in pairwise(found) if after - before > step]
     return sorted(rows, key=lambda row: (-row[3], row[1], row[0]))[:scope.limit]

@@ -175,8 +175,8 @@ QUESTIONS = (
         (*_ENDS, *_PLACES, *_DELAYS), slow_flows, (HISTOGRAM, BUCKET)),
     Question(
         "clocks", "Clocks", "How far the clock of the second is ahead of the first's: bounds that hold for the whole time, if one "
-        "offset fits it (`steady`), else the extremes. `packets`: two probes, by packets that both saw; `heartbeats`: a probe and a "
-        "collector.",
+        "offset fits it (`steady`), else the extremes. `packets`: two probes, by packets that both saw; `heartbeats`: a probe and "
+        "a collector.",
         (Column("source", Form.TEXT, "packets or heartbeats", "By"), Column("first", Form.TEXT, "probe", "First"),
          Column("second", Form.TEXT, "probe, or collector", "Second"),
          Column("low_ns", Form.DURATION, "ahead by at least that much", "Ahead ≥"),

@@ -6,6 +6,7 @@ time in ns, what is not known None. Rows come in an order that leaves no two of 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
@@ -101,6 +102,11 @@ class Question:
     limit: int | None = 20
     partly: bool = False
     needs_flow: bool = False
+
+    @property
+    def plain_about(self) -> str:
+        """`about` without the marks of a document."""
+        return re.sub(r" ?\(\[.*?\]\(.*?\)\)|`", "", self.about)
 
     @property
     def rollups(self) -> bool:

@@ -33,8 +33,8 @@ def dns_failures(store: Backend, scope: Scope) -> list[tuple]:
     """Names that could not be had, by server and reason; those asked most first."""
     c, f = tables.record(DNS).c, tables.flow.c
     reason = sa.func.coalesce(c.rcode, sa.literal_column("'no response'"))
-    rows = sa.select(f.probe, f.flow_class, c.server_addr, c.query_name, c.query_type, reason.label("reason"), c.client_addr, c.retries,
-                     c.time).join_from(tables.record(DNS), tables.flow, f.flow_key == c.flow_key)
+    rows = sa.select(f.probe, f.flow_class, c.server_addr, c.query_name, c.query_type, reason.label("reason"), c.client_addr,
+                     c.retries, c.time).join_from(tables.record(DNS), tables.flow, f.flow_key == c.flow_key)
     rows = rows.where(*within(c.time, scope), *of_flow(scope, ends=(c.client_addr, c.server_addr)),
                       sa.or_(c.rcode.is_(None), c.rcode != "NOERROR")).subquery("failures")
     r = rows.c
@@ -49,8 +49,8 @@ def events(store: Backend, scope: Scope) -> list[tuple]:
     c = tables.record(EVENT).c
     asked = sa.select(c.time, c.probe, c.component, c.severity, c.code, c.subject, c.text, c.details).where(*within(c.time, scope))
     asked = asked.where(*([c.probe == scope.probe] if scope.probe is not None else []))
-    return store.query(asked.order_by(Micro(c.time).desc(), *in_order((c.probe, c.run, c.component, c.code, c.subject, c.text, c.details)))
-                       .limit(scope.limit))
+    ties = in_order((c.probe, c.run, c.component, c.code, c.subject, c.text, c.details))
+    return store.query(asked.order_by(Micro(c.time).desc(), *ties).limit(scope.limit))
 
 
 QUESTIONS = (
@@ -64,13 +64,16 @@ QUESTIONS = (
          Column("duration_ns", Form.DURATION, "of the data", "Took"), Column("outcome", Form.TEXT, "how it ended", "Outcome"),
          Column("reply_code", Form.NUMBER, "of the server's final reply", "Reply")), transfers, (TRANSFER,), ALL),
     Question(
-        "dns-failures", "DNS queries that failed", "Names that servers did not resolve, by response code or `no response`; those asked "
-        "for most often first.",
+        "dns-failures", "DNS queries that failed", "Names that servers did not resolve, by response code or `no response`; those "
+        "asked for most often first.",
         (PROBE, CLASS, Column("server_addr", Form.TEXT, "server", "Server"), Column("query_name", Form.TEXT, "name", "Name"),
-         Column("query_type", Form.TEXT, "A, AAAA, ...", "Type"), Column("reason", Form.TEXT, "response code, or no response", "Reason"),
+         Column("query_type", Form.TEXT, "A, AAAA, ...", "Type"),
+         Column("reason", Form.TEXT, "response code, or no response", "Reason"),
          Column("queries", Form.COUNT, "queries, repeated ones apart", "Queries"),
-         Column("clients", Form.COUNT, "addresses that asked", "Clients"), Column("retries", Form.COUNT, "repeated queries", "Repeated"),
-         Column("first", Form.MOMENT, "first time, UTC", "First (UTC)"), Column("last", Form.MOMENT, "last time, UTC", "Last (UTC)")),
+         Column("clients", Form.COUNT, "addresses that asked", "Clients"),
+         Column("retries", Form.COUNT, "repeated queries", "Repeated"),
+         Column("first", Form.MOMENT, "first time, UTC", "First (UTC)"),
+         Column("last", Form.MOMENT, "last time, UTC", "Last (UTC)")),
         dns_failures, (DNS,), ALL),
     Question(
         "events", "Events", "What happened to probes and collectors, the latest first ([events.md](events.md)).",
@@ -78,5 +81,6 @@ QUESTIONS = (
          Column("component", Form.TEXT, "father, child or collector", "Component"),
          Column("severity", Form.TEXT, "info, warning or error", "Severity"), Column("code", Form.TEXT, "what happened", "Code"),
          Column("subject", Form.TEXT, "to what", "Subject"), Column("text", Form.TEXT, "the same for people", "What"),
-         Column("details", Form.TEXT, "values, a JSON object", "Details")), events, (EVENT,), frozenset({"time", "probe"}), limit=50),
+         Column("details", Form.TEXT, "values, a JSON object", "Details")), events, (EVENT,), frozenset({"time", "probe"}),
+        limit=50),
 )

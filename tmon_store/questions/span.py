@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 
 from tmon_common.config.quantities import parse_duration
 
@@ -57,6 +58,16 @@ def parse_time(text: str, now: datetime) -> datetime:
     if not EARLIEST <= moment <= LATEST:
         raise ValueError(f"expected a moment from {EARLIEST:%Y-%m-%d} to {LATEST:%Y-%m-%d}")
     return moment
+
+
+def parse_address(text: str) -> str:
+    """An IP address as the database writes it: dotted, or RFC 5952. ValueError for anything else."""
+    try:
+        address = ip_address(text)
+    except ValueError:
+        raise ValueError(f"--address {text}: expected an IPv4 or IPv6 address, such as 192.0.2.1 or 2001:db8::1") from None
+    mapped = getattr(address, "ipv4_mapped", None)
+    return str(mapped or address)
 
 
 def parse_span(since: str | None, until: str | None, last: str | None, now: datetime) -> tuple[datetime | None, datetime | None]:

@@ -76,7 +76,8 @@ def _repeated(store: Backend, scope: Scope) -> list[tuple[datetime, int]]:
     """Of each connection: when it began, octets that were sent again."""
     c = tables.record(CONNECTION).c
     again = sum((sa.func.coalesce(c[n], number(0)) for n in ("retransmitted_octets", "retransmitted_octets_rev")), number(0))
-    return store.query(sa.select(c.start, again).where(*_of_flow(c, scope), c.ended_by != "interim", again > number(0)).limit(MAX_ROWS))
+    asked = sa.select(c.start, again).where(*_of_flow(c, scope), c.ended_by != "interim", again > number(0))
+    return store.query(asked.limit(MAX_ROWS))
 
 
 def _trips(store: Backend, scope: Scope) -> Iterator[tuple]:
@@ -116,7 +117,7 @@ _COLUMNS = (
 )
 QUESTIONS = (
     Question(
-        "story", "A flow over time", "One flow (`--flow`, the number that other answers give), interval by interval; flows that are "
-        "the same but for their number are one. Intervals without anything have no row.", _COLUMNS, story, KINDS, course=True,
+        "story", "A flow over time", "One flow (`--flow`, the number that other answers give), interval by interval; flows that "
+        "are the same but for their number are one. Intervals without anything have no row.", _COLUMNS, story, KINDS, course=True,
         limit=None, partly=True, needs_flow=True),
 )

@@ -8,7 +8,18 @@ import sqlalchemy as sa
 
 from tmon_store import tables
 from tmon_store.questions.percentiles import mean
-from tmon_store.questions.pieces import CLASS, DESCRIPTION, FLOW_COLUMNS, PROBE, described, listed, number, of_flow, per_flow, within
+from tmon_store.questions.pieces import (
+    CLASS,
+    DESCRIPTION,
+    FLOW_COLUMNS,
+    PROBE,
+    described,
+    listed,
+    number,
+    of_flow,
+    per_flow,
+    within,
+)
 from tmon_store.questions.question import ALL, Column, Form, Question
 
 if TYPE_CHECKING:
@@ -67,11 +78,12 @@ def resets(store: Backend, scope: Scope) -> list[tuple]:
 
 QUESTIONS = (
     Question(
-        "tcp-trouble", "TCP trouble", "Servers whose connections repeated most: retransmissions, resets, closed windows, repeated SYNs, "
-        "handshakes. Both directions together; connections count when they began in the time asked for, those that go on do not.",
+        "tcp-trouble", "TCP trouble", "Servers whose connections repeated most: retransmissions, resets, closed windows, repeated "
+        "SYNs, handshakes. Both directions together. Connections count that began in the time asked for and have ended.",
         (PROBE, CLASS, Column("server_addr", Form.TEXT, "server", "Server"), Column("server_port", Form.NUMBER, "its port", "Port"),
          Column("connections", Form.COUNT, "connections that ended", "Conn."),
-         Column("reset", Form.COUNT, "of these, by RST", "Reset"), Column("timed_out", Form.COUNT, "of these, idle to the end", "Idle"),
+         Column("reset", Form.COUNT, "of these, by RST", "Reset"),
+         Column("timed_out", Form.COUNT, "of these, idle to the end", "Idle"),
          Column("octets", Form.OCTETS, "payload, repeated octets included", "Octets"),
          Column("retransmitted_octets", Form.OCTETS, "octets that had been seen before", "Repeated"),
          Column("retransmitted_share", Form.SHARE, "of the octets", "Share"),
@@ -85,8 +97,8 @@ QUESTIONS = (
          Column("handshake_mean_ns", Form.DURATION, "SYN to SYN-ACK, mean", "Handshake"),
          Column("handshake_maximum_ns", Form.DURATION, "SYN to SYN-ACK, longest", "Max")), trouble, (CONNECTION,), ALL),
     Question(
-        "tcp-resets", "TCP flows with resets, closed windows or congestion echoes", "Flows by the number of such segments, from the "
-        "counters: without single connections.",
+        "tcp-resets", "TCP flows with resets, closed windows or congestion echoes", "Flows by the number of such segments, from "
+        "the counters: without single connections.",
         (*FLOW_COLUMNS, Column("segments", Form.COUNT, "segments of both directions", "Segments"),
          Column("data_segments", Form.COUNT, "with payload", "With data"), Column("rst", Form.COUNT, "with RST", "Resets"),
          Column("zero_windows", Form.COUNT, "that advertise a window of zero", "Closed w."),
