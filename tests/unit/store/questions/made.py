@@ -64,8 +64,8 @@ def _flows(r: random.Random, probe: str, run: int) -> list[Row]:
         whole = number % 3
         src, dst = (HOSTS[0], HOSTS[0]) if number == 4 else r.sample(HOSTS[:4], 2)
         rows.append(row_of(
-            "flow_definition", probe=probe, run=run, flow=number, flow_class="all" if whole else "hosts", interface=f"if{number % 2}",
-            src_addr=src, dst_addr=dst, bidirectional=1, vlan=None, first_seen=FIRST * 10**9,
+            "flow_definition", probe=probe, run=run, flow=number, flow_class="all" if whole else "hosts",
+            interface=f"if{number % 2}", src_addr=src, dst_addr=dst, bidirectional=1, vlan=None, first_seen=FIRST * 10**9,
             **{name: r.choice(some) if whole else None
                for name, some in (("protocol", (6, 17)), ("src_port", (4000, 4001)), ("dst_port", (53, 80)))}))
     return rows
@@ -128,8 +128,9 @@ def _add_one_way(r: random.Random, made: Made, flows: list[Row]) -> None:
         made.delays.append((tuple(_of(f).values()), one, other, start, took))
         key = (*_of(f).values(), start, one, other)
         row = groups.setdefault(key, row_of(
-            "one_way_delay_histogram", **_of(f), start=start, from_hop=one, to_hop=other, histogram="-", ipdv_population=r.randint(0, 5),
-            ipdv_absolute_sum=r.randint(0, 10**7), offset_low=r.choice((None, -r.randint(0, 10**6))), offset_high=r.randint(0, 10**6)))
+            "one_way_delay_histogram", **_of(f), start=start, from_hop=one, to_hop=other, histogram="-",
+            ipdv_population=r.randint(0, 5), ipdv_absolute_sum=r.randint(0, 10**7),
+            offset_low=r.choice((None, -r.randint(0, 10**6))), offset_high=r.randint(0, 10**6)))
         row["population"] += 1
         row["sum"] += took
         row["negative"] += took < 0
@@ -153,7 +154,8 @@ def _add_records(r: random.Random, made: Made, flows: list[Row]) -> None:
             "tcp_connection", **_of(f), **ends, server_port=r.choice((21, 80)), start=_time(r),
             ended_by=r.choice(("fin", "rst", "timeout", "interim")), segments=r.randint(2, 90), segments_rev=r.randint(2, 90),
             octets=maybe(r.randint(0, 10**6)), octets_rev=maybe(r.randint(0, 10**6)),
-            retransmitted_octets=maybe(r.randint(0, 3000)), retransmitted_octets_rev=maybe(0), retransmitted_segments=maybe(r.randint(0, 3)), out_of_order_segments=maybe(1),
+            retransmitted_octets=maybe(r.randint(0, 3000)), retransmitted_octets_rev=maybe(0), retransmitted_segments=maybe(r.randint(0, 3)),
+            out_of_order_segments=maybe(1),
             duplicate_acks_rev=maybe(2), zero_windows=maybe(1), zero_window_time=maybe(10**6), syn_segments=r.randint(0, 3),
             handshake_server_rtt=maybe(r.randint(10**5, 10**8))))
         made.files["ftp_transfer"].append(row_of(
@@ -162,7 +164,8 @@ def _add_records(r: random.Random, made: Made, flows: list[Row]) -> None:
             outcome=r.choice(("completed", "aborted", "refused")), duration=maybe(r.randint(0, 10**9)), reply_code=maybe(550)))
         made.files["dns_transaction"].append(row_of(
             "dns_transaction", **_of(f), **ends, server_port=53, time=_time(r),
-            query_name=r.choice((None, "a.example", "b.example")), query_type="A", rcode=maybe(r.choice(("NOERROR", "NXDOMAIN", "SERVFAIL"))), retries=r.randint(0, 2)))
+            query_name=r.choice((None, "a.example", "b.example")), query_type="A",
+            rcode=maybe(r.choice(("NOERROR", "NXDOMAIN", "SERVFAIL"))), retries=r.randint(0, 2)))
         made.files["event"].append(row_of(
             "event", probe=f["probe"], run=f["run"], time=_time(r), component=r.choice(("father", "child")),
             severity=r.choice(("info", "warning")), code=f"code{number % 5}", subject=maybe("eth0"), text=f"number {number}",

@@ -195,7 +195,8 @@ def lost(asked: Asked) -> list[tuple]:
         packets, gone = summed(counters, "packets"), summed(counters, "lost")
         longest = max((r["loss_period_maximum"] for r in counters if r["loss_period_maximum"] is not None), default=None)
         rows.append((min(n for _, n in found), *key, packets, summed(counters, "complete"), gone,
-                     gone / packets if packets else None, *(summed(counters, n) for n in ("dropped", "missed", "injected", "duplicates", "reordered", "loss_periods")),
+                     gone / packets if packets else None, *(
+                         summed(counters, n) for n in ("dropped", "missed", "injected", "duplicates", "reordered", "loss_periods")),
                      longest))
     return sorted(rows, key=lambda r: (-r[9], -r[7], last_if_empty(r[1:7])))
 
@@ -275,7 +276,8 @@ def tcp_resets(asked: Asked) -> list[tuple]:
 
 
 def failed_transfers(asked: Asked) -> list[tuple]:
-    names = ("client_addr", "server_addr", "user", "command", "path", "octets", "announced_octets", "duration", "outcome", "reply_code")
+    names = ("client_addr", "server_addr", "user", "command", "path", "octets", "announced_octets", "duration", "outcome",
+             "reply_code")
     rows = [(f["probe"], f["flow_class"], moment(row["start"]), *(row[n] for n in names),
         row["run"], row["transfer"]) for row, f in asked.rows("ftp_transfer", ends=("client_addr", "server_addr"))
         if row["outcome"] != "completed"]

@@ -77,7 +77,8 @@ def asked_of(observations, numbers, answer, wishes):
     span = answer.scope.span
     ends = [None if end is None else (end - epoch) // timedelta(microseconds=1) * 1000 for end in (span.since, span.until)]
     since, until = 0 if ends[0] is None else ends[0], 1 << 62 if ends[1] is None else ends[1]
-    return Asked(observations, numbers, since, until, span.granularity, wishes.probe, wishes.flow_class, wishes.addresses, wishes.flow)
+    return Asked(observations, numbers, since, until, span.granularity, wishes.probe, wishes.flow_class, wishes.addresses,
+                 wishes.flow)
 
 
 @pytest.mark.parametrize("narrowed", NARROWED)
