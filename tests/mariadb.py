@@ -52,14 +52,12 @@ class MariaDB:
 def running(folder: Path, *more: str) -> Iterator[MariaDB]:
     """A server with everything in `folder` (short enough for a socket), from here to the end of the block. more: its options."""
     assert shutil.which("mariadbd"), "the tests need mariadb-server; scripts/test installs it"
-    data, own_socket, options, temporary = folder / "data", folder / "s", folder / "root.cnf", folder / "t"
+    data, own_socket, options = folder / "data", folder / "s", folder / "root.cnf"
     as_user = [f"--user={USER}"] if os.geteuid() == 0 else []
     folder.mkdir(parents=True, exist_ok=True)
     if as_user:
         shutil.chown(folder, USER)
         folder.chmod(0o755)
-    temporary.mkdir()  # a server that starts removes temporary tables in its directory, those of other servers, too
-    temporary.chmod(0o777)
     subprocess.run(["mariadb-install-db", "--no-defaults", f"--datadir={data}", *as_user, "--skip-test-db",
                     "--auth-root-authentication-method=normal"], check=True, capture_output=True)
     options.touch(0o600)
@@ -68,7 +66,7 @@ def running(folder: Path, *more: str) -> Iterator[MariaDB]:
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen(
             ["mariadbd", "--no-defaults", f"--datadir={data}", *as_user, f"--socket={own_socket}", f"--port={port}",
-             f"--tmpdir={temporary}",
+             f"--tmpdir={folder}",  # a server that starts removes the temporary tables of all others from where it has its own
              "--bind-address=127.0.0.1", "--local-infile=1", f"--pid-file={folder / 'pid'}", "--innodb-buffer-pool-size=128M",
              "--innodb-flush-log-at-trx-commit=2", "--skip-name-resolve", *more], stdout=log, stderr=log)
     try:

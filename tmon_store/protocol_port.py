@@ -43,22 +43,23 @@ _SERVICES = """
 10 u   twamp-test 862
 20 tu  socks 1080, openvpn 1194, kazaa 1214, ms-sql-s 1433, ms-sql-m 1434, ica 1494, l2tp 1701
 20 tu  h323gatedisc 1718, h323gatestat 1719, h323hostcall 1720, pptp 1723, radius 1812, radius-acct 1813, hsrp 1985, cisco-sccp 2000
-20 tu  nfs 2049, zephyr-srv 2102, gris 2135, docker 2375, docker-s 2376, etcd-client 2379, etcd-server 2380, dicom 104, cvspserver 2401
-20 tu  netflow 2055, gtp-control 2123, gtp-user 2152, mgcp-gateway 2427, mgcp-callagent 2727, m2ua 2904, m3ua 2905, megaco-h248 2944
+20 tu  nfs 2049, zephyr-srv 2102, gris 2135, docker 2375, docker-s 2376, etcd-client 2379, etcd-server 2380, dicom 104
+20 tu  netflow 2055, gtp-control 2123, gtp-user 2152, mgcp-gateway 2427, mgcp-callagent 2727, cvspserver 2401, m2ua 2904, m3ua 2905
 20 s   m2ua 2904, m3ua 2905, sua 14001, s1ap 36412, x2ap 36422, ngap 38412, diameter 3868
 20 tu  icslap 2869, pcanywheredata 5631, squid 3128, iscsi-target 3260, gc-ldap 3268, gc-ldaps 3269, mysql 3306
 20 tu  ms-wbt-server 3389, stun 3478, stuns 5349, diameter 3868, svn 3690, efcp 3671, daap 3689, ipsec-nat-t 4500
 20 u   teredo 3544, sflow 6343, wireguard 51820, vxlan 4789, geneve 6081, ipfix 4739, mdns 5353, llmnr 5355, ws-discovery 3702
 20 t   ipfix 4739, llmnr 5355, vnc-http 5800, vnc 5900, x11 6000, redis 6379, ircd 6667, ircs-u 6697, bittorrent 6881
 20 tu  sip 5060, sips 5061, xmpp-client 5222, xmpp-server 5269, postgresql 5432, amqps 5671, amqp 5672, coap 5683, coaps 5684
-20 t   rfb 5901, wbem-http 5985, wbem-https 5986, couchdb 5984, kubernetes 6443, cassandra 7000, cassandra-cql 9042, afs3-fileserver 7001
+20 t   rfb 5901, wbem-http 5985, wbem-https 5986, couchdb 5984, kubernetes 6443, cassandra 7000, cassandra-cql 9042
 20 u   afs3-fileserver 7000, afs3-callback 7001
 20 t   http-alt 8000, http-alt 8008, http-alt 8080, http-alt 8081, http-alt 8888, https-alt 8443, puppet 8140, bitcoin 8333
-20 t   influxdb 8086, mqtt 1883, secure-mqtt 8883, prometheus 9090, kafka 9092, jetdirect 9100, tor 9001, git 9418, elasticsearch 9200
-20 t   elasticsearch-node 9300, zabbix-agent 10050, zabbix-trapper 10051, ndmp 10000, memcache 11211, mongodb 27017, hadoop 8020
+20 t   influxdb 8086, mqtt 1883, secure-mqtt 8883, prometheus 9090, kafka 9092, jetdirect 9100, tor 9001, git 9418
+20 t   elasticsearch 9200, elasticsearch-node 9300, zabbix-agent 10050, zabbix-trapper 10051, ndmp 10000, memcache 11211
 20 u   netbackup 13724, memcache 11211, netflow 9996, netflow 9995, quake 26000, source-engine 27015, zabbix-agent 10050
 20 t   bacula-dir 9101, bacula-fd 9102, bacula-sd 9103, amanda 10080, gitlab-registry 5050, nrpe 5666, nsca 5667, checkmk-agent 6556
-20 t   salt-publish 4505, salt-return 4506, epmd 4369, grafana 3000, clickhouse 9440, zookeeper 2181, hbase 16000, glusterd 24007
+20 t   mongodb 27017, hadoop 8020, salt-publish 4505, salt-return 4506
+20 t   epmd 4369, grafana 3000, clickhouse 9440, zookeeper 2181, hbase 16000, glusterd 24007
 20 u   ntske 4460
 20 t   ntske 4460, rtmp 1935, rtmps 2935, icecast 8001, plex 32400, minecraft 25565, perforce 1666, rmiregistry 1099, jdwp 5005
 20 t   oracle 1521, oracle-tcps 2484, db2 50000, informix 9088, gds-db 3050, sybase 4100, teradata 1025, vertica 5433, hana 30015
@@ -88,8 +89,7 @@ def fill(store: Backend) -> None:
     store.ensure([TABLE])
     if store.query("SELECT count(*) FROM protocol_port") == [(0,)]:
         store.begin()
-        store.append(TABLE, pl.DataFrame(rows(), schema=dict(zip(TABLE.names, (pl.Int64, pl.Int64, pl.String, pl.Int64), strict=True)),
-                                         orient="row"))
+        store.append(TABLE, pl.DataFrame(rows(), schema=list(TABLE.names), orient="row"))
         store.commit()
 
 

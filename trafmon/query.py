@@ -116,7 +116,7 @@ def _format(options: argparse.Namespace) -> str:
 
 def _ask(options: argparse.Namespace, question: Question, database: str | None) -> tuple[Answer, list[str]]:
     from tmon_store.open import open_store
-    from tmon_store.questions.ask import Wishes, addresses_of, ask, hints
+    from tmon_store.questions.ask import Wishes, addresses_of, ask, moved, why_empty
     from tmon_store.questions.span import parse_address, parse_span
 
     now = datetime.now(UTC).replace(tzinfo=None)
@@ -132,7 +132,7 @@ def _ask(options: argparse.Namespace, question: Question, database: str | None) 
         addresses += addresses_of(store, options.host)
         wishes = Wishes(since, until, options.by, options.probe, options.flow_class, addresses, options.flow, limit)
         answer = ask(store, question, wishes, now, _hops(configuration))
-        told = hints(store, answer, wishes)
+        told = [text for text in ("" if options.last else moved(answer, wishes), why_empty(store, answer)) if text]
     finally:
         store.close()
     if answer.more and options.limit is None and _format(options) != "table":

@@ -84,7 +84,8 @@ class Connection:
                 connection_timeout=CONNECT_TIMEOUT_S, allow_local_infile=True, **where)
         self.rows(_SESSION)
         version = str(self.rows("SELECT version()")[0][0])
-        self.collation = "utf8mb4_nopad_bin" if "MariaDB" in version else "utf8mb4_0900_bin"
+        self.is_mariadb = "MariaDB" in version
+        self.collation = "utf8mb4_nopad_bin" if self.is_mariadb else "utf8mb4_0900_bin"
         self.rows(f"SET NAMES utf8mb4 COLLATE {self.collation}")
 
     def rows(self, text: str, values: Iterable[Any] = ()) -> list[tuple]:

@@ -4,7 +4,7 @@ What the scripts do is done without them. All take the name of the database they
 who calls them, not of who made them: an account that may only read changes nothing by calling one.
 """
 
-# ruff: noqa: S608  names are constants, or checked by the procedure that is written here
+
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _DATABASE = "THE_DATABASE"
 _VALUE = re.compile(r"%\((\w+)\)s")
 
 
-def procedure_text(name: str, parameters: Mapping[str, str], statements: Iterable[sa.Executable | tuple[str, ...]], comment: str = "",
-                   *, steps: Mapping[str, str] | None = None) -> list[str]:
+def procedure_text(name: str, parameters: Mapping[str, str], statements: Iterable[sa.Executable | tuple[str, ...]],
+                   comment: str = "", *, steps: Mapping[str, str] | None = None) -> list[str]:
     """Statements that make a procedure, or make it anew, which runs `statements` in a database of the caller's choice.
 
     parameters      name -> type of what it takes after the name of the database
     statements      as SQLAlchemy writes them, with bound parameters of these names where their values come, and all tables as
-                    sa.Table, which are then those of that database; or ("CALL", procedure, argument ...): a call of another procedure
-                    with the name of the database and these arguments, SQL over parameters
+                    sa.Table, which are then those of that database; or ("CALL", procedure, argument ...): a call of another
+                    procedure with the name of the database and these arguments, SQL over parameters
     steps           further values: name -> SQL over parameters (`p_<name>`), for bound parameters that are none
     All of it is one transaction, but for what is called.
     """
@@ -65,24 +65,24 @@ def _partition_add() -> list[str]:
         "DECLARE first DATE; DECLARE after DATE; DECLARE low DATE; DECLARE high DATE;",
         "DECLARE split VARCHAR(64); DECLARE parts INT; DECLARE pieces TEXT DEFAULT '';",
         _checked("p_database"), _checked("p_table"), _REAL_TABLE,
-        r"IF p_table LIKE '%\_1day' OR p_table LIKE '%\_1day\_rows' THEN"
+        (r"IF p_table LIKE '%\_1day' OR p_table LIKE '%\_1day\_rows' THEN"
         " SET first = DATE_FORMAT(p_day, '%Y-%m-01'), after = first + INTERVAL 1 MONTH;"
-        " ELSE SET first = p_day, after = p_day + INTERVAL 1 DAY; END IF;",
+        " ELSE SET first = p_day, after = p_day + INTERVAL 1 DAY; END IF;"),
         f"SELECT COUNT(*) INTO parts {here};",
         f"SELECT MAX({bound}) INTO low {here} AND partition_description <> 'MAXVALUE' AND {bound} <= first;",
         f"SELECT MIN({bound}) INTO high {here} AND partition_description <> 'MAXVALUE' AND {bound} > first;",
-        f"SELECT partition_name INTO split {here} AND (partition_description = 'MAXVALUE' OR {bound} > first)"
-        " ORDER BY partition_ordinal_position LIMIT 1;",
-        f"IF parts > {MAX_PARTITIONS - 2} THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'the table has too many partitions'; END IF;",
+        (f"SELECT partition_name INTO split {here} AND (partition_description = 'MAXVALUE' OR {bound} > first)"
+        " ORDER BY partition_ordinal_position LIMIT 1;"),
+        f"IF parts > {MAX_PARTITIONS - 2} THEN {_refused('the table has too many partitions')} END IF;",
         "IF split IS NOT NULL AND NOT (COALESCE(low = first, FALSE) AND COALESCE(high = after, FALSE)) THEN",
-        "IF low IS NULL OR low < first THEN SET pieces = CONCAT('PARTITION \"',"
-        f" IF(low IS NULL, '{PAST}', DATE_FORMAT(first, 'g%Y%m%d')), '\" VALUES LESS THAN (''', first, '''), '); END IF;",
-        "SET pieces = CONCAT(pieces, 'PARTITION \"p', DATE_FORMAT(first, IF(DAY(first) = 1 AND after > first + INTERVAL 1 DAY,"
-        " '%Y%m', '%Y%m%d')), '\" VALUES LESS THAN (''', after, ''')');",
-        f"IF high IS NULL THEN SET pieces = CONCAT(pieces, ', PARTITION \"{FUTURE}\" VALUES LESS THAN (MAXVALUE)');"
+        ("IF low IS NULL OR low < first THEN SET pieces = CONCAT('PARTITION \"',"
+        f" IF(low IS NULL, '{PAST}', DATE_FORMAT(first, 'g%Y%m%d')), '\" VALUES LESS THAN (''', first, '''), '); END IF;"),
+        ("SET pieces = CONCAT(pieces, 'PARTITION \"p', DATE_FORMAT(first, IF(DAY(first) = 1 AND after > first + INTERVAL 1 DAY,"
+        " '%Y%m', '%Y%m%d')), '\" VALUES LESS THAN (''', after, ''')');"),
+        (f"IF high IS NULL THEN SET pieces = CONCAT(pieces, ', PARTITION \"{FUTURE}\" VALUES LESS THAN (MAXVALUE)');"
         " ELSEIF after < high THEN SET pieces = CONCAT(pieces, ', PARTITION \"', DATE_FORMAT(high, 'g%Y%m%d'),"
-        " '\" VALUES LESS THAN (''', high, ''')'); END IF;",
-        *_run("CONCAT('ALTER TABLE \"', p_database, '\".\"', p_table, '\" REORGANIZE PARTITION \"', split, '\" INTO (', pieces, ')')"),
+        " '\" VALUES LESS THAN (''', high, ''')'); END IF;"),
+        *_run(f"{_ALTER}REORGANIZE PARTITION \"', split, '\" INTO (', pieces, ')')"),
         "END IF;",
     ], "Make room in a table for rows of a day")
 
@@ -91,19 +91,18 @@ def _partition_drop() -> list[str]:
     """Drops what is old, as `partitions.to_drop` does."""
     old = ("FROM information_schema.partitions WHERE table_schema = p_database AND table_name = p_table"
            " AND partition_description <> 'MAXVALUE' AND CAST(SUBSTRING(partition_description, 2, 10) AS DATE) <= until")
-    alter = "CONCAT('ALTER TABLE \"', p_database, '\".\"', p_table, '\" "
     return _made("Partition_drop", {"table": "VARCHAR(64)", "keep_days": "INT"}, [
         "DECLARE until DATE; DECLARE last VARCHAR(64); DECLARE bound VARCHAR(64); DECLARE others LONGTEXT;",
         _checked("p_database"), _checked("p_table"), _REAL_TABLE,
-        "IF COALESCE(p_keep_days, 0) < 1 THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'keep_days: expected 1 or more'; END IF;",
+        f"IF COALESCE(p_keep_days, 0) < 1 THEN {_refused('keep_days: expected 1 or more')} END IF;",
         "SET SESSION group_concat_max_len = 1000000;",
         "SET until = DATE(UTC_TIMESTAMP()) - INTERVAL p_keep_days DAY;",
         f"SELECT partition_name, partition_description INTO last, bound {old} ORDER BY partition_ordinal_position DESC LIMIT 1;",
         f"IF last IS NOT NULL AND last <> '{PAST}' THEN",
         f"SELECT GROUP_CONCAT(CONCAT('\"', partition_name, '\"')) INTO others {old} AND partition_name <> last;",
-        "IF others IS NOT NULL THEN", *_run(f"{alter}DROP PARTITION ', others)"), "END IF;",
-        *_run(f"{alter}TRUNCATE PARTITION \"', last, '\"')"),
-        *_run(f"{alter}REORGANIZE PARTITION \"', last, '\" INTO (PARTITION \"{PAST}\" VALUES LESS THAN (', bound, '))')"),
+        "IF others IS NOT NULL THEN", *_run(f"{_ALTER}DROP PARTITION ', others)"), "END IF;",
+        *_run(f"{_ALTER}TRUNCATE PARTITION \"', last, '\"')"),
+        *_run(f"{_ALTER}REORGANIZE PARTITION \"', last, '\" INTO (PARTITION \"{PAST}\" VALUES LESS THAN (', bound, '))')"),
         "END IF;",
     ], "Drop the partitions of a table whose rows are all older than so many days")
 
@@ -112,12 +111,13 @@ def _drop_working_tables() -> list[str]:
     return _made("Drop_working_tables", {}, [
         "DECLARE names LONGTEXT;", _checked("p_database"),
         "SET SESSION group_concat_max_len = 1000000;",
-        "SELECT GROUP_CONCAT(CONCAT('\"', table_schema, '\".\"', table_name, '\"')) INTO names FROM information_schema.tables"
-        r" WHERE table_schema = p_database AND table_type = 'BASE TABLE' AND table_name REGEXP '^working_[A-Za-z0-9_]*$';",
+        ("SELECT GROUP_CONCAT(CONCAT('\"', table_schema, '\".\"', table_name, '\"')) INTO names FROM information_schema.tables"
+        r" WHERE table_schema = p_database AND table_type = 'BASE TABLE' AND table_name REGEXP '^working_[A-Za-z0-9_]*$';"),
         "IF names IS NOT NULL THEN", *_run("CONCAT('DROP TABLE ', names)"), "END IF;",
     ], "Drop tables in which a program kept rows for itself and was stopped")
 
 
+_ALTER = "CONCAT('ALTER TABLE \"', p_database, '\".\"', p_table, '\" "
 _REAL_TABLE = ("IF EXISTS (SELECT 1 FROM information_schema.views WHERE table_schema = p_database AND table_name = p_table)"
                " THEN SET p_table = CONCAT(p_table, '_rows'); END IF;")
 
@@ -131,8 +131,12 @@ def _made(name: str, parameters: Mapping[str, str], body: list[str], comment: st
 
 def _checked(argument: str) -> str:
     """A name goes into statements: nothing but letters, digits and _ may be in it."""
-    return (f"IF {argument} IS NULL OR NOT {argument} REGEXP '{NAME_PATTERN}' THEN SIGNAL SQLSTATE '45000'"
-            f" SET MESSAGE_TEXT = '{argument[2:]}: expected letters, digits and _'; END IF;")
+    return (f"IF {argument} IS NULL OR NOT {argument} REGEXP '{NAME_PATTERN}' THEN"
+            f" {_refused(f'{argument[2:]}: expected letters, digits and _')} END IF;")
+
+
+def _refused(reason: str) -> str:
+    return f"SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = '{reason}';"
 
 
 def _run(expression: str) -> list[str]:

@@ -8,36 +8,16 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.expression import ColumnElement
 
-from tmon_common.analyses.catalogue import catalogue
 from tmon_store import tables
 from tmon_store.errors import StoreError
 from tmon_store.questions.pieces import DESCRIPTION
+from tmon_store.questions.present import held, is_rollup, stored, tables_of
 from tmon_store.questions.question import MAX_ROWS, Answer, Question, Scope
-from tmon_store.questions.span import STEPS, choose
-from tmon_store.schema import is_counted
+from tmon_store.questions.span import choose
 
 if TYPE_CHECKING:
     from tmon_store.backends.backend import Backend
-
-
-class _Here(ColumnElement):
-    """Name of the schema that tables without one belong to."""
-
-    type = sa.String()
-    inherit_cache = True
-
-
-@compiles(_Here)
-def _of_duckdb(_element: _Here, _compiler: object, **_options: object) -> str:
-    return "current_schema()"
-
-
-@compiles(_Here, "mysql", "mariadb")
-def _of_mysql(_element: _Here, _compiler: object, **_options: object) -> str:
-    return "DATABASE()"
 
 
 @dataclass(frozen=True)
@@ -58,7 +38,7 @@ def ask(store: Backend, question: Question, wishes: Wishes, now: datetime,
         hops: dict[str, tuple[str, ...]] | None = None) -> Answer:
     """StoreError if the database cannot answer, or there is no such flow."""
     present = tables_of(store)
-    known = [name for name in question.tables if _stored(name) in present]
+    known = [name for name in question.tables if stored(name) in present]
     span = choose(wishes.since, wishes.until, wishes.by, now, course=question.course,
                   held=held(store, known[0]) if known and question.rollups and question.course else None)
     if not question.rollups:  # records have moments of their own
@@ -91,46 +71,29 @@ def addresses_of(store: Backend, names: Sequence[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def hints(store: Backend, answer: Answer, wishes: Wishes) -> list[str]:
-    """What a person should know of an answer: the ends of the time moved, or why there is nothing."""
-    span, told = answer.scope.span, []
-    if answer.question.rollups and (span.since, span.until) != (wishes.since, wishes.until):
-        ends = [f"{word} {moment:%Y-%m-%d %H:%M}" for word, moment in (("from", span.since), ("until", span.until)) if moment]
-        told.append(f"by whole intervals of {span.granularity}: {' '.join(ends)} UTC; --by gives others")
+def moved(answer: Answer, wishes: Wishes) -> str:
+    """That the ends of the time asked for were moved to those of intervals; empty if they were not."""
+    span = answer.scope.span
+    if not answer.question.rollups or (span.since, span.until) == (wishes.since, wishes.until):
+        return ""
+    ends = [f"{word} {moment:%Y-%m-%d %H:%M}" for word, moment in (("from", span.since), ("until", span.until)) if moment]
+    return f"by whole intervals of {span.granularity}: {' '.join(ends)} UTC; --by gives others"
+
+
+def why_empty(store: Backend, answer: Answer) -> str:
+    """Why there are no rows, as far as the database can tell; empty if there are some."""
     if answer.rows:
-        return told
-    if len(answer.missing) == len(answer.question.tables):
-        return [*told, f"nothing of {', '.join(answer.missing)} has been loaded"]
-    first = next((n for n in answer.question.tables if n not in answer.missing and is_rollup(n)), None)
-    if first and (span.since or span.until):
-        whole = held(store, first, span.granularity)
-        told.append(f"nothing of {first} by {span.granularity} is held" if whole is None else
-                    f"{first} by {span.granularity} is held from {whole[0]:%Y-%m-%d %H:%M} until {whole[1]:%Y-%m-%d %H:%M} UTC")
-    return told
-
-
-def is_rollup(name: str) -> bool:
-    """Whether it is a counted kind."""
-    kind = catalogue().kinds.get(name)
-    return kind is not None and is_counted(kind)
-
-
-def tables_of(store: Backend) -> frozenset[str]:
-    """Names of all tables and views."""
-    listed = sa.table("tables", sa.column("table_name"), sa.column("table_schema"), schema="information_schema")
-    return frozenset(str(name) for (name,) in store.query(sa.select(listed.c.table_name).where(listed.c.table_schema == _Here())))
-
-
-def held(store: Backend, kind: str, granularity: str = "1min") -> tuple[datetime, datetime] | None:
-    """Start of the first interval and end of the last one of a counted kind; None without any."""
-    c = tables.rollup(kind, granularity).c
-    first, last = store.query(sa.select(sa.func.min(c.start), sa.func.max(c.start)))[0]
-    return None if first is None else (first, last + STEPS[granularity])
-
-
-def _stored(name: str) -> str:
-    """The table to look for: of a counted kind one of its rollups."""
-    return f"{name}_1day" if is_rollup(name) else name
+        return ""
+    absent = [name for name in answer.question.tables if name in answer.missing]
+    if absent and (len(absent) == len(answer.question.tables) or not answer.question.partly):
+        return f"nothing of {', '.join(absent)} has been loaded"
+    span = answer.scope.span
+    first = next((name for name in answer.question.tables if name not in absent and is_rollup(name)), None)
+    if first is None or not (span.since or span.until):
+        return ""
+    whole = held(store, first, span.granularity)
+    return f"nothing of {first} by {span.granularity} is held" if whole is None else (
+        f"{first} by {span.granularity} is held from {whole[0]:%Y-%m-%d %H:%M} until {whole[1]:%Y-%m-%d %H:%M} UTC")
 
 
 def _description(store: Backend, flow: int) -> tuple[tuple[str, Any], ...]:

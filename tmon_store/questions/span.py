@@ -97,7 +97,7 @@ def choose(since: datetime | None, until: datetime | None, by: str | None, now: 
            held: tuple[datetime, datetime] | None = None) -> Span:
     """The span in whole intervals of a granularity: `by` if given. Ends in the midst of an interval move outward.
 
-    Sums come from the longest intervals that begin and end as the span does; if there are none, by MINUTES_UP_TO and HOURS_UP_TO.
+    Sums come from days or hours that begin and end as the span does; if they do not, by MINUTES_UP_TO and HOURS_UP_TO.
     A course over time (`course`) has at most MAX_STEPS points, where days allow that.
     held    first and last moment of the data, which an open end stands for; None: not known
     """
@@ -114,8 +114,8 @@ def _of_course(_since: datetime | None, _until: datetime | None, length: timedel
 
 
 def _of_sums(since: datetime | None, until: datetime | None, length: timedelta) -> str:
-    for name, step in reversed(STEPS.items()):
-        if all(moment is None or moment == floor(moment, step) for moment in (since, until)):
+    for name in ("1day", "1h"):
+        if all(moment is None or moment == floor(moment, STEPS[name]) for moment in (since, until)):
             return name
     return "1min" if length <= MINUTES_UP_TO else "1h" if length <= HOURS_UP_TO else "1day"
 
