@@ -30,7 +30,7 @@ _SESSION = (f"SET SESSION sql_mode = '{SQL_MODE}', time_zone = '+00:00', lock_wa
             f" innodb_lock_wait_timeout = {LOCK_WAIT_S}, div_precision_increment = 15, group_concat_max_len = 1000000,"
             f" tmp_table_size = {TEMPORARY_OCTETS}, max_heap_table_size = {TEMPORARY_OCTETS}")
 _HASH_JOINS = "SET SESSION join_cache_level = 4, join_buffer_size = 67108864, join_buffer_space_limit = 268435456"
-"""Without it MariaDB looks up the flow of each row in an index; questions take two to four times as long. MySQL needs no such word."""
+"""Without it MariaDB looks up the flow of each row in an index; questions take two to four times as long. MySQL does it anyway."""
 
 _LOST = (2006, 2013, 2055, 1053, 1927)
 _LOCAL_INFILE = (1148, 3948, 3950, 4166)
