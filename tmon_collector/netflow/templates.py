@@ -69,10 +69,12 @@ class Template:
         """What records tell: name to (position of the field, octets). The first of several fields counts."""
         found: dict[str, tuple[int, int]] = {}
         for i, field in enumerate(self.fields):
-            right = ADDRESS_OCTETS.get(field.name, field.octets) == field.octets if field.name in ADDRESS_OCTETS else (
-                0 < field.octets <= NUMBER_OCTETS)
-            if field.name and right and field.name not in found:
-                found[field.name] = (i, field.octets)
+            if field.name in ADDRESS_OCTETS:
+                understood = field.octets == ADDRESS_OCTETS[field.name]
+            else:
+                understood = 0 < field.octets <= NUMBER_OCTETS
+            if field.name and understood:
+                found.setdefault(field.name, (i, field.octets))
         return found
 
     @cached_property
