@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tmon_common.config.store_model import Store
 from tmon_store.errors import StoreBusyError, StoreError
 from tmon_store.load import Progress, load_spool
 
@@ -19,7 +20,7 @@ def run(config: Path, spool: Path | None = None, database: Path | None = None, c
     One line per run on stdout (nothing else there, for cron); warnings and errors on stderr.
     """
     spools = [spool] if spool else []
-    backend = "duckdb"
+    store: Store | Path | None = database
     if not spool or not database:
         from tmon_common.config.problems import ConfigurationError
         from tmon_common.config.read import read
@@ -31,20 +32,19 @@ def run(config: Path, spool: Path | None = None, database: Path | None = None, c
         if collector and collector not in configuration.collector_by_name:
             return _fail(f"{config}: no collector {collector!r}; there is {', '.join(configuration.collector_by_name)}", MISUSED)
         spools = spools or [c.spool for c in configuration.collectors if collector in (None, c.name)]
-        backend = configuration.store.backend
-        database = database or configuration.store.database
+        store = database or configuration.store
     status = DONE
     for directory in dict.fromkeys(spools):
-        status = max(status, _load(directory, database, backend))
+        status = max(status, _load(directory, store))
     return status
 
 
-def _load(spool: Path, database: Path, backend: str) -> int:
+def _load(spool: Path, where: Store | Path) -> int:
     if not spool.is_dir():
         return _fail(f"{spool}: no such directory", FAILED)
     try:
         with _progress() as progress:
-            report = load_spool(spool, database, backend, progress)
+            report = load_spool(spool, where, progress)
     except StoreBusyError as error:
         return _fail(str(error), BUSY)
     except StoreError as error:
@@ -53,7 +53,7 @@ def _load(spool: Path, database: Path, backend: str) -> int:
         return _fail("interrupted; the next run goes on from here", FAILED)
     for warning in report.warnings:
         sys.stderr.write(f"trafmon_loader: {warning}\n")
-    sys.stdout.write(f"trafmon_loader: {report} into {database}\n")
+    sys.stdout.write(f"trafmon_loader: {report} into {where if isinstance(where, Path) else where.database}\n")
     return DONE
 
 

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tmon_common.analyses.catalogue import PluginError, catalogue
+from tmon_common.config.store_model import Store
 from tmon_store.errors import StoreError
+from tmon_store.open import open_store
 from tmon_store.spool import SpoolFile, complete_files, spool_lock, write_rejections
 
 if TYPE_CHECKING:
@@ -41,8 +43,8 @@ class LoadReport:
         return f"{self.files} files, {self.rows} rows{refused}, {self.octets} octets, {self.seconds:.2f} s"
 
 
-def load_spool(spool: Path, database: Path, backend: str = "duckdb", progress: Progress | None = None) -> LoadReport:
-    """Load the complete files of `spool` that `database` does not have yet; the database is created if need be.
+def load_spool(spool: Path, where: Store | Path, progress: Progress | None = None) -> LoadReport:
+    """Load the complete files of `spool` that the database does not have yet; it is created if need be (see open_store).
 
     Safe to kill at any moment: the next run goes on where this one stood. StoreBusyError if another loader or program is in
     the way, StoreError if spool or database cannot be used.
@@ -54,21 +56,11 @@ def load_spool(spool: Path, database: Path, backend: str = "duckdb", progress: P
     except PluginError as error:
         raise StoreError(str(error)) from None
     files = _known(complete_files(spool), report)
-    if files or not database.exists():
+    if files or not (isinstance(where, Path) and where.exists()):
         with spool_lock(spool):
-            _load(spool, files, database, backend, report, progress)
+            _load(spool, files, where, report, progress)
     report.seconds = time.monotonic() - started
     return report
-
-
-def open_store(database: Path, backend: str = "duckdb", *, read_only: bool = False) -> Backend:
-    """Open a database. StoreError for a backend that is not there, or a database that cannot be opened."""
-    if backend != "duckdb":
-        msg = f"no backend {backend!r}: there is duckdb"
-        raise StoreError(msg)
-    from tmon_store.backends.duckdb import DuckDB
-
-    return DuckDB(database, read_only=read_only)
 
 
 def _known(files: list[SpoolFile], report: LoadReport) -> list[SpoolFile]:
@@ -81,10 +73,10 @@ def _known(files: list[SpoolFile], report: LoadReport) -> list[SpoolFile]:
     return [f for f in files if f.kind in catalogue().kinds]
 
 
-def _load(spool: Path, files: list[SpoolFile], database: Path, backend: str, report: LoadReport, progress: Progress | None) -> None:
+def _load(spool: Path, files: list[SpoolFile], where: Store | Path, report: LoadReport, progress: Progress | None) -> None:
     from tmon_store.schema import flow_table, is_counted, manifest_table, record_table, rollups
 
-    store, kinds = open_store(database, backend), [k for k in catalogue().kinds.values() if not k.transient]
+    store, kinds = open_store(where), [k for k in catalogue().kinds.values() if not k.transient]
     try:
         plain = [record_table(k) for k in kinds if not is_counted(k) and k.name != "flow_definition"]
         store.ensure([flow_table(), manifest_table(), *plain], [r for k in kinds if is_counted(k) for r in rollups(k)])

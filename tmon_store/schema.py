@@ -25,6 +25,8 @@ GRANULARITIES = {"1min": MINUTE_NS, "1h": 60 * MINUTE_NS, "1day": 1440 * MINUTE_
 FLOW_IDENTITY = ("probe", "run", "flow")
 SAMPLE_LIMIT = 1 << 53
 """Largest magnitude of a sample that is loaded: sums of squares over a day of them stay within 128 bits at one a second."""
+KEY_TEXT_LIMIT = 190
+"""Characters of text in a key: servers limit the octets of keys, and three such texts have to fit."""
 
 
 class Storage(Enum):
@@ -32,13 +34,15 @@ class Storage(Enum):
 
     INTEGER = "integer"  # 64 bits, signed
     WIDE = "wide"  # 38 decimal digits, exact: sums, sums of squares
-    TEXT = "text"
+    TEXT = "text"  # of any length
+    NAME = "name"  # text in a key, of at most KEY_TEXT_LIMIT characters
+    ADDRESS = "address"  # text of an IP address
     TIME = "time"  # UTC, whole seconds are enough
     TIME_NS = "time_ns"  # UTC, ns
 
 
 _STORAGE = {Type.INTEGER: Storage.INTEGER, Type.DURATION: Storage.INTEGER, Type.RATIO: Storage.INTEGER, Type.TIME: Storage.TIME_NS,
-            Type.ADDRESS: Storage.TEXT, Type.STRING: Storage.TEXT}
+            Type.ADDRESS: Storage.ADDRESS, Type.STRING: Storage.TEXT}
 
 
 @dataclass(frozen=True)
@@ -52,11 +56,18 @@ class Field:
 
 @dataclass(frozen=True)
 class Table:
-    """key: fields whose values together occur in one row only; empty: no such promise."""
+    """A table of the database.
+
+    key     fields whose values together occur in one row only; empty: no such promise
+    time    the field that says when a row was, by which old rows are purged; empty for what does not age
+    span    how much time lies together in the tables of engines that keep such pieces apart: "day" or "month"
+    """
 
     name: str
     fields: tuple[Field, ...]
     key: tuple[str, ...] = ()
+    time: str = ""
+    span: str = "day"
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -94,7 +105,7 @@ def has_flow(kind: Kind) -> bool:
 def flow_table() -> Table:
     """Descriptions of the flows; all but the identity is empty as long as the definition has not arrived."""
     described = tuple(_field(c) for c in FLOW_DEFINITION.expanded if c.name != "flow")
-    identity = tuple(Field(c.name, _STORAGE[c.type]) for c in SOURCE_COLUMNS)
+    identity = tuple(_field(c) for c in SOURCE_COLUMNS)
     return Table("flow", (Field("flow_key", Storage.INTEGER), *identity, Field("flow", Storage.INTEGER), *described),
                  FLOW_IDENTITY)
 
@@ -102,7 +113,7 @@ def flow_table() -> Table:
 def manifest_table() -> Table:
     """Files that were loaded: rows and manifest row arrive in one transaction. rejected: rows that were refused."""
     return Table("loaded_file", (
-        Field("name", Storage.TEXT), Field("kind", Storage.TEXT), Field("rows", Storage.INTEGER),
+        Field("name", Storage.NAME), Field("kind", Storage.TEXT), Field("rows", Storage.INTEGER),
         Field("rejected", Storage.INTEGER), Field("octets", Storage.INTEGER),
         Field("sha256", Storage.TEXT), Field("loaded", Storage.TIME)), ("name",))
 
@@ -112,7 +123,8 @@ def record_table(kind: Kind) -> Table:
     source = (Field("flow_key", Storage.INTEGER),) if has_flow(kind) else tuple(_field(c) for c in SOURCE_COLUMNS)
     columns = [c for c in kind.expanded if c.name != "flow"]
     key = (*(f.name for f in source), *(c.name for c in columns if c.merge is Merge.KEY)) if kind.permanent else ()
-    return Table(kind.name, (*source, *(_field(c) for c in columns)), key)
+    times = [c.name for c in columns if c.type is Type.TIME and not c.nullable and (not key or c.name in key)]
+    return Table(kind.name, (*source, *(_field(c) for c in columns)), key, times[0] if times else "")
 
 
 def rollups(kind: Kind) -> list[Rollup]:
@@ -133,13 +145,16 @@ def _rollup(kind: Kind, name: str, length_ns: int) -> Rollup:
                    Field(f"{column.name}_minimum", Storage.INTEGER, "minimum"),
                    Field(f"{column.name}_maximum", Storage.INTEGER, "maximum")]
     merged += [Field(c.name, Storage.WIDE if c.merge is Merge.SUM else Storage.INTEGER, c.merge.value) for c in others]
-    table = Table(f"{name}_merged" if samples else name, (*key, *merged), key_names)
+    span = "month" if length_ns == GRANULARITIES["1day"] else "day"
+    table = Table(f"{name}_merged" if samples else name, (*key, *merged), key_names, "start", span)
     if len(set(table.names)) < len(table.names):
         msg = f"{kind.name}: a column has the name of a derived one, as population or <sample>_sum"
         raise ValueError(msg)
-    single = Table(f"{name}_single", (*key, *(_field(c) for c in (*samples, *others))), key_names) if samples else None
-    return Rollup(kind, name, length_ns, samples, single, table)
+    single = Table(f"{name}_single", (*key, *(_field(c) for c in (*samples, *others))), key_names, "start", span)
+    return Rollup(kind, name, length_ns, samples, single if samples else None, table)
 
 
 def _field(column: Column) -> Field:
+    if column.type is Type.STRING and column.merge is Merge.KEY:
+        return Field(column.name, Storage.NAME)
     return Field(column.name, _STORAGE[column.type])

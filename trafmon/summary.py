@@ -33,7 +33,7 @@ def summarise(database: Path, files: Mapping[str, Path], console: Console | None
     from rich.console import Console
 
     from tmon_store import report
-    from tmon_store.load import open_store
+    from tmon_store.open import open_store
 
     console = console or Console()
     if not console.is_terminal:

@@ -44,7 +44,7 @@ def summarise_one_way(database: Path, hops: Sequence[str], files: Mapping[str, P
     """Print what the database holds, then where the files are. hops: names in their order. StoreError if it cannot be opened."""
     from rich.console import Console
 
-    from tmon_store.load import open_store
+    from tmon_store.open import open_store
     from trafmon.summary import PLAIN_WIDTH, line
 
     console = console or Console()
@@ -89,7 +89,7 @@ def hints(database: Path, advice: Callable[[], list[str]] = list) -> list[str]:
 
     advice  reasons that were found why packets are not recognised, and what to do; asked where too few are complete
     """
-    from tmon_store.load import open_store
+    from tmon_store.open import open_store
     from tmon_store.report_one_way import fates
 
     store = open_store(database, read_only=True)

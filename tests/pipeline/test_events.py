@@ -13,7 +13,8 @@ from tmon_common.events import event
 from tmon_common.observations import EVENT
 from tmon_probe.child.events import EventRows
 from tmon_probe.publish.publication import Publication
-from tmon_store.load import load_spool, open_store
+from tmon_store.load import load_spool
+from tmon_store.open import open_store
 from tmon_store.report import warnings
 
 START = 1_700_000_000_123_456_789

@@ -1,4 +1,4 @@
-"""<collectors>, <store> and <diagnostics>: who collects, where it goes, what the programs tell about themselves."""
+"""<collectors> and <diagnostics>: who collects, what the programs tell about themselves."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import ipaddress
 import re
 from pathlib import Path
 
-from tmon_common.config.model import SECOND, Collector, Diagnostics, Store
+from tmon_common.config.model import SECOND, Collector, Diagnostics
 from tmon_common.config.node import Node, check_unique
 from tmon_common.config.quantities import parse_duration, parse_file_part, parse_octets, parse_port
 
@@ -42,11 +42,6 @@ def parse_listen_address(text: str) -> str:
         return str(ipaddress.ip_address(text))
     except ValueError:
         raise ValueError("expected an address of the machine, 0.0.0.0 or ::") from None
-
-
-def read_store(node: Node | None) -> Store | None:
-    """None without the element."""
-    return None if node is None else Store(node.text("backend") or "duckdb", node.path("database"))
 
 
 def read_diagnostics(node: Node | None) -> Diagnostics:

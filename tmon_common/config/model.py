@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
+from tmon_common.config.store_model import Store
+
 SECOND = 1_000_000_000
 
 
@@ -360,14 +362,6 @@ class Diagnostics:
     level: str = "warning"
     destination: str = "stderr"
     modules: tuple[tuple[str, str, str], ...] = ()
-
-
-@dataclass(frozen=True)
-class Store:
-    """Where the loader puts what it reads. backend: duckdb; database: its file."""
-
-    backend: str = "duckdb"
-    database: Path = Path("trafmon.duckdb")
 
 
 @dataclass(frozen=True)

@@ -8,15 +8,16 @@ from pathlib import Path
 from tmon_common.analyses.catalogue import PluginError, catalogue
 from tmon_common.analyses.declaration import AnalysisDeclaration
 from tmon_common.config.classes import read_classes, read_histograms
-from tmon_common.config.collectors import read_collectors, read_diagnostics, read_store
+from tmon_common.config.collectors import read_collectors, read_diagnostics
 from tmon_common.config.document import Document, load_document
 from tmon_common.config.grammar import grammar
-from tmon_common.config.model import Configuration, Store
+from tmon_common.config.model import Configuration
 from tmon_common.config.node import Node
 from tmon_common.config.one_way import check_signatures, places_of
 from tmon_common.config.probes import read_probes
 from tmon_common.config.problems import ConfigurationError, Problem, ProblemList
 from tmon_common.config.quantities import parse_moment
+from tmon_common.config.store import read_store
 from tmon_common.config.structure import check_structure
 from tmon_common.config.thresholds import read_thresholds
 
@@ -53,7 +54,7 @@ def read_document(document: Document, known_analyses: Mapping[str, AnalysisDecla
         histograms=histograms,
         diagnostics=read_diagnostics(root.child("diagnostics")),
         thresholds=read_thresholds(root.child("thresholds"), classes, probes),
-        store=read_store(root.child("store")) or Store(database=root.resolve(str(Store().database))),
+        store=read_store(root, classes),
         start_at_ns=root.value("startAt", parse_moment),
         digest=document.digest,
     )

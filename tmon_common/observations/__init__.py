@@ -8,6 +8,7 @@ from tmon_common.observations.dns import DNS_TRANSACTION
 from tmon_common.observations.events import EVENT
 from tmon_common.observations.ftp import FTP_COUNTERS, FTP_TRANSFER
 from tmon_common.observations.kind import ABSENT, SOURCE_COLUMNS, Kind
+from tmon_common.observations.netflow import NETFLOW, NETFLOW_CLASS
 from tmon_common.observations.one_way import (
     CLOCK_OFFSET,
     ONE_WAY_COUNTERS,
@@ -54,6 +55,7 @@ KINDS: dict[str, Kind] = {
         ONE_WAY_DROPPED,
         ONE_WAY_MISSED,
         CLOCK_OFFSET,
+        NETFLOW,
     )
 }
 
@@ -74,6 +76,8 @@ __all__ = [
     "KINDS",
     "KINDS_BY_NUMBER",
     "MAX_SLICES",
+    "NETFLOW",
+    "NETFLOW_CLASS",
     "ONE_WAY_COUNTERS",
     "ONE_WAY_DELAY_BUCKET",
     "ONE_WAY_DELAY_HISTOGRAM",

@@ -8,8 +8,10 @@ for the rows it is about to add within the time range of its own rows; DuckDB's 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import date, datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +23,8 @@ from tmon_store.schema import FLOW_IDENTITY, Rollup, Table, flow_table
 
 if TYPE_CHECKING:
     import polars as pl
+    import sqlalchemy as sa
+    from sqlalchemy.engine.interfaces import Dialect
 
 _FLOW = flow_table()
 _DESCRIBED = [n for n in _FLOW.names if n not in ("flow_key", *FLOW_IDENTITY)]
@@ -41,6 +45,7 @@ class DuckDB:
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self._path = path
+        self.name = str(path)
         try:
             if not read_only and path.exists() and not path.stat().st_size:
                 path.unlink()  # all that a full disk has left of a database; DuckDB would refuse it for ever
@@ -67,10 +72,25 @@ class DuckDB:
     def close(self) -> None:
         self._connection.close()
 
-    def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple]:
-        return self._execute(sql, parameters).fetchall()
+    def query(self, statement: str | sa.Executable) -> list[tuple]:
+        from tmon_store.backends.statements import compiled, plain
 
-    def ensure(self, tables: Iterable[Table], rollups: Iterable[Rollup]) -> None:
+        text, values = (statement, []) if isinstance(statement, str) else compiled(statement, _dialect())
+        return plain(self._execute(text, values).fetchall())
+
+    def execute(self, statement: sa.Executable) -> int:
+        from tmon_store.backends.statements import compiled
+
+        return self._execute(*compiled(statement, _dialect())).fetchall()[0][0]
+
+    def prepare(self, days: Mapping[Table | Rollup, Iterable[date]]) -> None:
+        """Nothing to do: days lie one after the other in the same table."""
+
+    def drop_before(self, what: Table | Rollup, until: datetime) -> int:
+        tables = [what] if isinstance(what, Table) else [t for t in (what.single, what.merged) if t]
+        return sum(self._execute(f'DELETE FROM "{t.name}" WHERE "{t.time}" < ?', [until]).fetchall()[0][0] for t in tables)
+
+    def ensure(self, tables: Iterable[Table], rollups: Iterable[Rollup] = ()) -> None:
         existing: dict[str, set[str]] = {}
         for table, column in self.query("SELECT table_name, column_name FROM duckdb_columns() WHERE NOT internal"):
             existing.setdefault(table, set()).add(column)
@@ -85,9 +105,9 @@ class DuckDB:
             self._execute(";".join(changes))
             self.commit()
 
-    def loaded(self, names: Sequence[str]) -> dict[str, int]:
-        rows = self.query("SELECT name, octets FROM loaded_file WHERE name IN (SELECT unnest(?::VARCHAR[]))", [list(names)])
-        return dict(rows)
+    def loaded(self, names: Iterable[str]) -> dict[str, int]:
+        return dict(self._execute("SELECT name, octets FROM loaded_file WHERE name IN (SELECT unnest(?::VARCHAR[]))",
+                                  [list(names)]).fetchall())
 
     def flow_keys(self, identities: pl.DataFrame) -> pl.Series:
         import polars as pl
@@ -129,7 +149,7 @@ class DuckDB:
             self._execute(f'CREATE OR REPLACE TEMP TABLE touched AS SELECT {listed(key)} FROM "{rollup.name}" AS present'
                           f" SEMI JOIN ({keys}) AS given ON {same('given', 'present', key)}"
                           " WHERE present.start BETWEEN ? AND ?", [first, last])
-            if self.query("SELECT count(*) FROM touched") == [(0,)]:
+            if self._execute("SELECT count(*) FROM touched").fetchall() == [(0,)]:
                 self._add(rollup, "")
             else:
                 self._combine(rollup, key, (first, last))
@@ -175,6 +195,14 @@ class DuckDB:
         except duckdb.Error as error:
             msg = f"{self._path}: {_first_line(error)}"
             raise StoreError(msg) from error
+
+
+@cache
+def _dialect() -> Dialect:
+    """DuckDB speaks the SQL of PostgreSQL."""
+    from sqlalchemy.dialects.postgresql.base import PGDialect
+
+    return PGDialect(paramstyle="qmark")
 
 
 def _first_line(error: Exception) -> str:

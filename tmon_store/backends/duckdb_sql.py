@@ -8,7 +8,8 @@ from collections.abc import Iterable
 
 from tmon_store.schema import Rollup, Storage, Table
 
-_TYPES = {Storage.INTEGER: "BIGINT", Storage.WIDE: "HUGEINT", Storage.TEXT: "VARCHAR", Storage.TIME: "TIMESTAMP",
+_TYPES = {Storage.INTEGER: "BIGINT", Storage.WIDE: "HUGEINT", Storage.TEXT: "VARCHAR",
+          Storage.NAME: "VARCHAR", Storage.ADDRESS: "VARCHAR", Storage.TIME: "TIMESTAMP",
           Storage.TIME_NS: "TIMESTAMP_NS"}
 _AGGREGATES = {"sum": "sum", "minimum": "min", "maximum": "max"}
 

@@ -276,5 +276,5 @@ CASES = {
     "start nonsense": ("<trafmon>", '<trafmon startAt="tomorrow">', r"expected date, time and zone"),
     "diagnostics destination": ("file:probe.log", "probe.log", r"expected stderr, journal or file:PATH"),
     "diagnostics module": ('name="tmon_probe.father"', 'name="the father"', r"expected a module or package"),
-    "store backend": ("<store ", '<store backend="oracle" ', r'backend="oracle" of <store>; expected one of: duckdb'),
+    "store backend": ("<store ", '<store backend="oracle" ', r'backend="oracle" of <store>; expected one of: duckdb, mysql'),
 }

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tmon_store.load import open_store
+from tmon_store.open import open_store
 
 
 @pytest.fixture

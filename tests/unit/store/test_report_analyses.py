@@ -9,7 +9,8 @@ from rich.console import Console
 from tests.unit.store.spool_files import START, row_of, write_file
 from tmon_common.log_buckets import buckets_of
 from tmon_store import report_analyses as ask
-from tmon_store.load import load_spool, open_store
+from tmon_store.load import load_spool
+from tmon_store.open import open_store
 from trafmon.console_table import human_duration
 from trafmon.summary import summarise
 

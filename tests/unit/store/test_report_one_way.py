@@ -11,8 +11,9 @@ from tests.unit.store.spool_files import START, row_of, write_file
 from tmon_common.log_buckets import buckets_of
 from tmon_store import report_one_way as ask
 from tmon_store.errors import StoreError
-from tmon_store.load import load_spool, open_store
+from tmon_store.load import load_spool
 from tmon_store.one_way_file import write_packets
+from tmon_store.open import open_store
 from trafmon.summary import summarise
 from trafmon.summary_one_way import hints, signed_duration, summarise_one_way
 

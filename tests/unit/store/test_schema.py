@@ -27,7 +27,8 @@ def test_what_is_counted():
     """Definitions and single records are not."""
     assert {k.name for k in KINDS.values() if is_counted(k)} == {
         "ip_counters", "icmp_counters", "udp_counters", "tcp_counters", "ip_sizes", "round_trip_histogram", "round_trip_bucket",
-        "ftp_counters", "one_way_counters", "one_way_delay_histogram", "one_way_delay_bucket"}
+        "ftp_counters", "one_way_counters", "one_way_delay_histogram", "one_way_delay_bucket",
+        "netflow"}
     assert is_counted(DELAYS)
     assert not is_counted(CONNECTION)
 
