@@ -44,13 +44,12 @@ class _Gathered:
 
 
 class Decoder:
-    """sampling: the rate of exporters that tell none. learned: told when a session tells a new sampling rate, or a loss
-    (session, what, how much): "sampling", "lost", "restart"."""
+    """sampling: the rate of exporters that tell none. happened: told of a session (it, what, how much): "sampling" (a rate is new),
+    "lost" (negative: came after all), "restart"."""
 
-    def __init__(self, exporters: Exporters, sampling: int = 1, longest_ms: int = LONGEST_MS,
+    def __init__(self, exporters: Exporters, statistics: NetflowStatistics, sampling: int = 1, longest_ms: int = LONGEST_MS,
                  happened: Callable[[Session, str, int], None] = lambda *_: None) -> None:
-        self.exporters, self.sessions = exporters, Sessions()
-        self.statistics = NetflowStatistics()
+        self.exporters, self.sessions, self.statistics = exporters, Sessions(), statistics
         self._sampling, self._longest_ms, self._happened = sampling, longest_ms, happened
         self._gathered: dict[object, _Gathered] = {}
 

@@ -9,8 +9,6 @@ from tmon_collector.netflow.records import NO_NUMBER
 from tmon_common.kernels.keyed_hash import random_words
 from tmon_common.observations import ABSENT, FLOW_DEFINITION
 
-FLOW_CLASS = "netflow"
-"""Flow class of all of them."""
 MAX_FLOWS = 1 << 20
 FIRST_FLOWS = 1 << 12
 EVICTED_SHARE = 8
@@ -86,7 +84,7 @@ class Flows:
 
 
 def definitions(flows: np.ndarray, numbers: np.ndarray) -> np.ndarray:
-    """Rows of flow_definition, int64 (n, words), of RECORDs; the only string is FLOW_CLASS."""
+    """Rows of flow_definition, int64 (n, words), of RECORDs; the only string is their class."""
     words = np.full((len(flows), FLOW_DEFINITION.words), ABSENT, np.int64)
     word = FLOW_DEFINITION.word_of
     words[:, word("flow")], words[:, word("flow_class")], words[:, word("bidirectional")] = numbers, 0, 0

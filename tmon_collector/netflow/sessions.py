@@ -47,8 +47,8 @@ class Exporters:
 class Session:
     """An observation domain of an exporter, by one version of the protocol."""
 
-    def __init__(self, name: str, exporter: int) -> None:
-        self.name, self.exporter = name, exporter
+    def __init__(self, name: str, version: int, exporter: int) -> None:
+        self.name, self.version, self.exporter = name, version, exporter
         self.templates: dict[int, Template] = {}
         self.sequence, self.sampling = Sequence(), Sampling()
         self.init_ms: int | None = None  # when it started, as options of IPFIX tell
@@ -106,7 +106,7 @@ class Sessions:
         if session is None:
             if len(self._sessions) >= MAX_SESSIONS:
                 del self._sessions[min(self._sessions, key=lambda k: self._sessions[k].heard_ns)]
-            session = self._sessions[key] = Session(f"{address} domain {domain}", exporter)
+            session = self._sessions[key] = Session(f"{address} domain {domain}", version, exporter)
         session.heard_ns = now_ns
         return session
 
