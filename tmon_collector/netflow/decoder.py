@@ -92,7 +92,7 @@ class Decoder:
         return ""
 
     def _take_v5(self, datagram: bytes, header: v5.Header, session: Session) -> None:
-        self._check(session, header.uptime_ms, header.sequence, header.count)
+        self._check(session, header.uptime_ms, header.sequence, header.count, None)
         if header.sampling > 1 and session.sampling.whole != header.sampling:
             session.sampling.whole = header.sampling
             self._happened(session, "sampling", header.sampling)
@@ -102,21 +102,23 @@ class Decoder:
 
     def _take_sets(self, datagram: bytes, message: Message, session: Session, now_ns: int) -> None:
         records: int | None = 0
+        options = 0
         if message.version == 9:
-            self._check(session, message.uptime_ms, message.sequence, 1)
+            self._check(session, message.uptime_ms, message.sequence, 1, None)
         for number, content in sets(datagram, message):
             if content is None:
                 self.statistics.refuse("length", session.name)
                 records = None
             elif number >= FIRST_DATA_SET:
-                found = self._take_data(session, number, content, message, now_ns)
+                found, are_options = self._take_data(session, number, content, message, now_ns)
                 records = None if found is None or records is None else records + found
+                options += found if are_options else 0
             elif read := TEMPLATE_READERS[message.version].get(number):
                 self._take_templates(session, read, content, now_ns)
             else:
                 self.statistics.refuse("unknown_set", session.name)
         if message.version == 10:
-            self._check(session, None, message.sequence, records)
+            self._check(session, None, message.sequence, records, None if records is None else records - options)
 
     def _take_templates(self, session: Session, read: Callable, content: memoryview, now_ns: int) -> None:
         try:
@@ -130,35 +132,38 @@ class Decoder:
             elif not session.take_template(number, template, now_ns):
                 self.statistics.refuse("templates", session.name)
 
-    def _take_data(self, session: Session, number: int, content: memoryview, message: Message, now_ns: int) -> int | None:
-        """Gives how many records there are; None: not known."""
+    def _take_data(self, session: Session, number: int, content: memoryview, message: Message,
+                   now_ns: int) -> tuple[int | None, bool]:
+        """Gives how many records there are (None: not known), and whether they are options."""
         template = session.template(number, now_ns)
         if template is None:
             self.statistics.refuse("no_template", session.name)
-            return None
+            return None, False
         starts = record_starts(template, content)
         if not len(starts):
-            return 0
+            return 0, False
         if template.is_options:
             self._learn(session, Layout(template, np.frombuffer(content, np.uint8), starts))
         elif template.tells_flows:
             self._group(session, template).add(content, starts, (len(starts), message.export_ms, message.uptime_ms, 0))
         else:
             self.statistics.refuse("not_flows", session.name, len(starts))
-        return len(starts)
+        return len(starts), template.is_options
 
     def _learn(self, session: Session, options: Layout) -> None:
-        if session.sampling.learn(options):
-            self._happened(session, "sampling", max(session.sampling.whole, *session.sampling.samplers.values(), 0))
+        before = session.sampling.highest
+        if session.sampling.learn(options) and max(before, session.sampling.highest) > 1:
+            self._happened(session, "sampling", session.sampling.highest)
         if "init_ms" in options:
             told = int(options.numbers("init_ms")[-1])
             if told:
                 session.init_ms = told
 
-    def _check(self, session: Session, uptime_ms: int | None, sequence: int, count: int | None) -> None:
+    def _check(self, session: Session, uptime_ms: int | None, sequence: int, count: int | None,
+               flows: int | None) -> None:
         if uptime_ms is not None and session.ran_for(uptime_ms):
             self._happened(session, "restart", 0)
-        lost = session.sequence.came(sequence, count)
+        lost = session.sequence.came(sequence, count, flows)
         self.statistics.lost += lost
         if lost:
             self._happened(session, "lost", lost)

@@ -18,6 +18,7 @@ _MOST = np.uint64(1 << 62)
 def decode(layout: Layout, exporter: int, export_ms: np.ndarray,
            uptime_ms: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(flows, told, origin): of n records of a template m flow records, those of reverse directions (RFC 5103) behind the others.
+    A direction of a biflow in which nothing went is none.
 
     flows               RECORD (m,); times are the exporter's; nothing is multiplied for sampling
     told                bool (m,): whether the times are told
@@ -42,8 +43,10 @@ def decode(layout: Layout, exporter: int, export_ms: np.ndarray,
         return flows, told, np.arange(layout.rows)
     back = reversed_flows(flows)
     back["octets"], back["packets"] = _count(layout, "reverse_octets"), _count(layout, "reverse_packets")
-    some = np.flatnonzero((back["octets"] > 0) | (back["packets"] > 0))
-    return np.concatenate((flows, back[some])), np.concatenate((told, told[some])), np.concatenate((np.arange(layout.rows), some))
+    came_back = (back["octets"] > 0) | (back["packets"] > 0)
+    there = np.flatnonzero((flows["octets"] > 0) | (flows["packets"] > 0) | ~came_back)
+    origin = np.concatenate((there, np.flatnonzero(came_back)))
+    return np.concatenate((flows[there], back[came_back])), told[origin], origin
 
 
 def _count(layout: Layout, key: str) -> np.ndarray:

@@ -91,7 +91,7 @@ def definitions(flows: np.ndarray, numbers: np.ndarray) -> np.ndarray:
     for name in ("src_addr", "dst_addr"):
         words[:, word(name) : word(name) + 2] = flows[name]
     for name in ("protocol", "src_port", "dst_port"):
-        words[:, word(name)] = np.where(flows[name] == NO_NUMBER, ABSENT, flows[name])
+        words[:, word(name)] = np.where(flows[name] == NO_NUMBER, ABSENT, flows[name].astype(np.int64))
     words[:, word("first_seen")] = flows["start_ms"] * _NS
     return words
 

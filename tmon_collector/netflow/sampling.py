@@ -35,6 +35,11 @@ class Sampling:
                 self.samplers[number] = rate
         return before != (self.whole, self.samplers)
 
+    @property
+    def highest(self) -> int:
+        """Of all rates that are told, at least 1."""
+        return max(self.whole, *self.samplers.values(), 1)
+
     def rates(self, flows: Layout, otherwise: int) -> np.ndarray:
         """int64 (n,), at least 1: of each flow record its own rate, else its sampler's, else the domain's, else that of the only
         sampler, else `otherwise`."""
