@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 import csv
 import os
 import random
@@ -34,7 +35,7 @@ class Receiver:
         ready, ready_end = os.pipe()
         self.process = subprocess.Popen(
             [sys.executable, SCRIPT, "receive", "--spool", spool, "--listen", "127.0.0.1", "--port", str(port), "--ready-fd",
-             str(ready_end), *options], pass_fds=[ready_end], stderr=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": str(ROOT)})
+             str(ready_end), *options], pass_fds=[ready_end], stderr=subprocess.PIPE, text=True)
         os.close(ready_end)
         with os.fdopen(ready) as told:
             readable, _, _ = select.select([told], [], [], START_LIMIT_S)
@@ -101,13 +102,13 @@ def nfdump(directory: Path, form: str) -> list[str]:
 
 def flows_of_nfdump(directory: Path) -> list[tuple]:
     """(start ms, end ms, source, destination, protocol, source port, destination port, packets, octets) of every flow record."""
-    return [(_ms(f[0]), _ms(f[1]), *f[2:4], *map(int, f[4:]))
-            for line in nfdump(directory, "fmt:%ts,%te,%sa,%da,%pr,%sp,%dp,%pkt,%byt") for f in [[x.strip() for x in line.split(",")]]]
+    fields = [[field.strip() for field in line.split(",")]
+              for line in nfdump(directory, "fmt:%ts,%te,%sa,%da,%pr,%sp,%dp,%pkt,%byt")]
+    return [(_ms(f[0]), _ms(f[1]), *f[2:4], *map(int, f[4:])) for f in fields]
 
 
 def _ms(text: str) -> int:
     whole, _, rest = text.partition(".")
-    import calendar
     return calendar.timegm(time.strptime(whole, "%Y-%m-%d %H:%M:%S")) * 1000 + int(rest or 0)
 
 
@@ -148,8 +149,8 @@ def totals(spool: Path) -> tuple[int, int, int]:
 
 
 def made_capture(path: Path, seed: int = 7, minutes: int = 12) -> tuple[int, int]:
-    """A capture of UDP and TCP, IPv4 and IPv6, over some minutes of the last hour: times of v5 are told as so long before the export,
-    modulo 49 days. Gives (octets, packets) of IP."""
+    """A capture of UDP and TCP, IPv4 and IPv6, over some minutes of the last hour: times of v5 are told as so long before the
+    export, modulo 49 days. Gives (octets, packets) of IP."""
     began = int(time.time()) - 3600
     draw = random.Random(seed)
     pairs = [(draw.randrange(1, 6), draw.randrange(10, 14), draw.choice((6, 17)), draw.randrange(33000, 60000),
