@@ -77,6 +77,11 @@ class Nfcapd:
         self.process.communicate()
 
     def stop(self) -> None:
+        """When it has read all that has come."""
+        limit = time.monotonic() + LIMIT_S
+        while _unread(self.port):
+            assert time.monotonic() < limit
+            time.sleep(0.01)
         self.process.terminate()
         self.process.communicate(timeout=LIMIT_S)
 
@@ -87,10 +92,36 @@ def free_port() -> int:
         return trial.getsockname()[1]
 
 
-def softflowd(capture: Path, port: int, version: str, *options: str) -> None:
-    """Exports all flows of a capture and ends."""
-    subprocess.run(["softflowd", "-r", capture, "-n", f"127.0.0.1:{port}", "-v", version, "-d", "-c", "none", "-p",
-                    capture.with_suffix(".pid"), *options], check=True, capture_output=True, timeout=LIMIT_S)
+def _unread(port: int) -> int:
+    """Octets that wait in the socket of a port."""
+    for line in Path("/proc/net/udp").read_text().splitlines()[1:]:
+        fields = line.split()
+        if int(fields[1].split(":")[1], 16) == port:
+            return int(fields[4].split(":")[1], 16)
+    return 0
+
+
+def softflowd(capture: Path, version: str, *options: str) -> list[bytes]:
+    """Datagrams with which it exports all flows of a capture."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as end:
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+        end.bind(("127.0.0.1", 0))
+        subprocess.run(["softflowd", "-r", capture, "-n", f"127.0.0.1:{end.getsockname()[1]}", "-v", version, "-d", "-c", "none",
+                        "-p", capture.with_suffix(".pid"), *options], check=True, capture_output=True, timeout=LIMIT_S)
+        end.setblocking(False)
+        datagrams = []
+        try:
+            while True:
+                datagrams.append(end.recv(65535))
+        except BlockingIOError:
+            return datagrams
+
+
+def send(port: int, *datagrams: bytes) -> None:
+    """As an exporter at 127.0.0.1."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
+        for datagram in datagrams:
+            out.sendto(datagram, ("127.0.0.1", port))
 
 
 def nfdump(directory: Path, form: str) -> list[str]:

@@ -2,7 +2,6 @@
 
 import csv
 import signal
-import socket
 import struct
 import subprocess
 import sys
@@ -28,6 +27,7 @@ from tests.pipeline.netflow_peers import (
     minutes_of,
     nfdump,
     rows_of,
+    send,
     softflowd,
     totals,
 )
@@ -39,8 +39,9 @@ def exported(tmp_path: Path, capture: Path, version: str, *options: str, receive
     """Spool and directory of nfcapd, which have received the same export, and what the receiver told."""
     spool, stored = tmp_path / "spool", tmp_path / "nfcapd"
     with Receiver(spool, *receive) as receiver, Nfcapd(stored) as nfcapd:
-        softflowd(capture, receiver.port, version, *options)
-        softflowd(capture, nfcapd.port, version, *options)
+        datagrams = softflowd(capture, version, *options)
+        send(receiver.port, *datagrams)
+        send(nfcapd.port, *datagrams)
         assert receiver.stop() == 0
         nfcapd.stop()
     return spool, stored, receiver.messages
@@ -104,7 +105,7 @@ def test_replayed_by_nfreplay(tmp_path):
     capture, stored, spool = tmp_path / "made.pcap", tmp_path / "nfcapd", tmp_path / "spool"
     made_capture(capture)
     with Nfcapd(stored) as nfcapd:
-        softflowd(capture, nfcapd.port, "5")
+        send(nfcapd.port, *softflowd(capture, "5"))
         nfcapd.stop()
     with Receiver(spool, "--ports", "both") as receiver:
         for path in sorted(stored.glob("nfcapd.2*")):
@@ -144,12 +145,6 @@ def v5_datagram(sequence: int, octets: int, count: int = 1) -> bytes:
     record = struct.pack("!4s4s4sHHIIIIHHBBBBHHBBH", bytes((10, 0, 0, 1)), bytes((10, 0, 0, 2)), bytes(4), 1, 2, 3, octets, 100_000,
                          100_000, 40000, 53, 0, 0, 17, 0, 0, 0, 0, 0, 0)
     return header + record * count
-
-
-def send(port: int, *datagrams: bytes) -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
-        for datagram in datagrams:
-            out.sendto(datagram, ("127.0.0.1", port))
 
 
 def test_interrupted_it_writes_what_it_has(tmp_path):
