@@ -8,8 +8,8 @@ import struct
 EXPORT_S = 1_700_000_000
 NOW_NS = EXPORT_S * 1_000_000_000 + 500_000_000
 
-# (element, octets) or (element, octets, enterprise)
 PLAIN = ((8, 4), (12, 4), (4, 1), (7, 2), (11, 2), (1, 8), (2, 4), (152, 8), (153, 8))
+"""Elements and their octets; of others an enterprise may follow."""
 
 
 def plain(src="10.0.0.1", dst="10.0.0.2", protocol=17, src_port=40000, dst_port=53, octets=1000, packets=3,

@@ -97,7 +97,8 @@ def test_ipfix(read):
 
 def test_v9_with_padding_and_unknown_fields(read):
     """Fields of other meaning are stepped over wherever they stand; what is left of a set is padding."""
-    fields = ((10, 2), (8, 4), (70, 3), (12, 4), (4, 1), (56, 6), (7, 2), (11, 2), (1, 4), (57000, 5), (2, 4), (22, 4), (21, 4), (58, 2))
+    fields = ((10, 2), (8, 4), (70, 3), (12, 4), (4, 1), (56, 6), (7, 2), (11, 2), (1, 4), (57000, 5), (2, 4), (22, 4), (21, 4),
+              (58, 2))
     record = b"if" + packed("10.0.0.1") + b"mpl" + packed("10.0.0.2") + b"\6" + b"macmac" + struct.pack("!HHI", 80, 50000, 99) + (
         b"vendo") + struct.pack("!III", 9, 999_000, 999_500) + b"vl"
     (flow,) = read(v9(a_set(0, template(300, fields)), a_set(300, record, padding=3)))
@@ -138,7 +139,8 @@ def test_fields_of_variable_length(read):
 
 
 @pytest.mark.parametrize(("octets", "content", "expected"), [
-    (1, b"\xff", 255), (2, b"\1\0", 256), (3, b"\1\0\0", 65536), (5, b"\1\0\0\0\0", 1 << 32), (8, (1 << 50).to_bytes(8, "big"), 1 << 50)])
+    (1, b"\xff", 255), (2, b"\1\0", 256), (3, b"\1\0\0", 65536), (5, b"\1\0\0\0\0", 1 << 32),
+    (8, (1 << 50).to_bytes(8, "big"), 1 << 50)])
 def test_numbers_shorter_than_usual(read, octets, content, expected):
     """Reduced size (RFC 7011 section 6.2)."""
     (flow,) = read(ipfix(a_set(2, template(256, (*PLAIN[:5], (1, octets), *PLAIN[6:]))), a_set(256, plain()[:13], content,
@@ -321,7 +323,8 @@ def test_uptimes_by_the_start_that_options_tell(read):
     fields = (*PLAIN[:7], (22, 4), (21, 4))
     record = plain()[:-16] + struct.pack("!II", 55_000, 57_000)
     assert [(EXPORT_MS, EXPORT_MS)] == [ends(f) for f in read(ipfix(a_set(2, template(256, fields)), a_set(256, record)))]
-    read(ipfix(a_set(3, options(257, ((143, 4),), ((160, 8),))), a_set(257, bytes(4), (EXPORT_MS - 60_000).to_bytes(8, "big")), sequence=1))
+    started = (EXPORT_MS - 60_000).to_bytes(8, "big")
+    read(ipfix(a_set(3, options(257, ((143, 4),), ((160, 8),))), a_set(257, bytes(4), started), sequence=1))
     assert [(EXPORT_MS - 5000, EXPORT_MS - 3000)] == [ends(f) for f in read(ipfix(a_set(256, record), sequence=2))]
 
 
@@ -330,7 +333,8 @@ def test_times_that_cannot_be(read):
     now_ms = NOW_NS // 1_000_000
     day = 86_400_000
     flows = read(ipfix(a_set(2, template(256)), a_set(
-        256, plain(start_ms=now_ms + MAX_AHEAD_MS, end_ms=now_ms + MAX_AHEAD_MS), plain(start_ms=now_ms, end_ms=now_ms + MAX_AHEAD_MS + 1),
+        256, plain(start_ms=now_ms + MAX_AHEAD_MS, end_ms=now_ms + MAX_AHEAD_MS),
+        plain(start_ms=now_ms, end_ms=now_ms + MAX_AHEAD_MS + 1),
         plain(start_ms=5, end_ms=1005), plain(start_ms=now_ms - 3 * day, end_ms=now_ms), plain(start_ms=now_ms, end_ms=now_ms - 7),
         plain(start_ms=1 << 63, end_ms=(1 << 64) - 1))))
     assert [ends(f) for f in flows] == [

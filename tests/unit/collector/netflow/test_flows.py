@@ -50,7 +50,7 @@ def test_the_flows_seen_longest_ago_make_room():
     for b, batch in enumerate(batches):
         batch["src_addr"][:, 1] = np.arange(16) + 100 * b
     first = [flows.assign(batch)[0].tolist() for batch in batches[:4]]
-    assert list(range(1, 65)) == sum(first, [])
+    assert list(range(1, 65)) == [n for numbers in first for n in numbers]
     numbers, new = flows.assign(batches[4])
     assert (list(range(65, 81)), 16) == (numbers.tolist(), len(new))
     assert first[3] == flows.assign(batches[3])[0].tolist()

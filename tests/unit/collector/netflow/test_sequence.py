@@ -31,7 +31,7 @@ def test_an_unknown_number_of_units_loses_nothing():
 
 
 def numbers(seed, second, dropped=()):
-    """(number, count, flows) of datagrams in the first or the second way of numbering, without the dropped ones; and what is lost."""
+    """(number, count, flows) of datagrams in the first or the second way of numbering, without those dropped; and what is lost."""
     draw = random.Random(seed)
     sent, kept, lost = 1000, [], 0
     for i in range(400):

@@ -34,8 +34,8 @@ def test_exact_to_the_octet():
     """Any length, any amount, on and off the borders of minutes."""
     draw = random.Random(3)
     base = 28_333_333 * 60_000
-    rows = [(base, base, 5, 1), (base, base + 60_000, 7, 7), (base, base + 60_001, 7, 7), (base - 1, base, 9, 1), (base - 1, base + 1, 3, 3),
-            (base + 5, base + 5 + LONGEST_MS, MAX_COUNT, MAX_COUNT - 1), (-100_000, -30_000, 11, 2)]
+    rows = [(base, base, 5, 1), (base, base + 60_000, 7, 7), (base, base + 60_001, 7, 7), (base - 1, base, 9, 1),
+            (base - 1, base + 1, 3, 3), (base + 5, base + 5 + LONGEST_MS, MAX_COUNT, MAX_COUNT - 1), (-100_000, -30_000, 11, 2)]
     for _ in range(300):
         start = base + draw.randrange(10 * 60_000)
         rows.append((start, start + draw.choice((0, 1, 59_999, 60_000, draw.randrange(200_000), draw.randrange(40 * 60_000))),
