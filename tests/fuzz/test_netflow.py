@@ -31,8 +31,8 @@ def corpus():
     variable = (*PLAIN, (371, 0xFFFF))
     flows = a_set(256, plain(), plain(octets=1 << 40))
     return [
-        v5(v5_record(), v5_record(first=0, last=4_000_000_000)), v5(*[v5_record()] * 30, sampling=0x4064),
-        ipfix(a_set(2, template(256)), flows), ipfix(flows), ipfix(a_set(2, template(256, variable)), a_set(256, plain(), b"\3abc")),
+        v5(v5_record(), v5_record(first=0, last=4_000_000_000)), v5(*[v5_record()] * 30, sampling=0x4064), ipfix(flows),
+        ipfix(a_set(2, template(256)), flows), ipfix(a_set(2, template(256, variable)), a_set(256, plain(), b"\3abc")),
         ipfix(a_set(256, plain(), b"\3abc", plain(), b"\xff\1\0" + bytes(256))),
         ipfix(a_set(3, options(257, ((302, 8),), ((305, 4), (306, 4), (160, 8)))), a_set(257, bytes(20), b"\xff" * 4)),
         ipfix(a_set(2, template(256, (*PLAIN, (1, 8, 29305), (2, 4, 29305)))), a_set(256, plain(), bytes(11), b"\1")),
@@ -82,23 +82,15 @@ def test_hostile_datagrams_change_nothing_but_counters():
         lived = flows["end_ms"] - flows["start_ms"]
         assert ((lived >= 0) & (lived <= LONGEST_MS)).all()
         assert ((flows["end_ms"] >= EARLIEST_MS) & (flows["end_ms"] <= now_ms + MAX_AHEAD_MS)).all()
-        octets = int(flows["octets"].astype(object).sum()) if len(flows) else 0
-        before = written(output)
         output.add(flows[lived < 3_600_000], NOW_NS)
         if i % (20 * BATCH) == 0:
             output.tick(NOW_NS + i * 10**10)
-        assert (octets > 0) == bool(len(flows) and flows["octets"].any())
-        assert before >= 0
     assert {"version", "short", "length", "template", "no_template", "not_flows", "absurd"} <= set(statistics.not_understood)
     assert statistics.records > DATAGRAMS / 4
     assert {"future", "past", "long", "backwards", "untold"} <= set(+statistics.misdated)
     assert len(exporters.names) <= MAX_EXPORTERS
     assert len(decoder.sessions) <= MAX_SESSIONS
     assert max(len(s.templates) for s in decoder.sessions) <= MAX_TEMPLATES
-
-
-def written(output):
-    return output.waiting
 
 
 def test_random_octets():

@@ -18,6 +18,8 @@ from tmon_collector.netflow.times import UNKNOWN_UPTIME
 
 _MS = 1_000_000
 _MASK = 0xFFFF_FFFF
+MAX_INIT_MS = 1 << 52
+"""Nobody started later."""
 
 
 class _Gathered:
@@ -156,7 +158,7 @@ class Decoder:
             self._happened(session, "sampling", session.sampling.highest)
         if "init_ms" in options:
             told = int(options.numbers("init_ms")[-1])
-            if told:
+            if 0 < told <= MAX_INIT_MS:
                 session.init_ms = told
 
     def _check(self, session: Session, uptime_ms: int | None, sequence: int, count: int | None,

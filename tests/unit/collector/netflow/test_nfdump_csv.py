@@ -71,8 +71,8 @@ def test_what_is_no_such_file(text):
 
 def test_in_pieces(monkeypatch):
     """Wherever the pieces end, the lines are the same, and the numbers of bad ones."""
-    text = NEW + "".join(f"2024-05-01 10:00:00,1,6,10.0.0.1,4000,10.0.0.2,80,3,{'x' if i == 7 else 100 + i},1\n" for i in range(12)) + (
-        "Summary\nflows\n")
+    lines = [f"2024-05-01 10:00:00,1,6,10.0.0.1,4000,10.0.0.2,80,3,{'x' if i == 7 else 100 + i},1\n" for i in range(12)]
+    text = NEW + "".join(lines) + "Summary\nflows\n"
     for octets in (1, 7, 50, 64, 700):
         monkeypatch.setattr(nfdump_csv, "CHUNK_OCTETS", octets)
         flows, _, bad = taken(text)

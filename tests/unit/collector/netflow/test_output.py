@@ -7,11 +7,11 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from tmon_collector.csv_text import csv_header
 from tmon_collector.netflow import output as module
 from tmon_collector.netflow.output import RETRY_NS, Output
 from tmon_collector.netflow.records import records
 from tmon_collector.netflow.statistics import NetflowStatistics
-from tmon_collector.csv_text import csv_header
 from tmon_common.observations import KINDS
 
 MINUTE_NS = 60_000_000_000
@@ -49,7 +49,7 @@ def output_of(paper, linger_ns=0, ports="both"):
 
 def flows_of(*numbers, minute=-5, octets=100):
     flows = records(len(numbers))
-    flows["src_addr"][:, 1], flows["dst_addr"] = numbers, (0, 1)
+    flows["src_addr"], flows["dst_addr"] = [(0, n) for n in numbers], (0, 1)
     flows["exporter"], flows["octets"], flows["packets"] = np.array(numbers) % 2, octets, 2
     flows["start_ms"] = flows["end_ms"] = NOW_NS // 1_000_000 + minute * 60_000
     return flows
