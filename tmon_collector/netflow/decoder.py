@@ -8,6 +8,7 @@ import numpy as np
 
 from tmon_collector.netflow import flow_sets, v5
 from tmon_collector.netflow.bounds import LONGEST_MS, bound_times, sound_counts
+from tmon_collector.netflow.early_sets import EarlySets
 from tmon_collector.netflow.layout import Layout, record_starts
 from tmon_collector.netflow.messages import TEMPLATE_READERS, Message, read_message, sets
 from tmon_collector.netflow.records import RECORD
@@ -53,6 +54,7 @@ class Decoder:
                  happened: Callable[[Session, str, int], None] = lambda *_: None) -> None:
         self.exporters, self.sessions, self.statistics = exporters, Sessions(), statistics
         self._sampling, self._longest_ms, self._happened = sampling, longest_ms, happened
+        self.early, self._last_early = EarlySets(), ""
         self._gathered: dict[object, _Gathered] = {}
 
     def handle(self, datagrams: Iterable[tuple[bytes, str]], now_ns: int) -> np.ndarray:
@@ -62,6 +64,7 @@ class Decoder:
             self.statistics.octets += len(datagram)
             if reason := self._take(datagram, address, now_ns):
                 self.statistics.refuse(reason, address)
+        self._count_given_up()
         flows = [self._decoded(g, now_ns // _MS) for g in self._gathered.values()]
         self._gathered = {}
         if not flows:
@@ -71,6 +74,14 @@ class Decoder:
         self.statistics.flow_octets += int(found["octets"].sum())
         self.statistics.flow_packets += int(found["packets"].sum())
         return found
+
+    def close(self) -> None:
+        """Nothing more will come: sets that wait for their template do so in vain."""
+        self.early.forget()
+        self._count_given_up()
+
+    def _count_given_up(self) -> None:
+        self.statistics.refuse("no_template", self._last_early, self.early.take_given_up())
 
     def _take(self, datagram: bytes, address: str, now_ns: int) -> str:
         """Reads a datagram. Gives why it changed nothing, empty if it did."""
@@ -133,13 +144,17 @@ class Decoder:
                 session.templates.clear()
             elif not session.take_template(number, template, now_ns):
                 self.statistics.refuse("templates", session.name)
+            elif template is not None:
+                for content_before, message in self.early.take(session, number, now_ns):
+                    self._take_data(session, number, memoryview(content_before), message, now_ns)
 
     def _take_data(self, session: Session, number: int, content: memoryview, message: Message,
                    now_ns: int) -> tuple[int | None, bool]:
         """Gives how many records there are (None: not known), and whether they are options."""
         template = session.template(number, now_ns)
         if template is None:
-            self.statistics.refuse("no_template", session.name)
+            self.early.keep(session, number, content, message, now_ns)
+            self._last_early = session.name
             return None, False
         starts = record_starts(template, content)
         if not len(starts):
@@ -164,6 +179,7 @@ class Decoder:
     def _check(self, session: Session, uptime_ms: int | None, sequence: int, count: int | None,
                flows: int | None) -> None:
         if uptime_ms is not None and session.ran_for(uptime_ms):
+            self.early.forget(session)
             self._happened(session, "restart", 0)
         lost = session.sequence.came(sequence, count, flows)
         self.statistics.lost += lost

@@ -138,7 +138,8 @@ class Server:
         self._publish(self._telling.events(now_ns, self._clock.wall_ns()))
         happened, self.spool.happened = self.spool.happened, []
         self._publish(happened, told=True)
-        line = self._telling.line(now_ns, len(self.decoder.exporters.names), len(self.output.flows), self.output.waiting)
+        line = self._telling.line(now_ns, len(self.decoder.exporters.names), len(self.output.flows), self.output.waiting,
+                                  self.decoder.early.waiting)
         if line:
             logger.info("%s", line)
 
@@ -150,6 +151,7 @@ class Server:
 
     def _close(self) -> None:
         now_ns = self._clock.wall_ns()
+        self.decoder.close()
         self.output.close(now_ns)
         self._tell()
         self._publish([event("netflow_stopped", now_ns, self._parameters.name, reason="asked to" if self._stop else "a failure",

@@ -26,7 +26,7 @@ class Telling:
         self._told: dict[str, Counter[str]] = {"not_understood": Counter(), "misdated": Counter()}
         self._at_once: list[tuple[str, str, dict]] = []
         self._line_ns = now_ns
-        self._line_records = 0
+        self._line_datagrams = 0
 
     def happened(self, session: Session, what: str, count: int) -> None:
         """For Decoder."""
@@ -57,13 +57,14 @@ class Telling:
                                   **source))
         return told
 
-    def line(self, now_ns: int, exporters: int, flows: int, waiting: int) -> str | None:
-        """Figures since the start, a minute after the last line if records have come since."""
+    def line(self, now_ns: int, exporters: int, flows: int, waiting: int, early: int = 0) -> str | None:
+        """Figures since the start, a minute after the last line if something has come since. early: sets without template."""
         counted = self._statistics
-        if now_ns - self._line_ns < AGAIN_NS or counted.records == self._line_records:
+        if now_ns - self._line_ns < AGAIN_NS or counted.datagrams == self._line_datagrams:
             return None
-        self._line_ns, self._line_records = now_ns, counted.records
-        return figures(counted, exporters) + f"; {flows} flows known, {waiting} rows open"
+        self._line_ns, self._line_datagrams = now_ns, counted.datagrams
+        text = figures(counted, exporters) + f"; {flows} flows known, {waiting} rows open"
+        return text + (f", {early} sets wait for their templates" if early else "")
 
     def next_ns(self) -> int | None:
         """Monotonic time at which `events` or `line` may have something though nothing comes; None: never."""
@@ -71,7 +72,7 @@ class Telling:
         for what, counted in (("not_understood", self._statistics.not_understood), ("misdated", self._statistics.misdated)):
             if counted != self._told[what]:
                 times.append(self._told_ns.get(what, 0) + AGAIN_NS)
-        if self._statistics.records != self._line_records:
+        if self._statistics.datagrams != self._line_datagrams:
             times.append(self._line_ns + AGAIN_NS)
         return min(times, default=None)
 

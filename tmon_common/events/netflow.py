@@ -22,8 +22,8 @@ DECLARATIONS = (
         "netflow_not_understood", Severity.WARNING, "receiver",
         "netflow receiver {subject}: not understood: {count:,} within {seconds} s, the last from {source}: {reasons}",
         "Datagrams, sets or records that changed nothing. Told at once, then at most once a minute.",
-        "no_template: the exporter sends its templates seldom, have it do so every minute; exporter: list it with --exporter; "
-        "others: docs/netflow.md.",
+        "no_template: the exporter sends its templates seldom, or not at all, have it do so every minute; exporter: list it with "
+        "--exporter; others: docs/netflow.md.",
         (number("count", "since this was last told"), SECONDS, text("source", "who sent the last one; it may be forged"),
          text("reasons", "how many of each reason (docs/netflow.md)"))),
     Declaration(

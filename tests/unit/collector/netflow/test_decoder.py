@@ -22,6 +22,7 @@ from tests.unit.collector.netflow.make import (
 )
 from tmon_collector.netflow.bounds import LONGEST_MS, MAX_AHEAD_MS
 from tmon_collector.netflow.decoder import Decoder
+from tmon_collector.netflow.early_sets import LIFETIME_NS, MAX_OCTETS
 from tmon_collector.netflow.sessions import (
     MAX_EXPORTERS,
     MAX_SESSIONS,
@@ -47,6 +48,8 @@ class Reader:
 
     @property
     def bad(self):
+        """What changed nothing, sets that wait for a template too."""
+        self.decoder.close()
         return dict(self.statistics.not_understood)
 
 
@@ -169,6 +172,33 @@ def test_templates_are_of_exporter_and_domain(read):
     assert len(read(v9(a_set(256, plain()), domain=1))) == 0
     assert read.bad == {"no_template": 3}
     assert len(read(ipfix(a_set(256, plain()), domain=1))) == 1
+
+
+def test_data_before_their_template(read):
+    """Wait for it: in order, with the times of their own messages; not longer than LIFETIME_NS; another number, another template."""
+    fields = (*PLAIN[:7], (22, 4), (21, 4))
+    record = plain()[:-16] + struct.pack("!II", 999_000, 999_500)
+    assert len(read(v9(a_set(256, record), sequence=0, uptime_ms=1_000_000), v9(a_set(257, record), sequence=1))) == 0
+    assert len(read(v9(a_set(256, record), sequence=2, uptime_ms=1_001_000, export_s=EXPORT_S + 1))) == 0
+    assert read.decoder.early.waiting == 3
+    told = a_set(0, template(256, fields))
+    flows = read(v9(told, a_set(256, record), sequence=3, uptime_ms=1_007_000, export_s=EXPORT_S + 7))
+    assert [(EXPORT_MS - 1000, EXPORT_MS - 500)] * 3 == [ends(f) for f in flows]
+    assert len(read(v9(a_set(0, template(257, fields)), sequence=4), now_ns=NOW_NS + LIFETIME_NS + 1)) == 0
+    assert read.bad == {"no_template": 1}
+    assert read.statistics.lost == 0
+
+
+def test_data_before_their_template_are_bounded(read):
+    """In octets; they go with a new start of the exporter."""
+    content = plain() * 30
+    for i in range(2 * MAX_OCTETS // len(content)):
+        read(v9(a_set(256 + i % 500, content), sequence=i))
+    early = read.decoder.early
+    assert MAX_OCTETS * 0.7 < early.waiting * len(content) < MAX_OCTETS
+    read(v9(a_set(256, content), sequence=0, uptime_ms=5))
+    assert early.waiting == 1
+    assert read.bad == {"no_template": 2 * MAX_OCTETS // len(content) + 1}
 
 
 def test_a_template_that_is_told_anew(read):

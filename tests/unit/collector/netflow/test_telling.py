@@ -50,7 +50,9 @@ def test_a_line_of_figures_a_minute():
     statistics = NetflowStatistics()
     telling = Telling("netflow", statistics, 0)
     assert telling.line(AGAIN_NS, 0, 0, 0) is None
-    statistics.records, statistics.flow_octets = 7, 900
+    statistics.records, statistics.datagrams = 7, 2
     assert telling.next_ns() == AGAIN_NS
-    assert "7 flow records of 2 exporters" in telling.line(AGAIN_NS, 2, 5, 6)
+    told = telling.line(AGAIN_NS, 2, 5, 6, 9)
+    assert "7 flow records of 2 exporters" in told
+    assert told.endswith("5 flows known, 6 rows open, 9 sets wait for their templates")
     assert telling.line(2 * AGAIN_NS, 2, 5, 6) is None
