@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Load the spool of a collector into the database. Run every ten minutes by cron, or by hand.
+"""Load the spool of a collector into the database. Run every ten minutes by cron, by hand, or with --follow for ever.
 
 Exit status: 0 done, 1 spool or database cannot be used, 2 wrong arguments or configuration, 3 another loader is at work.
 """
@@ -13,12 +13,15 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 try:
-    from tmon_store.command import run
+    from tmon_store.command import Options, run
 except ModuleNotFoundError:  # by the system's Python, as cron does: go on with that of the installation
     python = ROOT / ".venv" / "bin" / "python"
     if Path(sys.prefix).resolve() == python.parent.parent.resolve() or not python.exists():
         raise
     os.execv(python, [str(python), *sys.argv])  # noqa: S606 no shell wanted
+
+FOLLOW_S = 10
+MIN_FOLLOW_S, MAX_FOLLOW_S = 0.1, 86_400
 
 
 def main() -> int:
@@ -29,9 +32,20 @@ def main() -> int:
     parser.add_argument("--collector", metavar="NAME", help="the collector whose spool is loaded, of several")
     parser.add_argument("--spool", type=Path, metavar="DIR", help="spool, instead of the configured one")
     parser.add_argument("--database", type=Path, metavar="FILE", help="database, instead of the configured one")
-    options = parser.parse_args()
-    config = options.config or Path("tmon.xml" if options.local else "/etc/trafMon/xml/tmon.xml")
-    return run(config, options.spool, options.database, options.collector)
+    parser.add_argument("--follow", type=_seconds, nargs="?", const=FOLLOW_S, metavar="SECONDS",
+                        help=f"go on: look every so many seconds ({FOLLOW_S}) for new files, until SIGTERM or Ctrl-C")
+    parser.add_argument("-q", dest="quiet", action="store_true", help="no line when there was nothing to do")
+    given = parser.parse_args()
+    config = given.config or Path("tmon.xml" if given.local else "/etc/trafMon/xml/tmon.xml")
+    return run(Options(config, given.spool, given.database, given.collector, given.follow, given.quiet))
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not MIN_FOLLOW_S <= seconds <= MAX_FOLLOW_S:
+        msg = f"{text} is not between {MIN_FOLLOW_S} and {MAX_FOLLOW_S}"
+        raise argparse.ArgumentTypeError(msg)
+    return seconds
 
 
 if __name__ == "__main__":

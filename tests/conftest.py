@@ -1,10 +1,14 @@
 """What all tests share: the hypothesis profile, and the real captures at hand."""
 
 import signal
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.mariadb import MariaDB, running
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SHARED_CAPTURES = REPOSITORY.parent / "shared" / "captures"
@@ -24,6 +28,15 @@ def real_captures() -> list[Path]:
     """Every pcap and pcapng file of the shared folder (when it is there) and of the project."""
     shared = SHARED_CAPTURES.glob("*.pcap*")
     return [*sorted(shared), *sorted(OWN_CAPTURES.glob("**/*.pcap*"))]
+
+
+@pytest.fixture(scope="session")
+def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDB]:
+    """A server that all tests of the session share; each takes databases of its own (`mariadb.store()`)."""
+    with tempfile.TemporaryDirectory(prefix="tmdb-") as folder:
+        Path(folder).chmod(0o755)  # the server runs as another user
+        with running(Path(folder, "m")) as server:
+            yield server
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

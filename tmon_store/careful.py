@@ -8,6 +8,7 @@ import socket
 from collections.abc import Callable, Iterator
 
 from tmon_common.observations import Column, Merge, Type
+from tmon_store.bounds import Bounds
 from tmon_store.schema import SAMPLE_LIMIT
 from tmon_store.spool import Rejection
 
@@ -19,11 +20,13 @@ _SECONDS = re.compile(r"(-?)([0-9]{1,10})(?:\.([0-9]{1,9}))?", re.ASCII)
 _INT64 = range(-(1 << 63), 1 << 63)
 
 
-def read_rows(data: bytes, names: list[str], columns: tuple[Column, ...]) -> tuple[list[tuple], list[Rejection]]:
+def read_rows(data: bytes, names: list[str], columns: tuple[Column, ...],
+              bounds: Bounds | None = None) -> tuple[list[tuple], list[Rejection]]:
     """Good rows as tuples of the given columns (times and durations in ns, empty as None), and the others.
 
     data        the file, header included
     names       its header
+    bounds      what rows must keep to, too
     """
     whole, _, cut = data.decode("utf-8", "surrogateescape").rpartition("\n")
     lines = [line + "\n" for line in whole.split("\n")]
@@ -32,7 +35,10 @@ def read_rows(data: bytes, names: list[str], columns: tuple[Column, ...]) -> tup
     rejections: list[Rejection] = []
     for line, text, row in _records(lines):
         try:
-            rows.append(_parse(row, len(names), cells))
+            values = _parse(row, len(names), cells)
+            if bounds:
+                bounds.check(values)
+            rows.append(values)
         except ValueError as error:
             rejections.append(Rejection(line, str(error), text[:MAX_REJECTED_TEXT].rstrip("\n")))
     if cut:

@@ -2,59 +2,135 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from tmon_common.config.store_model import Store
 from tmon_store.errors import StoreBusyError, StoreError
-from tmon_store.load import Progress, load_spool
+from tmon_store.follow import Stop, Watch
+from tmon_store.load import LoadReport, Progress, load_spool
+from tmon_store.spool import complete_files
 
 DONE, FAILED, MISUSED, BUSY = 0, 1, 2, 3
 
 
-def run(config: Path, spool: Path | None = None, database: Path | None = None, collector: str | None = None) -> int:
+@dataclass(frozen=True)
+class Options:
+    """What the program was given.
+
+    follow_s    seconds between looks into the spools; None: one run
+    quiet       no line when there was nothing to do
+    """
+
+    config: Path
+    spool: Path | None = None
+    database: Path | None = None
+    collector: str | None = None
+    follow_s: float | None = None
+    quiet: bool = False
+
+
+def run(options: Options) -> int:
     """Load; gives the exit status. The configuration is read only if spool or database is not given.
 
     One line per run on stdout (nothing else there, for cron); warnings and errors on stderr.
     """
-    spools = [spool] if spool else []
-    store: Store | Path | None = database
-    if not spool or not database:
+    spools = [options.spool] if options.spool else []
+    store: Store | Path | None = options.database
+    if not spools or not store:
         from tmon_common.config.problems import ConfigurationError
         from tmon_common.config.read import read
 
         try:
-            configuration = read(config)
+            configuration = read(options.config)
         except (ConfigurationError, OSError) as error:
             return _fail(str(error), MISUSED)
-        if collector and collector not in configuration.collector_by_name:
-            return _fail(f"{config}: no collector {collector!r}; there is {', '.join(configuration.collector_by_name)}", MISUSED)
-        spools = spools or [c.spool for c in configuration.collectors if collector in (None, c.name)]
-        store = database or configuration.store
-    status = DONE
-    for directory in dict.fromkeys(spools):
-        status = max(status, _load(directory, store))
-    return status
-
-
-def _load(spool: Path, where: Store | Path) -> int:
-    if not spool.is_dir():
-        return _fail(f"{spool}: no such directory", FAILED)
+        known = configuration.collector_by_name
+        if options.collector and options.collector not in known:
+            return _fail(f"{options.config}: no collector {options.collector!r}; there is {', '.join(known)}", MISUSED)
+        spools = spools or [c.spool for c in configuration.collectors if options.collector in (None, c.name)]
+        store = store or configuration.store
+    spools = list(dict.fromkeys(spools))
+    if options.follow_s is not None:
+        return _follow(spools, store, options)
     try:
-        with _progress() as progress:
-            report = load_spool(spool, where, progress)
-    except StoreBusyError as error:
-        return _fail(str(error), BUSY)
-    except StoreError as error:
-        return _fail(str(error), FAILED)
+        return max(_load_once(spool, store, options) for spool in spools)
     except KeyboardInterrupt:
         return _fail("interrupted; the next run goes on from here", FAILED)
-    for warning in report.warnings:
-        sys.stderr.write(f"trafmon_loader: {warning}\n")
-    sys.stdout.write(f"trafmon_loader: {report} into {where if isinstance(where, Path) else where.database}\n")
+
+
+def _load_once(spool: Path, where: Store | Path, options: Options) -> int:
+    try:
+        _check(spool)
+        with _progress() as progress:
+            report = load_spool(spool, where, progress)
+    except StoreError as error:
+        return _fail(str(error), _status(error))
+    _warn(report.warnings)
+    if report.files or report.archived or not options.quiet:
+        _tell(report, where)
     return DONE
+
+
+def _follow(spools: list[Path], where: Store | Path, options: Options) -> int:
+    """Until a signal comes. What does not work is told once and tried again; the exit status is that of the last try."""
+    watches, statuses = {spool: Watch() for spool in spools}, dict.fromkeys(spools, DONE)
+    try:
+        with Stop().listening() as stop:
+            while True:
+                for spool, watch in watches.items():
+                    if not stop():
+                        statuses[spool] = _look(spool, watch, where, stop, statuses[spool])
+                if stop.wait(options.follow_s):
+                    return max(statuses.values())
+    except KeyboardInterrupt:
+        return _fail("interrupted; the next run goes on from here", FAILED)
+
+
+def _look(spool: Path, watch: Watch, where: Store | Path, stopping: Callable[[], bool], status: int) -> int:
+    """Load a spool if that is worth it; gives how that went, or went the last time."""
+    names: frozenset[str] = frozenset()
+    try:
+        _check(spool)
+        names = frozenset(file.name for file in complete_files(spool))
+        if not watch.due(names, time.monotonic_ns()):
+            return status
+        report = load_spool(spool, where, stopping=stopping)
+    except StoreError as error:
+        _warn(watch.failed(str(error), names, time.monotonic_ns()))
+        return _status(error)
+    _warn(watch.loaded(names, report.warnings, time.monotonic_ns()))
+    if report.files or report.archived:
+        _tell(report, where)
+    return DONE
+
+
+def _check(spool: Path) -> None:
+    try:
+        os.scandir(spool).close()
+    except OSError as error:
+        msg = f"{spool}: cannot read the spool: {error.strerror}"
+        raise StoreError(msg) from error
+
+
+def _status(error: StoreError) -> int:
+    return BUSY if isinstance(error, StoreBusyError) else FAILED
+
+
+def _warn(lines: Iterable[str]) -> None:
+    for line in lines:
+        sys.stderr.write(f"trafmon_loader: {line}\n")
+    sys.stderr.flush()
+
+
+def _tell(report: LoadReport, where: Store | Path) -> None:
+    sys.stdout.write(f"trafmon_loader: {report} into {where if isinstance(where, Path) else where.database}\n")
+    sys.stdout.flush()
 
 
 def _fail(message: str, status: int) -> int:

@@ -7,3 +7,11 @@ class StoreError(Exception):
 
 class StoreBusyError(StoreError):
     """Another loader works on the same spool, or another program has the database open."""
+
+
+class StoreConflictError(StoreError):
+    """The engine undid the transaction for the sake of another one: the same once more is likely to succeed."""
+
+
+class StoreFullError(StoreError):
+    """The database has no room for rows of so many different days."""

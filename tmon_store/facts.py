@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ import polars as pl
 
 from tmon_common.observations import FLOW_DEFINITION, Kind
 from tmon_store.rollup import aggregate, coarser, is_one_interval, moved_to, sort_samples
-from tmon_store.schema import FLOW_IDENTITY, Storage, Table, flow_table, has_flow, is_counted, record_table, rollups
+from tmon_store.schema import FLOW_IDENTITY, Rollup, Storage, Table, flow_table, has_flow, is_counted, record_table, rollups
 
 if TYPE_CHECKING:
     from tmon_store.backends.backend import Backend
@@ -44,6 +45,17 @@ def load_rows(store: Backend, kind: Kind, frame: pl.DataFrame) -> None:
             store.add_missing(table, rows.unique(table.key, keep="first", maintain_order=True))
         else:
             store.append(table, rows)
+
+
+def days_of(kind: Kind, frame: pl.DataFrame) -> dict[Table | Rollup, list[date]]:
+    """What `Backend.prepare` has to know before rows as `read_file` gives them are loaded."""
+    tables: list[Table | Rollup] = [*rollups(kind)] if is_counted(kind) else [] if kind is FLOW_DEFINITION else [record_table(kind)]
+    found: dict[Table | Rollup, list[date]] = {}
+    for what in tables:
+        time = what.time if isinstance(what, Table) else what.merged.time
+        if time:
+            found[what] = frame.select((pl.col(time) // 1000).cast(pl.Datetime("us")).dt.date().unique())[time].to_list()
+    return found
 
 
 def _number_flows(store: Backend, frame: pl.DataFrame) -> pl.DataFrame:

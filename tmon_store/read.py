@@ -1,7 +1,8 @@
 """One spool file into a polars frame.
 
 The quick way parses the whole file at once and checks what it can for all rows together. Whatever it finds wrong or unusual
-(quotes, a short row, a value out of range) sends the file the careful way, row by row, which tells good rows from bad ones.
+(quotes, a short row, a value out of range or bounds) sends the file the careful way, row by row, which tells good rows from bad
+ones.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from tmon_common.observations import SOURCE_COLUMNS, Column, Kind, Merge, Type
+from tmon_store.bounds import Bounds
 from tmon_store.careful import address, read_rows
 from tmon_store.schema import SAMPLE_LIMIT, is_counted
 from tmon_store.spool import Rejection, SpoolFile
@@ -41,8 +43,11 @@ def loaded_columns(kind: Kind) -> tuple[Column, ...]:
     return tuple(c for c in columns if c.merge is not Merge.ATTRIBUTE) if is_counted(kind) else columns
 
 
-def read_file(file: SpoolFile, kind: Kind) -> FileContent:
-    """Rows of a file; those that cannot be used are in `rejections`. OSError if it cannot be read at all."""
+def read_file(file: SpoolFile, kind: Kind, now_ns: int) -> FileContent:
+    """Rows of a file; those that cannot be used are in `rejections`. OSError if it cannot be read at all.
+
+    now_ns      time of loading (UTC): rows far after it are refused
+    """
     data = file.path.read_bytes()
     content = FileContent(_frame(kind, []), hashlib.sha256(data).hexdigest())
     data = data.removeprefix(_BOM)
@@ -51,7 +56,8 @@ def read_file(file: SpoolFile, kind: Kind) -> FileContent:
         names = next(csv.reader([data[: data.find(b"\n") + 1].decode()]), [])
     except (UnicodeDecodeError, csv.Error):
         names = []
-    required = [c.name for c in columns if c.merge is Merge.KEY]
+    bounds = Bounds(kind, columns, now_ns)
+    required = [c.name for c in columns if c.merge is Merge.KEY or c.name == bounds.time]
     lost = [name for name in required if name not in names]
     if lost or len(set(names)) < len(names):
         reason = f"the header has no column {', '.join(lost)}" if lost else "the header names a column twice"
@@ -59,8 +65,8 @@ def read_file(file: SpoolFile, kind: Kind) -> FileContent:
         return content
     content.extra = [name for name in names if name not in kind.header]
     frame = _read_quickly(data, names, columns)
-    if frame is None:
-        rows, content.rejections = read_rows(data, names, columns)
+    if frame is None or not bounds.hold(frame):
+        rows, content.rejections = read_rows(data, names, columns, bounds)
         frame = _frame(kind, rows)
     content.frame = frame
     return content

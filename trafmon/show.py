@@ -1,17 +1,18 @@
 """Show what a database holds: flows, traffic per class and protocol, top talkers, top conversations.
 
-Exit status: 0 shown, 1 the database cannot be read.
+Exit status: 0 shown, 1 the database cannot be read, 2 wrong arguments or configuration.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
+
+from trafmon.database_argument import NoDatabaseError, add_database_arguments, database_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("database", type=Path, metavar="FILE", help="DuckDB file that the loader filled")
+    add_database_arguments(parser)
     parser.add_argument("--top", type=int, default=10, metavar="N", help="lines of each table (10)")
 
 
@@ -20,7 +21,10 @@ def run(options: argparse.Namespace) -> int:
     from trafmon.summary import summarise
 
     try:
-        summarise(options.database, {}, limit=max(options.top, 1))
+        summarise(database_of(options), {}, limit=max(options.top, 1))
+    except NoDatabaseError as error:
+        print(f"trafmon show: {error}", file=sys.stderr)
+        return 2
     except StoreError as error:
         print(f"trafmon show: {error}", file=sys.stderr)
         return 1

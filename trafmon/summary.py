@@ -14,6 +14,7 @@ from trafmon.summary_one_way import OneWay, print_one_way
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from tmon_common.config.store_model import Store
     from tmon_store.report import Conversation, Traffic
 
 PLAIN_WIDTH = 130
@@ -25,7 +26,7 @@ PROTOCOLS = {0: "hopopt", 1: "icmp", 2: "igmp", 4: "ipip", 6: "tcp", 17: "udp", 
 """Names of the IP protocols one meets (IANA protocol numbers)."""
 
 
-def summarise(database: Path, files: Mapping[str, Path], console: Console | None = None, limit: int = 10) -> None:
+def summarise(database: Store | Path, files: Mapping[str, Path], console: Console | None = None, limit: int = 10) -> None:
     """Print what the database holds, then where the files are (what they are: path).
 
     A database without traffic gives zeros. StoreError if it cannot be opened.

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from tmon_store.command import run
+from tmon_store.command import Options, run
 
 if __name__ == "__main__":
-    sys.exit(run(Path("none"), Path(sys.argv[1]), Path(sys.argv[2])))
+    sys.exit(run(Options(Path("none"), Path(sys.argv[1]), Path(sys.argv[2]))))

@@ -22,7 +22,10 @@ MAX_ATTRIBUTES = 100
 
 
 class Document:
-    """root: element `trafmon` or whatever the file has instead. directory: where relative paths start; digest: of its octets."""
+    """root: element `trafmon`, or that of another grammar, or whatever the file has instead.
+
+    directory: where relative paths start; digest: of its octets
+    """
 
     def __init__(self, path: Path, root: etree._Element, start_lines: list[int], text: str, directory: Path, digest: str) -> None:
         self.path, self.directory, self.digest = path, directory, digest
@@ -41,21 +44,24 @@ class Document:
         return start
 
 
-def load_document(path: Path) -> Document:
-    """The tree of an XML file. ConfigurationError, with one problem, if it cannot be read, is not XML, or is too large."""
-    return parse_document(path, read_octets(path))
+def load_document(path: Path, root: str = "trafmon") -> Document:
+    """The tree of an XML file. ConfigurationError, with one problem, if it cannot be read, is not XML, or is too large.
+
+    root: the element that is expected, for messages.
+    """
+    return parse_document(path, read_octets(path), root=root)
 
 
-def parse_document(path: Path, data: bytes, directory: Path | None = None) -> Document:
+def parse_document(path: Path, data: bytes, directory: Path | None = None, root: str = "trafmon") -> Document:
     """The same of octets that have been read. path: for messages; directory: if relative paths do not start at that file's."""
     if len(data) > MAX_OCTETS:
         _fail(path, 0, f"is larger than {MAX_OCTETS >> 20} MiB; no configuration is")
     if not data.strip():
-        _fail(path, 0, "is empty; expected a configuration, <trafmon> ... </trafmon>")
-    start_lines, complaint = _inspect(path, data)
+        _fail(path, 0, f"is empty; expected <{root}> ... </{root}>")
+    start_lines, complaint = _inspect(path, data, root)
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, dtd_validation=False, huge_tree=False)
     try:
-        root = etree.fromstring(data, parser)
+        tree = etree.fromstring(data, parser)
     except etree.XMLSyntaxError as error:
         _fail(path, error.lineno or 1, f"this is not well-formed XML: {_bare(error.msg)}")
     for entry in parser.error_log:
@@ -63,9 +69,9 @@ def parse_document(path: Path, data: bytes, directory: Path | None = None) -> Do
             _fail(path, entry.line, f"{_bare(entry.message)}; only &lt; &gt; &amp; &quot; and &apos; are")
     if complaint is not None:
         _fail(path, *complaint)
-    encoding = root.getroottree().docinfo.encoding or "utf-8"
+    encoding = tree.getroottree().docinfo.encoding or "utf-8"
     text = data.decode(encoding, errors="replace").replace("\r\n", "\n").replace("\r", "\n")
-    return Document(path, root, start_lines, text, directory or path.absolute().parent, digest_of(data))
+    return Document(path, tree, start_lines, text, directory or path.absolute().parent, digest_of(data))
 
 
 def digest_of(data: bytes) -> str:
@@ -82,7 +88,7 @@ def read_octets(path: Path) -> bytes:
         _fail(path, 0, f"cannot be read: {error.strerror or error}")
 
 
-def _inspect(path: Path, data: bytes) -> tuple[list[int], tuple[int, str] | None]:
+def _inspect(path: Path, data: bytes, root: str) -> tuple[list[int], tuple[int, str] | None]:
     """First line of each start tag, in document order; and what expat finds wrong, if anything, as (line, message).
 
     Declarations inside the document and floods of elements are refused at once: libxml2 does not get to see them.
@@ -100,7 +106,7 @@ def _inspect(path: Path, data: bytes) -> tuple[list[int], tuple[int, str] | None
     def start_doctype(_name: str, _system: str | None, _public: str | None, has_internal_subset: bool) -> None:
         if has_internal_subset:
             _fail(path, parser.CurrentLineNumber,
-                  'declarations inside the document are not accepted; expected only <!DOCTYPE trafmon SYSTEM "trafmon.dtd">')
+                  f'declarations inside the document are not accepted; expected only <!DOCTYPE {root} SYSTEM "{root}.dtd">')
 
     parser.StartElementHandler = start_element
     parser.StartDoctypeDeclHandler = start_doctype

@@ -1,4 +1,4 @@
-"""What `dtd/trafmon.dtd` declares, in a form that is easy to ask: elements, their children, attributes and defaults."""
+"""What a grammar of `dtd/` declares, in a form that is easy to ask: elements, their children, attributes and defaults."""
 
 from __future__ import annotations
 
@@ -31,25 +31,28 @@ class ElementRule:
 
 @dataclass(frozen=True)
 class Grammar:
+    """root: the element that holds all others; its grammar is `<root>.dtd`."""
+
+    root: str
     elements: dict[str, ElementRule]
     dtd: etree.DTD
 
 
-def dtd_path() -> Path:
+def dtd_path(name: str = DTD_NAME) -> Path:
     """The grammar file: of the source tree, else as installed. FileNotFoundError names both places."""
-    places = (Path(__file__).resolve().parents[2] / "dtd" / DTD_NAME, Path(sys.prefix) / "share" / "trafmon" / "dtd" / DTD_NAME)
+    places = (Path(__file__).resolve().parents[2] / "dtd" / name, Path(sys.prefix) / "share" / "trafmon" / "dtd" / name)
     for place in places:
         if place.is_file():
             return place
-    raise FileNotFoundError(f"{DTD_NAME} is neither {places[0]} nor {places[1]}; the installation is incomplete")
+    raise FileNotFoundError(f"{name} is neither {places[0]} nor {places[1]}; the installation is incomplete")
 
 
-@lru_cache(maxsize=1)
-def grammar() -> Grammar:
-    """The grammar, read once."""
-    with dtd_path().open("rb") as file:
+@lru_cache(maxsize=4)
+def grammar(name: str = DTD_NAME) -> Grammar:
+    """The grammar in a file of `dtd/`, read once."""
+    with dtd_path(name).open("rb") as file:
         dtd = etree.DTD(file)
-    return Grammar({e.name: _element_rule(e) for e in dtd.iterelements()}, dtd)
+    return Grammar(name.removesuffix(".dtd"), {e.name: _element_rule(e) for e in dtd.iterelements()}, dtd)
 
 
 def _element_rule(declaration) -> ElementRule:

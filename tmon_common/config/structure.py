@@ -21,8 +21,8 @@ _FILTER_LAYERS = "a filter has three layers: filter (match, any), any (match, al
 
 def check_structure(document: Document, grammar: Grammar, problems: ProblemList) -> None:
     """Adds what elements and attributes are unknown, missing, misplaced, or have a value that is not among the declared ones."""
-    if document.root.tag != "trafmon":
-        problems.add(document.line(document.root), document.root.tag, f"<{document.root.tag}> found; expected <trafmon>")
+    if document.root.tag != grammar.root:
+        problems.add(document.line(document.root), document.root.tag, f"<{document.root.tag}> found; expected <{grammar.root}>")
         return
     odd_content = set()
     for element in document.root.iter("*"):

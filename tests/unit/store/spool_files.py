@@ -6,11 +6,13 @@ import csv
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import UTC
 from pathlib import Path
 
 import pytest
 
 from tmon_common.analyses.catalogue import catalogue
+from tmon_common.config.store_model import Store
 from tmon_common.observations import KINDS, Kind, Merge, Type
 
 START = 1_700_000_040  # a whole minute, 2023-11-14 22:14 UTC; the hour and the day have 46 and 106 minutes to go
@@ -97,20 +99,28 @@ def expected_rollup(kind: str, rows: Iterable[dict], suffix: str) -> dict[tuple,
     return result
 
 
-def stored_rollup(database: Path, kind: str, suffix: str) -> dict[tuple, dict[str, int | None]]:
-    """What the rollup holds, in the same form. Fails if a key occurs twice."""
-    import duckdb
+def stored_rollup(where: Store | Path, kind: str, suffix: str) -> dict[tuple, dict[str, int | None]]:
+    """What the rollup holds, in the same form. Fails if a key occurs twice. where: DuckDB's file, or any database."""
+    import sqlalchemy as sa
 
-    keys = [c.name for c in KINDS[kind].expanded if c.merge is Merge.KEY and c.name not in ("flow", "start")]
-    with duckdb.connect(database, read_only=True) as connection:
-        names = [r[0] for r in connection.execute(f"DESCRIBE {kind}_{suffix}").fetchall()]
-        values = [n for n in names if n not in ("flow_key", "start", *keys)]
-        columns = ", ".join(f'c."{n}"' for n in (*keys, *values))
-        rows = connection.execute(f"SELECT probe, run, flow, epoch(c.start)::BIGINT, {columns} FROM {kind}_{suffix} c"
-                                  " JOIN flow USING (flow_key)").fetchall()
-        assert len(rows) == connection.execute(f"SELECT count(*) FROM {kind}_{suffix}").fetchall()[0][0]
+    from tmon_store.open import open_store
+    from tmon_store.schema import rollups
+    from tmon_store.tables import flow, sql
+
+    level = next(r for r in rollups(KINDS[kind]) if r.name == f"{kind}_{suffix}")
+    table = sql(level.merged, level.name)
+    keys = [n for n in level.merged.key if n not in ("flow_key", "start")]
+    values = [n for n in level.merged.names if n not in level.merged.key]
+    store = open_store(where, read_only=True)
+    try:
+        rows = store.query(sa.select(flow.c.probe, flow.c.run, flow.c.flow, table.c.start, *(table.c[n] for n in (*keys, *values)))
+                           .join_from(table, flow, table.c.flow_key == flow.c.flow_key))
+        assert [(len(rows),)] == store.query(sa.select(sa.func.count()).select_from(table)), "a row without a flow"
+    finally:
+        store.close()
     width = 4 + len(keys)
-    result = {row[:width]: dict(zip(values, row[width:], strict=True)) for row in rows}
+    result = {(*row[:3], int(row[3].replace(tzinfo=UTC).timestamp()), *row[4:width]): dict(zip(values, row[width:], strict=True))
+              for row in rows}
     assert len(result) == len(rows), "a key occurs twice"
     return result
 

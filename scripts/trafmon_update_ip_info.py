@@ -1,0 +1,48 @@
+#!/usr/bin/env python3
+"""What is known about addresses: activity and location, country, name. Run after each load by cron, with --all once a week.
+
+Exit status: 0 done, 1 database or DNS cannot be used, 2 wrong arguments, configuration or organisation, 3 others are at work.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+try:
+    import sqlalchemy  # noqa: F401  as good as any other of what is not in the system's Python
+
+    from tmon_store.ip_info.command import check, run
+except ModuleNotFoundError:  # by the system's Python, as cron does: go on with that of the installation
+    python = ROOT / ".venv" / "bin" / "python"
+    if Path(sys.prefix).resolve() == python.parent.parent.resolve() or not python.exists():
+        raise
+    os.execv(python, [str(python), *sys.argv])  # noqa: S606 no shell wanted
+
+
+def main() -> int:
+    """Arguments, then the work."""
+    parser = argparse.ArgumentParser(description="Update what is known about the addresses in the database.")
+    parser.add_argument("-l", dest="local", action="store_true", help="the configuration is ./tmon.xml")
+    parser.add_argument("-c", dest="config", type=Path, metavar="FILE", help="configuration (/etc/trafMon/xml/tmon.xml)")
+    parser.add_argument("--database", type=Path, metavar="FILE", help="DuckDB file, instead of the configured database")
+    parser.add_argument("--all", action="store_true", help="look at all addresses anew, and ask for all names again")
+    parser.add_argument("--no-names", action="store_true", help="do not ask the DNS in this run")
+    parser.add_argument("-q", dest="quiet", action="store_true", help="print nothing if there was nothing to do")
+    parser.add_argument("--check", type=Path, metavar="ORGANISATION",
+                        help="only read this file of an organisation: tell what is wrong, or where ADDRESS belongs")
+    parser.add_argument("addresses", nargs="*", metavar="ADDRESS", help="with --check: an address to be explained")
+    options = parser.parse_args()
+    if options.check:
+        return check(options.check, options.addresses)
+    if options.addresses:
+        parser.error("addresses are explained with --check ORGANISATION only")
+    config = options.config or Path("tmon.xml" if options.local else "/etc/trafMon/xml/tmon.xml")
+    return run(config, options.database, everything=options.all, names=not options.no_names, quiet=options.quiet)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
