@@ -15,6 +15,7 @@ import sys
 import time
 from collections import Counter
 from fractions import Fraction
+from ipaddress import IPv4Address, ip_address
 from pathlib import Path
 from typing import Self
 
@@ -124,10 +125,17 @@ def send(port: int, *datagrams: bytes) -> None:
             out.sendto(datagram, ("127.0.0.1", port))
 
 
+def recorded(capture: Path) -> list[bytes]:
+    """Datagrams of exporters in a capture, put together again by tshark."""
+    done = subprocess.run(["tshark", "-r", capture, "-Y", "udp && !icmp && !icmpv6", "-T", "fields", "-e", "udp.payload"],
+                          check=True, capture_output=True, text=True, timeout=LIMIT_S)
+    return [bytes.fromhex(line) for line in done.stdout.split()]
+
+
 def nfdump(directory: Path, form: str) -> list[str]:
     """Lines that nfdump prints of all files."""
-    done = subprocess.run(["nfdump", "-R", directory, "-q", "-N", "-o", form], check=True, capture_output=True, text=True, env=UTC,
-                          timeout=LIMIT_S)
+    done = subprocess.run(["nfdump", "-R", directory, "-q", "-N", "-6", "-o", form], check=True, capture_output=True, text=True,
+                          env=UTC, timeout=LIMIT_S)
     return done.stdout.splitlines()
 
 
@@ -135,7 +143,18 @@ def flows_of_nfdump(directory: Path) -> list[tuple]:
     """(start ms, end ms, source, destination, protocol, source port, destination port, packets, octets) of every flow record."""
     fields = [[field.strip() for field in line.split(",")]
               for line in nfdump(directory, "fmt:%ts,%te,%sa,%da,%pr,%sp,%dp,%pkt,%byt")]
-    return [(_ms(f[0]), _ms(f[1]), *f[2:4], *map(int, f[4:])) for f in fields]
+    return [(_ms(f[0]), _ms(f[1]), *map(_address, f[2:4]), int(f[4]), *map(_port, f[5:7]), int(f[7]), int(f[8])) for f in fields]
+
+
+def _address(text: str) -> str:
+    """Where a record has room for both, nfdump takes an IPv4 address for the end of an IPv6 one."""
+    address = ip_address(text)
+    return str(IPv4Address(int(address)) if address.version == 6 and 1 < int(address) < 1 << 32 else address)
+
+
+def _port(text: str) -> int:
+    """nfdump has type and code of ICMP there, with a point between: no port."""
+    return 0 if "." in text else int(text)
 
 
 def _ms(text: str) -> int:

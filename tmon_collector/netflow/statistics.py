@@ -16,7 +16,8 @@ class NetflowStatistics:
     not_understood      datagrams, sets and records that changed nothing, by reason:
                         version, short, length, exporter (too many, or not listed), template (not sound), templates (too many),
                         no_template (sets whose template did not come in time), unknown_set, not_flows (records that count
-                        nothing between addresses), empty (records of nothing), absurd (counts beyond bounds.MAX_COUNT); of files row, time
+                        nothing between addresses), empty (records of nothing), absurd (counts beyond bounds.MAX_COUNT); of files:
+                        row, time
     misdated            records whose times were moved: future, past, long, backwards, untold (bounds.py)
     rows, definitions   written
     early               rows written before their minute had been open long enough, for want of room

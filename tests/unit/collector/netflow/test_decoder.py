@@ -175,7 +175,7 @@ def test_templates_are_of_exporter_and_domain(read):
 
 
 def test_data_before_their_template(read):
-    """Wait for it: in order, with the times of their own messages; not longer than LIFETIME_NS; another number, another template."""
+    """Wait for it: in order, with the times of their own messages; not longer than LIFETIME_NS; each number has its template."""
     fields = (*PLAIN[:7], (22, 4), (21, 4))
     record = plain()[:-16] + struct.pack("!II", 999_000, 999_500)
     assert len(read(v9(a_set(256, record), sequence=0, uptime_ms=1_000_000), v9(a_set(257, record), sequence=1))) == 0
