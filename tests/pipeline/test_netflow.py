@@ -281,6 +281,8 @@ def test_wrong_arguments(tmp_path):
     """One line, exit status 2."""
     for arguments, expected in ((["receive", "--spool", tmp_path, "--sampling", "0"], "expected 1 to"),
                                 (["receive", "--spool", tmp_path, "--exporter", "x=y"], "expected ADDRESS"),
+                                (["receive", "--spool", tmp_path, "--buffer", "1000000000000"], "--buffer"),
+                                (["receive", "--spool", tmp_path, "--linger", "soon"], "--linger"),
                                 (["receive", "--spool", tmp_path / "a" / "b"], "does not exist"),
                                 (["receive", "-c", tmp_path / "none.xml"], "none.xml"),
                                 (["read", "--spool", tmp_path], "FILE"), ([], "COMMAND")):
@@ -289,6 +291,20 @@ def test_wrong_arguments(tmp_path):
         assert (done.returncode, done.stdout) == (2, "")
         assert expected in done.stderr
         assert done.stderr.count("\n") == 1
+
+
+def test_reading_is_interrupted(tmp_path):
+    """It says so, and leaves complete files."""
+    with subprocess.Popen([sys.executable, SCRIPT, "read", "--spool", tmp_path / "spool", "-"], stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        process.stdin.write("ts,te,td,sa,da,sp,dp,pr,ipkt,ibyt\n")
+        process.stdin.flush()
+        wait_for((tmp_path / "spool" / ".netflow.journal").exists)
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=LIMIT_S)
+    assert process.returncode == 130
+    assert "interrupted" in told
+    assert "Traceback" not in told
 
 
 def test_a_file_that_is_none(tmp_path):

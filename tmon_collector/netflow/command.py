@@ -17,10 +17,10 @@ from tmon_collector.netflow.sampling import MAX_RATE
 from tmon_common.config.locate import locate
 from tmon_common.config.model import Collector, Diagnostics
 from tmon_common.config.problems import ConfigurationError
-from tmon_common.config.quantities import parse_duration
+from tmon_common.config.quantities import parse_duration, parse_octets
 
 PROGRAM = "trafmon_netflow"
-DONE, FAILED, MISUSED = 0, 1, 2
+DONE, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
 DEFAULT_PORT = 2055
 MAX_LONGEST_NS = 20 * 86_400_000_000_000
 """Times within a flow are multiplied with one another in 64 bits."""
@@ -57,6 +57,13 @@ def _duration(low_ns: int, high_ns: int):
         except ValueError as error:
             raise argparse.ArgumentTypeError(f"{text}: {error}") from None
     return parse
+
+
+def _octets(text: str) -> int:
+    try:
+        return parse_octets(text, 1 << 12, 1 << 30)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text}: {error}") from None
 
 
 def _exporter(text: str) -> tuple[str, str]:
@@ -96,7 +103,8 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     receive.add_argument("--sampling", type=_rate, default=1, metavar="N", help="rate of exporters that do not tell theirs (1)")
     receive.add_argument("--linger", type=_duration(0, 3600_000_000_000), default=60_000_000_000, metavar="DURATION",
                          help="how long a minute is open after its end (1min)")
-    receive.add_argument("--buffer", type=int, default=8 << 20, metavar="OCTETS", help="asked of the kernel for what waits (8 MiB)")
+    receive.add_argument("--buffer", type=_octets, default=8 << 20, metavar="OCTETS",
+                         help="asked of the kernel for what waits (8MiB)")
     read = commands.add_parser("read", parents=[common], help="from files as `nfdump -o csv` prints them", allow_abbrev=False)
     read.add_argument("--from", dest="source", type=_name, default="nfdump", metavar="NAME",
                       help="exporter of rows that name none (nfdump)")
@@ -109,8 +117,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _arguments(argv)
     try:
         return _run(arguments)
-    except KeyboardInterrupt:
-        return 130
+    except KeyboardInterrupt:  # before or after its work
+        return _fail("interrupted", INTERRUPTED)
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -149,7 +157,7 @@ def _receive(arguments: argparse.Namespace, parameters: Collector) -> int:
     from tmon_collector.ready import tell_ready
     from tmon_common.clock import SystemClock
 
-    parameters = replace(parameters, address=arguments.listen, port=arguments.port, receive_buffer_octets=max(arguments.buffer, 1))
+    parameters = replace(parameters, address=arguments.listen, port=arguments.port, receive_buffer_octets=arguments.buffer)
     exporters = Exporters(dict(arguments.exporter), listed_only=arguments.listed_only)
     options = Options(arguments.linger, arguments.ports, arguments.sampling, arguments.longest // 1_000_000)
     server = Server(parameters, exporters, options, SystemClock())
@@ -170,10 +178,12 @@ def _read(arguments: argparse.Namespace, parameters: Collector) -> int:
             problem = reader.read(path)
             if problem:
                 status = _fail(problem, FAILED)
+    except KeyboardInterrupt:
+        status = _fail(f"interrupted; what is told below was read, and counts: do not read {path} again", INTERRUPTED)
     finally:
         reader.close()
     sys.stdout.write(f"{PROGRAM}: {reader.summary}\n")
-    return FAILED if reader.statistics.given_up else status
+    return max(status, FAILED if reader.statistics.given_up else DONE)
 
 
 def _fail(message: str, status: int) -> int:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from tmon_collector.gathering import warm_up
 from tmon_collector.netflow.bounds import LONGEST_MS
 from tmon_collector.netflow.decoder import Decoder
-from tmon_collector.netflow.output import Output
+from tmon_collector.netflow.output import RETRY_NS, Output
 from tmon_collector.netflow.sessions import Exporters
 from tmon_collector.netflow.statistics import NetflowStatistics
 from tmon_collector.netflow.telling import Telling, figures
@@ -122,6 +122,8 @@ class Server:
         waits_ns += [at - wall_ns for at in (self.output.next_ns(), self.spool.next_rotation()) if at is not None]
         if (at := self._telling.next_ns()) is not None:
             waits_ns.append(at - now_ns)
+        if self._events.waiting:
+            waits_ns.append(RETRY_NS)
         return max(0, min(waits_ns)) / 1e9
 
     def _started(self) -> None:
@@ -138,6 +140,8 @@ class Server:
         self._publish(self._telling.events(now_ns, self._clock.wall_ns()))
         happened, self.spool.happened = self.spool.happened, []
         self._publish(happened, told=True)
+        if self._events.waiting:
+            self._events.flush()
         line = self._telling.line(now_ns, len(self.decoder.exporters.names), len(self.output.flows), self.output.waiting,
                                   self.decoder.early.waiting)
         if line:

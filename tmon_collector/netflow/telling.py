@@ -43,7 +43,7 @@ class Telling:
         """What is to be told now."""
         told = [event(code, wall_ns, subject, **values) for code, subject, values in self._at_once]
         self._at_once.clear()
-        if any(n > 0 for n in self._lost.values()) and (seconds := self._may("lost", now_ns)) is not None:
+        if self._is_lost() and (seconds := self._may("lost", now_ns)) is not None:
             told += [event("netflow_lost", wall_ns, subject, count=n, what=what, seconds=seconds)
                      for (subject, what), n in self._lost.items() if n > 0]
             self._lost.clear()
@@ -68,13 +68,16 @@ class Telling:
 
     def next_ns(self) -> int | None:
         """Monotonic time at which `events` or `line` may have something though nothing comes; None: never."""
-        times = [self._told_ns.get("lost", 0) + AGAIN_NS] if self._lost else []
+        times = [self._told_ns.get("lost", 0) + AGAIN_NS] if self._is_lost() else []
         for what, counted in (("not_understood", self._statistics.not_understood), ("misdated", self._statistics.misdated)):
             if counted != self._told[what]:
                 times.append(self._told_ns.get(what, 0) + AGAIN_NS)
         if self._statistics.datagrams != self._line_datagrams:
             times.append(self._line_ns + AGAIN_NS)
         return min(times, default=None)
+
+    def _is_lost(self) -> bool:
+        return any(n > 0 for n in self._lost.values())
 
     def _may(self, what: str, now_ns: int) -> int | None:
         """None: it was told less than AGAIN_NS ago; else for how many seconds it was not told."""

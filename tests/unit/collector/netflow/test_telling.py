@@ -31,6 +31,8 @@ def test_what_came_after_all_is_not_told():
     for count in (5, -5):
         telling.happened(Session("x", 5, 0), "lost", count)
     assert telling.events(0, 0) == []
+    telling.happened(Session("x", 5, 0), "lost", -5)
+    assert telling.next_ns() is None
 
 
 def test_reasons_since_the_last_time():
