@@ -14,7 +14,7 @@ from tmon_common.config.store_model import Store
 from tmon_store.archive import Loaded, archive, has_torn
 from tmon_store.errors import StoreError, StoreFullError
 from tmon_store.open import open_store
-from tmon_store.schema import KEY_TEXT_LIMIT, flow_table, is_counted, manifest_table, record_table, rollups
+from tmon_store.schema import KEY_TEXT_LIMIT, loaded_tables, manifest_table
 from tmon_store.spool import SpoolFile, complete_files, spool_lock, write_rejections
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def _load(spool: Path, files: list[SpoolFile], where: Store | Path, report: Load
     directory = where.archive if isinstance(where, Store) else None
     store = open_store(where)
     try:
-        _ensure(store)
+        store.ensure(*loaded_tables(catalogue().kinds.values()))
         present = store.loaded([f.name for f in files]) if files else {}
         for file in files:
             if present.get(file.name, file.octets) != file.octets:
@@ -111,12 +111,6 @@ def _load(spool: Path, files: list[SpoolFile], where: Store | Path, report: Load
         _load_pending(store, spool, [f for f in files if f.name not in present], directory, report, progress, stopping)
     finally:
         store.close()
-
-
-def _ensure(store: Backend) -> None:
-    kinds = [k for k in catalogue().kinds.values() if not k.transient]
-    plain = [record_table(k) for k in kinds if not is_counted(k) and k.name != "flow_definition"]
-    store.ensure([flow_table(), manifest_table(), *plain], [r for k in kinds if is_counted(k) for r in rollups(k)])
 
 
 def _load_pending(store: Backend, spool: Path, pending: list[SpoolFile], directory: Path | None, report: LoadReport,

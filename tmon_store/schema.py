@@ -13,6 +13,7 @@ and maximum are the same number: `<rollup>_single` keeps the samples themselves,
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -125,6 +126,13 @@ def record_table(kind: Kind) -> Table:
     key = (*(f.name for f in source), *(c.name for c in columns if c.merge is Merge.KEY)) if kind.permanent else ()
     times = [c.name for c in columns if c.type is Type.TIME and not c.nullable and (not key or c.name in key)]
     return Table(kind.name, (*source, *(_field(c) for c in columns)), key, times[0] if times else "")
+
+
+def loaded_tables(kinds: Iterable[Kind]) -> tuple[list[Table], list[Rollup]]:
+    """All that the loader fills with observations of these kinds."""
+    kept = [k for k in kinds if not k.transient]
+    plain = [record_table(k) for k in kept if not is_counted(k) and k is not FLOW_DEFINITION]
+    return [flow_table(), manifest_table(), *plain], [r for k in kept if is_counted(k) for r in rollups(k)]
 
 
 def rollups(kind: Kind) -> list[Rollup]:

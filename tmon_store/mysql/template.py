@@ -14,7 +14,7 @@ from tmon_common.config.store_model import Server
 from tmon_store import protocol_port
 from tmon_store.backends.mysql import TEMPLATE, MySQL
 from tmon_store.mysql.procedures import built_in
-from tmon_store.schema import Rollup, Table, flow_table, is_counted, manifest_table, record_table, rollups
+from tmon_store.schema import Rollup, Table, loaded_tables
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,7 @@ class Made:
 
 def loaders_tables() -> tuple[list[Table], list[Rollup]]:
     """Those that the loader fills, of all kinds that are known."""
-    kinds = [k for k in catalogue().kinds.values() if not k.transient]
-    plain = [record_table(k) for k in kinds if not is_counted(k) and k.name != "flow_definition"]
-    return [flow_table(), manifest_table(), *plain], [r for k in kinds if is_counted(k) for r in rollups(k)]
+    return loaded_tables(catalogue().kinds.values())
 
 
 def update_template(server: Server, more: Iterable[Table] = (), procedures: Iterable[str] = ()) -> Made:
