@@ -66,6 +66,7 @@ def running(folder: Path, *more: str) -> Iterator[MariaDB]:
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen(
             ["mariadbd", "--no-defaults", f"--datadir={data}", *as_user, f"--socket={own_socket}", f"--port={port}",
+             f"--tmpdir={folder}",  # a server that starts removes the temporary tables of all others from where it has its own
              "--bind-address=127.0.0.1", "--local-infile=1", f"--pid-file={folder / 'pid'}", "--innodb-buffer-pool-size=128M",
              "--innodb-flush-log-at-trx-commit=2", "--skip-name-resolve", *more], stdout=log, stderr=log)
     try:

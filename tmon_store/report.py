@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from tmon_store.present import has_table
+
 if TYPE_CHECKING:
     from tmon_store.backends.backend import Backend
 
@@ -158,7 +160,7 @@ class Told:
 
 def warnings(store: Backend, limit: int = 10) -> list[Told]:
     """The latest events of severity warning and error, in order. A database loaded before there were events has none."""
-    if store.query("SELECT count(*) FROM information_schema.tables WHERE table_name = 'event'") == [(0,)]:
+    if not has_table(store, "event"):
         return []
     found = store.query("SELECT probe, time, severity, text FROM event WHERE severity <> 'info'"
                         f" ORDER BY time DESC, probe, text LIMIT {int(limit)}")

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from tmon_common.log_buckets import percentiles_ns
+from tmon_store.present import has_table
 
 if TYPE_CHECKING:
     from tmon_store.backends.backend import Backend
@@ -124,8 +125,3 @@ def transfers(store: Backend, limit: int = 10) -> list[Transfer]:
         " c.outcome, c.reply_code FROM ftp_transfer c JOIN flow f ON f.flow_key = c.flow_key"
         f" ORDER BY coalesce(c.octets, 0) DESC, c.start, 1, 2, c.transfer LIMIT {int(limit)}")
     return sorted((Transfer(p, c or "", *rest) for p, c, *rest in found), key=lambda t: t.start)
-
-
-def has_table(store: Backend, table: str) -> bool:
-    """A database loaded by an older version may lack it."""
-    return store.query(f"SELECT count(*) FROM information_schema.tables WHERE table_name = '{table}'") != [(0,)]

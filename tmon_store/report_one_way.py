@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from tmon_common.log_buckets import RATIO
 from tmon_common.observations.one_way import MAX_HOPS
-from tmon_store.report_analyses import has_table
+from tmon_store.present import has_table
 
 if TYPE_CHECKING:
     from tmon_store.backends.backend import Backend

@@ -82,7 +82,7 @@ class Arriving:
             assert self.names == set(archived) | self._site.spooled()
 
 
-def killed(site: Site, step: int, place: str) -> subprocess.CompletedProcess[str]:
+def killed(site: Site, step: int | str, place: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "tests.pipeline.killed_loader", site.config, str(step), place]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
 
@@ -113,6 +113,18 @@ def test_killed_at_steps(site):
     load_spool(site.spool, site.store)
     arriving.check()
     assert survived < KILLS / 2
+
+
+@pytest.mark.parametrize("place", ["before", "after"])
+def test_killed_at_the_commit(site, place):
+    """Before it nothing has happened, after it all has: no run sees anything between."""
+    arriving = Arriving(site, 10)
+    arriving.more()
+    load_spool(site.spool, site.store)
+    arriving.more()
+    assert killed(site, "COMMIT", place).returncode == -signal.SIGKILL
+    load_spool(site.spool, site.store)
+    arriving.check()
 
 
 def test_killed_while_the_database_is_made(site):

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
     from sqlalchemy.engine.interfaces import Dialect
 
+_NULL_ORDER = "nulls_first_on_asc_last_on_desc"
 _FLOW = flow_table()
 _DESCRIBED = [n for n in _FLOW.names if n not in ("flow_key", *FLOW_IDENTITY)]
 
@@ -49,7 +50,8 @@ class DuckDB:
         try:
             if not read_only and path.exists() and not path.stat().st_size:
                 path.unlink()  # all that a full disk has left of a database; DuckDB would refuse it for ever
-            self._connection = duckdb.connect(path, read_only=read_only)
+            # Where rows are put in order, what is unknown comes first, as in MySQL.
+            self._connection = duckdb.connect(path, read_only=read_only, config={"default_null_order": _NULL_ORDER})
         except duckdb.IOException as error:
             if "lock" in str(error).lower():
                 msg = f"{path}: another program has the database open"

@@ -100,6 +100,11 @@ class MySQL:
 
         return self._connection.change(*compiled(statement, _dialect()))
 
+    def run(self, statement: str) -> None:
+        """A statement of this engine alone, of ours; not within a transaction."""
+        self._outside()
+        self._connection.rows(statement)
+
     def ensure(self, tables: Iterable[Table], rollups: Iterable[Rollup] = ()) -> None:
         self._outside()
         rollups = list(rollups)
@@ -112,6 +117,8 @@ class MySQL:
                 pattern = table.name in patterns
                 self._connection.rows(f'CREATE TABLE IF NOT EXISTS "{table.name}" LIKE "{TEMPLATE}"."{table.name}"' if pattern
                                       else written.create(table, self._connection.collation))
+                if pattern and not table.time:  # the ports and their services
+                    self._connection.rows(f'INSERT INTO "{table.name}" SELECT * FROM "{TEMPLATE}"."{table.name}"')
                 present = patterns[table.name] if pattern else set(table.names)
                 changed.add(table.name)
             for statement in written.changes_to(table, present) if not set(table.names) <= present else ():

@@ -47,7 +47,7 @@ class _Connection(MySQLConnection):
 
     offered: Iterable[bytes] | None = None
 
-    def _handle_load_data_infile(self, filename: str, *timeouts: Any) -> Any:
+    def _handle_load_data_infile(self, filename: str, *_timeouts: Any) -> Any:
         rows, self.offered = self.offered, None
         if rows is None:
             self._socket.send(b"")
@@ -84,7 +84,8 @@ class Connection:
                 connection_timeout=CONNECT_TIMEOUT_S, allow_local_infile=True, **where)
         self.rows(_SESSION)
         version = str(self.rows("SELECT version()")[0][0])
-        self.collation = "utf8mb4_nopad_bin" if "MariaDB" in version else "utf8mb4_0900_bin"
+        self.is_mariadb = "MariaDB" in version
+        self.collation = "utf8mb4_nopad_bin" if self.is_mariadb else "utf8mb4_0900_bin"
         self.rows(f"SET NAMES utf8mb4 COLLATE {self.collation}")
 
     def rows(self, text: str, values: Iterable[Any] = ()) -> list[tuple]:

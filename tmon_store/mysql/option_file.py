@@ -47,6 +47,11 @@ def credentials(path: Path, group: str) -> Credentials:
     return Credentials(values["user"], values.get("password", ""), tls)
 
 
+def groups_of(path: Path) -> list[str]:
+    """Names of its groups. StoreError as above."""
+    return list(_options(path, _text(path)))
+
+
 def _text(path: Path) -> str:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -72,8 +77,7 @@ def _options(path: Path, text: str) -> dict[str, dict[str, str]]:
     """Group -> option (with _ for -) -> value. What stands before the first group is nobody's."""
     groups: dict[str, dict[str, str]] = {}
     current: dict[str, str] = {}
-    for number, line in enumerate(text.splitlines(), 1):
-        line = line.strip()
+    for number, line in enumerate(map(str.strip, text.splitlines()), 1):
         if not line or line[0] in "#;!":
             continue
         if line[0] == "[":
@@ -91,5 +95,5 @@ def _value(text: str) -> str:
     if text[:1] in ("'", '"') and (end := text.find(text[0], 1)) > 0 and text[end + 1 :].strip()[:1] in ("", "#"):
         text = text[1:end]
     else:
-        text = re.split(r"\s#", text, maxsplit=1)[0].strip()
+        text = re.split(r"(?<!\\)#", text, maxsplit=1)[0].strip()
     return re.sub(r"\\(.)", lambda m: _ESCAPES.get(m[1], m[0]), text)

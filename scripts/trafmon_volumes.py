@@ -1,0 +1,55 @@
+#!/usr/bin/env python3
+"""Sum up the traffic of days by activity, location, country, host and service.
+
+Run once a day by cron, after the addresses have been updated.
+
+Exit status: 0 done, 1 the database cannot be used, 2 wrong arguments or configuration, 3 another program writes to the database.
+"""
+
+import argparse
+import os
+import sys
+from datetime import date
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+try:
+    from tmon_store.volumes.command import run
+except ModuleNotFoundError:  # by the system's Python, as cron does: go on with that of the installation
+    python = ROOT / ".venv" / "bin" / "python"
+    if Path(sys.prefix).resolve() == python.parent.parent.resolve() or not python.exists():
+        raise
+    os.execv(python, [str(python), *sys.argv])  # noqa: S606 no shell wanted
+
+
+def day(text: str) -> date:
+    """A day as it is given, of those that a network can have had."""
+    found = date.fromisoformat(text)
+    if not 1970 <= found.year <= 2200:
+        raise ValueError
+    return found
+
+
+def main() -> int:
+    """Arguments, then the work."""
+    parser = argparse.ArgumentParser(description="Sum up the traffic of days by activity, location, country, host and service.")
+    parser.add_argument("-l", dest="local", action="store_true", help="the configuration is ./tmon.xml")
+    parser.add_argument("-c", dest="config", type=Path, metavar="FILE", help="configuration (/etc/trafMon/xml/tmon.xml)")
+    parser.add_argument("--database", type=Path, metavar="FILE", help="DuckDB file, instead of the configured database")
+    parser.add_argument("--day", type=day, metavar="YYYY-MM-DD",
+                        help="the day, UTC (yesterday, and those of the week before that are not up to date)")
+    parser.add_argument("--from", dest="first", type=day, metavar="YYYY-MM-DD", help="all days from this one on")
+    parser.add_argument("--to", dest="last", type=day, metavar="YYYY-MM-DD", help="the last of them")
+    parser.add_argument("--netflow", action="store_true", help="of what exporters of NetFlow told, instead of what probes counted")
+    options = parser.parse_args()
+    if (options.first is None) != (options.last is None) or (options.day and options.first):
+        parser.error("give --day, or both --from and --to, or none of them")
+    days = (options.day, options.day) if options.day else (options.first, options.last) if options.first else None
+    config = options.config or Path("tmon.xml" if options.local else "/etc/trafMon/xml/tmon.xml")
+    return run(config, days, options.database, netflow=options.netflow)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
