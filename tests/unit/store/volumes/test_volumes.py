@@ -191,7 +191,8 @@ def test_relations(opened, where, tmp_path):
     write_file(tmp_path / "spool", "flow_definition", [
         row_of("flow_definition", flow=n, protocol=6, src_addr=src, dst_addr=dst, src_port=40000, dst_port=80, bidirectional=1)
         for n, (src, dst) in enumerate(pairs)])
-    write_file(tmp_path / "spool", "ip_counters", [row_of("ip_counters", flow=n, octets=10, octets_rev=20) for n in range(len(pairs))])
+    counters = [row_of("ip_counters", flow=n, octets=10, octets_rev=20) for n in range(len(pairs))]
+    write_file(tmp_path / "spool", "ip_counters", counters)
     load_spool(tmp_path / "spool", where)
     store = opened()
     know(store, {address: (*place, None) for address, place in HOSTS.items()})
