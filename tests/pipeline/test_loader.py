@@ -1,40 +1,22 @@
-"""The loader as a program: exit statuses, two at a time, killed at any moment."""
+"""The loader as a program: exit statuses, lines, two at a time, going on as files appear. Killed: test_loader_killed.py."""
 
 import os
+import pty
 import random
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
+from tests.pipeline.loader_site import Site
 from tests.unit.store.spool_files import START, ask, expected_rollup, row_of, stored_rollup, write_file
+from tmon_common.config.store_model import Server, Store
+from tmon_store.load import load_spool
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "scripts" / "trafmon_loader.py"
-
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-from tmon_store.backends import duckdb
-from tmon_store.load import load_spool
-left = int(sys.argv[3])
-real = duckdb.DuckDB._execute
-def execute(self, sql, parameters=()):
-    global left
-    left -= 1
-    if left == 0 and sys.argv[4] == "before":
-        os.kill(os.getpid(), signal.SIGKILL)
-    result = real(self, sql, parameters)
-    if left == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return result
-duckdb.DuckDB._execute = execute
-load_spool(Path(sys.argv[1]), Path(sys.argv[2]))
-print("done", left)
-"""
 
 
 def loader(*arguments, **options):
@@ -126,40 +108,137 @@ def test_by_a_python_that_lacks_everything(tmp_path):
     assert (tmp_path / "t.duckdb").stat().st_size
 
 
-@pytest.mark.parametrize("moment", ["before", "after"])
-def test_killed_at_each_statement(tmp_path, moment):
-    """kill -9 before or after any statement, then run again, again killed: every row counts once in the end."""
-    statement = 1
-    tried = 0
-    while True:
-        spool, database = tmp_path / f"spool{statement}", tmp_path / f"{statement}.duckdb"
-        rows = some_files(spool, statement)
-        result = subprocess.run([sys.executable, "-c", KILLED, spool, database, str(statement), moment], cwd=ROOT,
-                                capture_output=True, text=True, timeout=60, check=False)
-        if result.returncode == 0:
-            break
-        assert result.returncode == -signal.SIGKILL, result.stderr
-        finish = loader("--spool", spool, "--database", database)
-        assert finish.returncode == 0, finish.stderr
-        check(database, rows)
-        tried += 1
-        statement = statement * 2 + 1
-    assert tried >= 5
+def test_a_line_only_for_work(tmp_path):
+    """-q: by cron every ten minutes, a line when files were loaded, none when there was nothing."""
+    spool, database = tmp_path / "spool", tmp_path / "t.duckdb"
+    spool.mkdir()
+    assert loader("-q", "--spool", spool, "--database", database).stdout == ""
+    rows = some_files(spool)
+    assert "4 files, 65 rows" in loader("-q", "--spool", spool, "--database", database).stdout
+    again = loader("-q", "--spool", spool, "--database", database)
+    assert (0, "", "") == (again.returncode, again.stdout, again.stderr)
     check(database, rows)
 
 
-def test_killed_at_random_moments(tmp_path):
-    """Killed after a random time, several times over, with files arriving in between: nothing is lost or doubled."""
-    r = random.Random(7)
+def test_a_bar_for_whom_watches(tmp_path):
+    """On a terminal: progress, gone at the end; the line as ever."""
     spool, database = tmp_path / "spool", tmp_path / "t.duckdb"
-    rows = some_files(spool)
-    for _ in range(4):
-        process = subprocess.Popen([sys.executable, SCRIPT, "--spool", spool, "--database", database], cwd=ROOT,
-                                   stdout=subprocess.DEVNULL)
-        deadline = time.monotonic() + r.uniform(0.2, 1.2)
-        while time.monotonic() < deadline and process.poll() is None:
-            time.sleep(0.01)
+    some_files(spool)
+    ours, theirs = pty.openpty()
+    try:
+        result = subprocess.run([sys.executable, SCRIPT, "--spool", spool, "--database", database], stdout=subprocess.PIPE,
+                                stderr=theirs, timeout=60, check=False, cwd=ROOT, env=os.environ | {"TERM": "xterm"})
+        shown = os.read(ours, 1 << 16)
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert result.returncode == 0
+    assert b"loading" in shown
+    assert result.stdout.count(b"\n") == 1
+
+
+@pytest.mark.parametrize("engine", ["duckdb", "mysql"])
+def test_two_spools_into_one_database_at_once(engine, tmp_path, request):
+    """Two loaders start together, several times: each loads, or says that another is at work; all arrives once."""
+    site = site_of(engine, tmp_path, request)
+    site.configure()
+    spools = [site.spool, tmp_path / "other"]
+    assert load_spool(site.spool, site.store).files == 0
+    rows, busy = [], 0
+    for turn in range(3):
+        for i, spool in enumerate(spools):
+            rows += [row_of("ip_counters", flow=f, start=(START + 3600 * turn + i) * 10**9, packets=f * 10**i) for f in (1, 2, 3)]
+            write_file(spool, "ip_counters", rows[-3:], str(turn), collector=f"c{i}")
+        loaders = [subprocess.Popen([sys.executable, SCRIPT, "-c", site.config, "--spool", spool], cwd=ROOT, text=True,
+                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE) for spool in spools]
+        for process in loaders:
+            _, told = process.communicate(timeout=60)
+            assert process.returncode in (0, 3), told
+            assert (process.returncode == 3) == ("another" in told)
+            busy += process.returncode == 3
+    for spool in spools:
+        load_spool(spool, site.store)
+    site.check_rollups("ip_counters", rows)
+    assert [(6,)] == site.ask("SELECT count(*) FROM loaded_file")
+    assert busy <= 3
+
+
+@pytest.mark.parametrize("engine", ["duckdb", "mysql"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_following(engine, number, tmp_path, request):
+    """Files are loaded as they appear; a spool that is not there yet and one that comes are told once; a signal ends it."""
+    site = site_of(engine, tmp_path, request)
+    site.configure(archive=tmp_path / "archive")
+    site.spool.rmdir()
+    process = subprocess.Popen([sys.executable, SCRIPT, "-c", site.config, "--follow", "0.1"], cwd=ROOT, text=True,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        assert "cannot read the spool: No such file or directory" in process.stderr.readline()
+        rows = []
+        for turn in range(3):
+            rows += [row_of("ip_counters", flow=f, start=(START + 60 * turn) * 10**9, packets=f) for f in (1, 2)]
+            write_file(site.spool, "ip_counters", rows[-2:], f"20231114T00000{turn}Z")
+            assert "1 files, 2 rows" in process.stdout.readline()
+            assert site.spooled() == set()
+            if turn == 0:
+                assert "loading works again" in process.stderr.readline()
+        process.send_signal(number)
+        out, told = process.communicate(timeout=60)
+    finally:
         process.kill()
         process.wait()
-    assert loader("--spool", spool, "--database", database).returncode == 0
-    check(database, rows)
+    assert (0, "", "") == (process.returncode, out, told)
+    site.check_rollups("ip_counters", rows)
+    assert 3 == sum(site.archived().values())
+
+
+def test_following_while_another_has_the_database(tmp_path):
+    """It is told once, and goes on when that one has gone."""
+    import duckdb
+
+    site = Site(tmp_path, Store(database=tmp_path / "t.duckdb"))
+    site.configure()
+    with duckdb.connect(site.store.database):
+        write_file(site.spool, "ip_counters", [row_of("ip_counters", packets=3)], "1")
+        process = subprocess.Popen([sys.executable, SCRIPT, "-c", site.config, "--follow", "0.1"], cwd=ROOT, text=True,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        assert "another program has the database open" in process.stderr.readline()
+        write_file(site.spool, "event", [row_of("event", code="x")], "1")
+    try:
+        write_file(site.spool, "event", [row_of("event", code="y")], "2")
+        done = 0
+        while done < 3:
+            done += int(process.stdout.readline().split()[1])
+    finally:
+        process.terminate()
+        out, told = process.communicate(timeout=60)
+    assert (0, "", ["trafmon_loader: loading works again"]) == (process.returncode, out, told.splitlines())
+
+
+@pytest.mark.parametrize("seconds", ["x", "0", "1e9", "nan"])
+def test_seconds_of_follow(seconds):
+    """What is no sensible time is a wrong argument."""
+    result = loader("--follow", seconds)
+    assert result.returncode == 2
+    assert "--follow" in result.stderr
+
+
+def test_a_server_that_is_not_there(tmp_path):
+    """One line that says where, why and what to do."""
+    options = tmp_path / "o.cnf"
+    options.touch(0o600)
+    options.write_text("[trafmon_loader]\nuser=u\npassword=secret-word\n")
+    site = Site(tmp_path, Store("mysql", "trafMon", Server(socket=tmp_path / "none.sock", option_file=options)))
+    site.configure()
+    some_files(site.spool)
+    result = site.load()
+    assert 1 == result.returncode
+    assert 1 == result.stderr.count("\n")
+    assert "no MySQL server answers there" in result.stderr
+    assert "secret-word" not in result.stderr + result.stdout
+
+
+def site_of(engine: str, folder: Path, request: pytest.FixtureRequest) -> Site:
+    if engine == "mysql":
+        return Site(folder, request.getfixturevalue("mariadb").store())
+    return Site(folder, Store(database=folder / "t.duckdb"))

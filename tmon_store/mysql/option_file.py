@@ -95,5 +95,5 @@ def _value(text: str) -> str:
     if text[:1] in ("'", '"') and (end := text.find(text[0], 1)) > 0 and text[end + 1 :].strip()[:1] in ("", "#"):
         text = text[1:end]
     else:
-        text = re.split(r"\s#", text, maxsplit=1)[0].strip()
+        text = re.split(r"(?<!\\)#", text, maxsplit=1)[0].strip()
     return re.sub(r"\\(.)", lambda m: _ESCAPES.get(m[1], m[0]), text)
