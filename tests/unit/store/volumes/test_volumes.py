@@ -1,6 +1,6 @@
 """Volumes of days, beside the same computed slowly: by the script's way and by the procedures of a server."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 
@@ -8,11 +8,13 @@ from tests.oracles.volume_twin import DAY
 from tests.unit.store.spool_files import row_of, write_file
 from tests.unit.store.volumes.contents import kept, know
 from tests.unit.store.volumes.world import MIDNIGHT, PLACES, made
+from tmon_common.observations import IP_COUNTERS
 from tmon_store.errors import StoreError
 from tmon_store.load import load_spool
 from tmon_store.mysql.procedures import built_in
 from tmon_store.open import open_store
-from tmon_store.volumes.aggregate import ensure, outdated, sum_up
+from tmon_store.schema import rollups
+from tmon_store.volumes.aggregate import CountersGoneError, ensure, outdated, sum_up
 from tmon_store.volumes.procedures import procedures
 
 DAYS = [date(2023, 11, 14), date(2023, 11, 15), date(2023, 11, 16)]
@@ -141,8 +143,13 @@ def test_days_of_a_transfer_that_ended_later(opened, where, tmp_path):
     first = MIDNIGHT - 3600
     write_file(tmp_path / "spool", "ftp_transfer", [
         row_of("ftp_transfer", flow=1, start=first * 10**9, end=(MIDNIGHT + DAY + 5) * 10**9, mode="passive", data_port=50000)])
+    write_file(tmp_path / "spool", "flow_definition", [row_of("flow_definition", flow=1)])
+    write_file(tmp_path / "spool", "ip_counters", [
+        row_of("ip_counters", flow=1, start=(first + n * DAY) * 10**9, octets=5) for n in range(3)])
     load_spool(tmp_path / "spool", where)
     store = opened()
+    for day in DAYS:
+        sum_up(store, day, "probe")
     assert outdated(store, DAYS[0], DAYS[2] + timedelta(days=1), "probe") == DAYS[:2]
     assert outdated(store, DAYS[0], DAYS[2] + timedelta(days=2), "probe") == []
 
@@ -206,3 +213,19 @@ def test_relations(opened, where, tmp_path):
     found = store.query("SELECT host, peer, host_role, service, relation, octets_out FROM volume_1day")
     assert expected == set(found)
     assert len(expected) == len(found)
+
+
+def test_volumes_outlive_their_counters(opened):
+    """Counters have been purged, at one granularity or both: volumes are not made from what is left, and stay."""
+    world = made(5)
+    store = opened(world)
+    sum_up(store, DAYS[1], "probe")
+    before = {g: kept(store, g) for g in LENGTHS}
+    hours, days = rollups(IP_COUNTERS)[1:]
+    for purged in (hours, days):
+        store.drop_before(purged, datetime(2023, 12, 1))  # noqa: DTZ001 as the database has it
+        with pytest.raises(CountersGoneError, match="2023-11-15"):
+            sum_up(store, DAYS[1], "probe")
+        assert before == {g: kept(store, g) for g in LENGTHS}
+    assert outdated(store, DAYS[0], DAYS[2], "probe") == []
+    assert sum_up(store, DAYS[0], "probe").rows == 0
