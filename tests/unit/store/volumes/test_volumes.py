@@ -1,5 +1,6 @@
 """Volumes of days, beside the same computed slowly: by the script's way and by the procedures of a server."""
 
+import subprocess
 from datetime import date, datetime, timedelta
 
 import pytest
@@ -78,6 +79,31 @@ def test_a_procedure_waits_for_nobody_who_writes(mariadb, tmp_path):
         mariadb.sql(call, where.database)
     store.close()
     assert mariadb.sql(f"{call}; {call}", where.database) == []
+
+
+def test_a_procedure_gives_nobody_more_rights(mariadb, tmp_path):
+    """An account that may read and call changes nothing, and does not keep the loader out afterwards."""
+    where = mariadb.store()
+    made(0).write(tmp_path)
+    load_spool(tmp_path, where)
+    store = open_store(where)
+    ensure(store)
+    know(store)
+    sum_up(store, DAYS[1], "netflow")
+    for statement in (*built_in(), *procedures()):
+        store.run(statement)
+    store.close()
+    name = where.database
+    mariadb.sql(f"CREATE OR REPLACE USER reader IDENTIFIED BY 'x'; GRANT SELECT, EXECUTE ON {name}.* TO reader")
+    for call in (f"Update_ftp_data_in_ipcttable('{name}', '2023-11-15')",
+                 f"Aggr_activityvolumetable_netflow_first_level('{name}', '2023-11-15')"):
+        done = subprocess.run(["mariadb", "--no-defaults", "-u", "reader", "-px", "-S", mariadb.socket, name, "-e",
+                               f"CALL {call}"], capture_output=True, text=True, check=False)
+        assert done.returncode != 0
+        assert "command denied" in done.stderr
+    store = open_store(where)
+    assert made(0).expected(MIDNIGHT, 3600, "netflow") == kept(store, "1h", "netflow")
+    store.close()
 
 
 def test_a_day_is_replaced_whole(opened):
