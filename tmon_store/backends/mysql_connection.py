@@ -24,6 +24,8 @@ LOCK_WAIT_S = 50
 """How long a statement waits for rows, or for a table that a question holds, before it gives up."""
 TEMPORARY_OCTETS = 256 << 20
 """Of a temporary table in memory; larger ones, of a few questions over long times, go to the server's disk."""
+PACKET_OCTETS = 1 << 20
+"""Of rows sent at once: the least that a server takes, whatever its max_allowed_packet."""
 DEBIAN_SOCKET = Path("/run/mysqld/mysqld.sock")
 
 _SESSION = (f"SET SESSION sql_mode = '{SQL_MODE}', time_zone = '+00:00', lock_wait_timeout = {LOCK_WAIT_S},"
@@ -61,8 +63,8 @@ class _Connection(MySQLConnection):
             raise mysql.connector.errors.InterfaceError(msg)
         try:
             for piece in rows:
-                if piece:
-                    self._socket.send(piece)
+                for at in range(0, len(piece), PACKET_OCTETS):
+                    self._socket.send(piece[at : at + PACKET_OCTETS])
         finally:  # whatever went wrong, the server waits for the end of the file
             self._socket.send(b"")
             answer = self._socket.recv()

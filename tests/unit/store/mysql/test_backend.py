@@ -372,3 +372,10 @@ def test_loads_into_the_same_minutes_again_and_again(shared, tmp_path):
     for level in LEVELS:
         found = {k: v for k, v in stored_rollup(shared, "ip_counters", level).items() if 300 <= k[2] < 303}
         assert expected_rollup("ip_counters", everything, level) == found
+
+
+def test_a_text_of_any_length_does_not_stop_the_loader(store, tmp_path):
+    """Longer than what a server sends or takes at once: it is kept, and its length can be asked for."""
+    write_file(tmp_path, "event", [row_of("event", run=9, text="é" * (18 << 20))])
+    put(store, tmp_path)
+    assert [(18 << 20,)] == store.query("SELECT char_length(text) FROM event WHERE run = 9")
