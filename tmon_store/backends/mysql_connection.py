@@ -162,7 +162,7 @@ class Connection:
         if number in _LOCAL_INFILE:
             return StoreError(f"{self.name}: the server refuses LOAD DATA LOCAL, by which rows are loaded ({reason}):"
                               " set local_infile=ON in its configuration")
-        if number in _LOST:
+        if number in _LOST or reason.endswith("Connection not available"):
             return self._lost(reason)
         if number == 1213:
             return StoreConflictError(f"{self.name}: the transaction met another one and was undone: {reason}")
