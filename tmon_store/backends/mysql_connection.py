@@ -15,7 +15,7 @@ import mysql.connector
 from mysql.connector.connection import MySQLConnection
 
 from tmon_common.config.store_model import Server
-from tmon_store.errors import StoreBusyError, StoreConflictError, StoreError
+from tmon_store.errors import StoreConflictError, StoreError, StoreLockedError
 from tmon_store.mysql.option_file import credentials
 
 SQL_MODE = "ANSI_QUOTES,PIPES_AS_CONCAT,STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO"
@@ -169,7 +169,7 @@ class Connection:
         if number == 1213:
             return StoreConflictError(f"{self.name}: the transaction met another one and was undone: {reason}")
         if number == 1205:
-            return StoreBusyError(f"{self.name}: another program holds rows or a table for more than {LOCK_WAIT_S} s: {reason}")
+            return StoreLockedError(f"{self.name}: another program holds rows or a table for more than {LOCK_WAIT_S} s: {reason}")
         hint = f": {_HINTS[number]}" if number in _HINTS else ""
         return StoreError(f"{self.name}: {reason} (error {number}){hint}")
 

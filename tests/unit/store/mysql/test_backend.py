@@ -13,7 +13,7 @@ from tmon_common.config.store_model import Server
 from tmon_common.observations import KINDS
 from tmon_store.backends import mysql_connection
 from tmon_store.backends.mysql import MySQL
-from tmon_store.errors import StoreBusyError, StoreConflictError, StoreError
+from tmon_store.errors import StoreBusyError, StoreConflictError, StoreError, StoreLockedError
 from tmon_store.facts import days_of, load_rows
 from tmon_store.load import load_spool
 from tmon_store.mysql.template import loaders_tables
@@ -293,7 +293,7 @@ def test_a_deadlock_is_a_conflict(mariadb, store):
     waiting.join(60)
     store.rollback()
     store.query("SET SESSION innodb_lock_wait_timeout = 1")
-    with pytest.raises(StoreBusyError, match="another program holds rows"):
+    with pytest.raises(StoreLockedError, match="another program holds rows"):
         store.execute(sa.update(rows).where(rows.c.a == 1).values(b=2))
     other.rollback()
     other.close()
