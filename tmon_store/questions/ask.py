@@ -11,8 +11,9 @@ import sqlalchemy as sa
 
 from tmon_store import tables
 from tmon_store.errors import StoreError
+from tmon_store.present import tables_of
 from tmon_store.questions.pieces import DESCRIPTION
-from tmon_store.questions.present import held, is_rollup, stored, tables_of
+from tmon_store.questions.present import held, is_rollup, stored
 from tmon_store.questions.question import MAX_ROWS, Answer, Question, Scope
 from tmon_store.questions.span import choose
 

@@ -9,8 +9,9 @@ import sqlalchemy as sa
 
 from tmon_common.analyses.catalogue import catalogue
 from tmon_store import tables
+from tmon_store.present import tables_of
 from tmon_store.questions.pieces import PROBE, of_flow, with_flow, within
-from tmon_store.questions.present import held, stored, tables_of
+from tmon_store.questions.present import held, stored
 from tmon_store.questions.question import Column, Form, Question
 from tmon_store.schema import is_counted, manifest_table, record_table
 
