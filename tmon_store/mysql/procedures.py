@@ -24,18 +24,20 @@ _VALUE = re.compile(r"%\((\w+)\)s")
 
 
 def procedure_text(name: str, parameters: Mapping[str, str], statements: Iterable[sa.Executable | tuple[str, ...]],
-                   comment: str = "", *, steps: Mapping[str, str] | None = None) -> list[str]:
+                   comment: str = "", *, steps: Mapping[str, str] | None = None, alone: bool = False) -> list[str]:
     """Statements that make a procedure, or make it anew, which runs `statements` in a database of the caller's choice.
 
     parameters      name -> type of what it takes after the name of the database
     statements      as SQLAlchemy writes them, with bound parameters of these names where their values come, and all tables as
                     sa.Table, which are then those of that database; or ("CALL", procedure, argument ...): a call of another
                     procedure with the name of the database and these arguments, SQL over parameters
-    steps           further values: name -> SQL over parameters (`p_<name>`), for bound parameters that are none
+    steps           further values: name -> SQL over parameters (`p_<name>`), for bound parameters that are none, or another value
+                    for those that are
+    alone           no loader, and no other such procedure, writes to the database meanwhile
     All of it is one transaction, but for what is called.
     """
-    given = list(parameters) + list(steps or {})
-    body = [_checked("p_database")]
+    given = list(dict.fromkeys([*parameters, *(steps or {})]))
+    body = [_checked("p_database"), *([_ALONE] if alone else [])]
     body += [f"SET @trafmon_{n} = p_{n};" for n in parameters]
     body += [f"SET @trafmon_{n} = {text};" for n, text in (steps or {}).items()]
     begun = False
@@ -48,8 +50,9 @@ def procedure_text(name: str, parameters: Mapping[str, str], statements: Iterabl
             begun = True
         text = _quoted(_written(statement, given))
         body += _run(f"REPLACE({text}, '{_DATABASE}', p_database)")
-    handler = "DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN ROLLBACK; RESIGNAL; END;"
-    return _made(name, parameters, [handler, *body, "COMMIT;"] if begun else body, comment)
+    body += (["COMMIT;"] if begun else []) + ([_LET_GO] if alone else [])
+    handler = f"DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN ROLLBACK; {_LET_GO if alone else ''} RESIGNAL; END;"
+    return _made(name, parameters, [handler, *body] if begun or alone else body, comment)
 
 
 def built_in() -> list[str]:
@@ -137,6 +140,11 @@ def _checked(argument: str) -> str:
 
 def _refused(reason: str) -> str:
     return f"SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = '{reason}';"
+
+
+_LOCK = "LEFT(CONCAT(p_database, '.loader'), 64)"
+_ALONE = f"IF COALESCE(GET_LOCK({_LOCK}, 3), 0) <> 1 THEN {_refused('a loader has the database open for writing')} END IF;"
+_LET_GO = f"DO RELEASE_LOCK({_LOCK});"
 
 
 def _run(expression: str) -> list[str]:

@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from tmon_store import tables
+from tmon_common.observations import FTP_TRANSFER, IP_COUNTERS, NETFLOW
+from tmon_store import protocol_port, tables
 from tmon_store.errors import StoreError
+from tmon_store.ip_info.schema import IP_INFO
+from tmon_store.schema import flow_table, record_table, rollups
 from tmon_store.volumes import first_level, ftp
 from tmon_store.volumes.expressions import Scope, word
-from tmon_store.volumes.schema import FTP_DATA_FLOW, PROBE, VOLUME_1DAY, VOLUME_1H, VOLUMES
+from tmon_store.volumes.schema import PROBE, TABLES, VOLUME_1H, VOLUMES
 
 if TYPE_CHECKING:
     from tmon_store.backends.backend import Backend
@@ -52,8 +55,10 @@ def yesterday(now_ns: int) -> date:
 
 
 def ensure(store: Backend) -> None:
-    """The tables of volumes are there, and those that they are made from."""
-    store.ensure([VOLUME_1H, VOLUME_1DAY, FTP_DATA_FLOW])
+    """The tables of volumes are there, and those that they are made from. Not within a transaction."""
+    counted = [level for kind in (IP_COUNTERS, NETFLOW) for level in rollups(kind)]
+    store.ensure([flow_table(), record_table(FTP_TRANSFER), IP_INFO, *TABLES], counted)
+    protocol_port.fill(store)
 
 
 def sum_up(store: Backend, day: date, source: str, classes: Sequence[str] = ()) -> DayVolumes:
@@ -62,7 +67,7 @@ def sum_up(store: Backend, day: date, source: str, classes: Sequence[str] = ()) 
     After `ensure`. A StoreError leaves the day as it was.
     """
     begin, end = midnight(day), midnight(day + timedelta(days=1))
-    store.prepare({table: [day] for table in (VOLUME_1H, VOLUME_1DAY, FTP_DATA_FLOW)})
+    store.prepare({table: [day] for table in TABLES})
     store.begin()
     try:
         ftp_flows = [store.execute(s) for s in ftp.statements(Scope.of(begin, end, ""))][-1]

@@ -13,7 +13,7 @@ from tmon_common.config.problems import ConfigurationError
 from tmon_common.config.read import read
 from tmon_common.config.store_model import Store
 from tmon_store.errors import StoreBusyError, StoreError
-from tmon_store.open import open_store
+from tmon_store.ip_info.access import Access
 from tmon_store.volumes.aggregate import DAYS_BACK, MAX_DAYS, ensure, outdated, sum_up, yesterday
 from tmon_store.volumes.schema import NETFLOW, PROBE
 
@@ -55,14 +55,18 @@ def _store(config: Path, database: Path | None) -> Store:
 
 
 def _sum_up(where: Store, days: tuple[date, date] | None, source: str) -> None:
-    store = open_store(where)
-    try:
+    """Day by day: a loader comes in between."""
+    database = Access(where)
+    with database.opened(read_only=True):
+        pass  # a database on a server that is opened for writing is made if it is not there
+    with database.opened() as store:
         ensure(store)
-        for day in _range(*days) if days else _due(store, where, source):
-            sys.stdout.write(f"trafmon_volumes: {sum_up(store, day, source, where.volumes)}\n")
-            sys.stdout.flush()
-    finally:
-        store.close()
+        due = _range(*days) if days else _due(store, where, source)
+    for day in due:
+        with database.opened() as store:
+            made = sum_up(store, day, source, where.volumes)
+        sys.stdout.write(f"trafmon_volumes: {made}\n")
+        sys.stdout.flush()
 
 
 def _range(first: date, last: date) -> list[date]:

@@ -49,3 +49,4 @@ FTP_DATA_FLOW = Table("ftp_data_flow", (
     Field("server_addr", Storage.ADDRESS), Field("server_port", Storage.INTEGER)), ("start", "flow_key"), "start")
 """Flows that carried data of FTP on a day (start). session_flow_key: of the control connection in the same class and run of the
 probe, empty if the class does not have it; server_addr, server_port: of the control connection."""
+TABLES = (VOLUME_1H, VOLUME_1DAY, FTP_DATA_FLOW)

@@ -16,7 +16,8 @@ RUN = 1_699_000_000_000
 HOSTS = ("10.0.0.1", "10.0.0.2", "10.1.0.1", "10.9.0.9", "198.51.100.7", "2001:db8::1", "fd00::1")
 PLACES = {  # 10.9.0.9 has not been looked up yet
     "10.0.0.1": ("science", "north", None), "10.0.0.2": ("science", "south", None), "10.1.0.1": ("finance", "north", None),
-    "198.51.100.7": ("Internet", "Internet", "FR"), "2001:db8::1": ("Internet", "Internet", None), "fd00::1": ("unknown", "unknown", None)}
+    "198.51.100.7": ("Internet", "Internet", "FR"), "2001:db8::1": ("Internet", "Internet", None),
+    "fd00::1": ("unknown", "unknown", None)}
 PORTS = {(6, 80): ("http", 10), (6, 443): ("https", 10), (6, 21): ("ftp", 5), (6, 20): ("ftp-data", 90), (17, 53): ("domain", 5),
          (17, 123): ("ntp", 20), (6, 50000): ("odd", 500)}
 PORT_CHOICES = (None, 20, 21, 53, 80, 123, 443, 8081, 40000, 40001, 50000, 50001)
@@ -68,7 +69,8 @@ def made(seed: int) -> World:
     return world
 
 
-def _flow(world: World, rng: random.Random, number: int, flow_class: str, protocol, src, dst, sport, dport, seen: int | None = None):
+def _flow(world: World, rng: random.Random, number: int, flow_class: str, protocol, src, dst, sport, dport,
+          seen: int | None = None) -> None:
     probe = "router" if flow_class == NETFLOW_CLASS else rng.choice(("p1", "p2"))
     key = probe, RUN, number
     seen = MIDNIGHT + rng.randrange(-7200, DAY + 3600) if seen is None else seen
@@ -86,7 +88,7 @@ def _flow(world: World, rng: random.Random, number: int, flow_class: str, protoc
 
 
 def _session(world: World, rng: random.Random, number: int) -> None:
-    """A transfer, its data connection in one class or several, its control connection in some of them, and what only looks like it."""
+    """A transfer, its data connection in several classes, its control connection in some of them, and what only looks like it."""
     client, server = rng.sample(HOSTS, 2)
     client_port, port, far = rng.choice((50001, 50002)), rng.choice((40000, 50000, 50003)), rng.choice((20, 80, 50005))
     mode = rng.choice(("passive", "extended_passive", "active", "long_active", "unknown"))
