@@ -13,9 +13,10 @@ from tmon_store import tables
 from tmon_store.errors import StoreError
 from tmon_store.present import tables_of
 from tmon_store.questions.pieces import DESCRIPTION
-from tmon_store.questions.present import held, is_rollup, stored
+from tmon_store.questions.present import by_interval, held, stored
 from tmon_store.questions.question import MAX_ROWS, Answer, Question, Scope
 from tmon_store.questions.span import choose
+from tmon_store.volumes.schema import VOLUMES
 
 if TYPE_CHECKING:
     from tmon_store.backends.backend import Backend
@@ -32,6 +33,10 @@ class Wishes:
     flow_class: str | None = None
     addresses: tuple[str, ...] = ()
     flow: int | None = None
+    activity: str | None = None
+    location: str | None = None
+    service: str | None = None
+    source: str = "probe"
     limit: int | None = None
 
 
@@ -40,13 +45,14 @@ def ask(store: Backend, question: Question, wishes: Wishes, now: datetime,
     """StoreError if the database cannot answer, or there is no such flow."""
     present = tables_of(store)
     known = [name for name in question.tables if stored(name) in present]
-    span = choose(wishes.since, wishes.until, wishes.by, now, course=question.course,
-                  held=held(store, known[0]) if known and question.rollups and question.course else None)
+    span = choose(wishes.since, wishes.until, wishes.by, now, course=question.course, granularities=question.granularities,
+                  held=held(store, known[0], question.granularities[0]) if known and question.rollups and question.course else None)
     if not question.rollups:  # records have moments of their own
         span = replace(span, since=wishes.since, until=wishes.until)
     limit = MAX_ROWS if wishes.limit == 0 else min(wishes.limit or question.limit or MAX_ROWS, MAX_ROWS)
     scope = Scope(now, span, wishes.probe, wishes.flow_class, wishes.addresses,
-                  () if wishes.flow is None else _description(store, wishes.flow), limit + 1, frozenset(known), hops or {})
+                  () if wishes.flow is None else _description(store, wishes.flow), wishes.activity, wishes.location, wishes.service,
+                  wishes.source, limit + 1, frozenset(known), hops or {})
     missing = tuple(name for name in question.tables if name not in known)
     rows = question.ask(store, scope) if not missing or (known and question.partly) else []
     return Answer(question, rows[:limit], replace(scope, limit=limit), len(rows) > limit, missing)
@@ -87,9 +93,10 @@ def why_empty(store: Backend, answer: Answer) -> str:
         return ""
     absent = [name for name in answer.question.tables if name in answer.missing]
     if absent and (len(absent) == len(answer.question.tables) or not answer.question.partly):
-        return f"nothing of {', '.join(absent)} has been loaded"
+        volumes = "; scripts/trafmon_volumes.py sums them up" if absent[0] in {t.name for t in VOLUMES.values()} else ""
+        return f"nothing of {', '.join(absent)} has been loaded{volumes}"
     span = answer.scope.span
-    first = next((name for name in answer.question.tables if name not in absent and is_rollup(name)), None)
+    first = next((n for n in answer.question.tables if n not in absent and by_interval(n, span.granularity) is not None), None)
     if first is None or not (span.since or span.until):
         return ""
     whole = held(store, first, span.granularity)

@@ -45,7 +45,7 @@ def _span(store: Backend, present: frozenset[str], kind: str) -> tuple[datetime 
     if declared is None or stored(kind) not in present:
         return None, None
     if is_counted(declared):
-        return held(store, kind) or (None, None)
+        return held(store, kind, "1min") or (None, None)
     table = tables.record(kind)
     name = record_table(declared).time or next((c.name for c in table.columns if isinstance(c.type, sa.DateTime)), "")
     if not name:
