@@ -413,8 +413,9 @@ def story(asked: Asked) -> dict[datetime, dict[str, Any]]:
 
 
 EXACT: dict[str, Callable[[Asked], list[tuple]]] = {
-    "classes": by_what(("probe", "flow_class")), "protocols": by_what(("probe", "flow_class", "protocol")), "talkers": talkers, "services": services,
-    "conversations": conversations, "traffic": traffic, "lost": lost, "lost-after": lost_after, "clocks": clocks,
+    "classes": by_what(("probe", "flow_class")), "protocols": by_what(("probe", "flow_class", "protocol")), "talkers": talkers,
+    "services": services, "conversations": conversations, "traffic": traffic, "lost": lost,
+    "lost-after": lost_after, "clocks": clocks,
     "tcp-trouble": tcp_trouble, "tcp-resets": tcp_resets, "failed-transfers": failed_transfers, "dns-failures": dns_failures,
     "events": events, "errors": errors, "flow-errors": flow_errors, "gaps": gaps}
 """Question: all of its rows, in their order."""

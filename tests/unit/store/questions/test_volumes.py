@@ -55,8 +55,8 @@ def store(request, world, tmp_path_factory):
 
 def seen(world, granularity, source, both_ends):
     """Rows of the twin as dictionaries; with both_ends, those between own hosts a second time, turned round."""
-    names = ("start", "probe", "flow_class", "interface", "host", "peer", "host_role", "protocol", "service", "activity", "location",
-             "country", "peer_activity", "peer_location", "peer_country", "relation")
+    names = ("start", "probe", "flow_class", "interface", "host", "peer", "host_role", "protocol", "service", "activity",
+             "location", "country", "peer_activity", "peer_location", "peer_country", "relation")
     for number in (-1, 0, 1):
         for key, counts in world.expected(MIDNIGHT + number * DAY, {"1h": 3600, "1day": DAY}[granularity], source).items():
             row = dict(zip(names, key, strict=True)) | dict(zip(
