@@ -23,14 +23,18 @@ PERMANENT = 0.9
 
 def errors(store: Backend, scope: Scope) -> list[tuple]:
     """By probe, class and kind of error: how many, of what, in how many flows."""
-    f, rows = tables.flow.c, []
-    for sign in _asked(scope):
-        flows = _intervals(sign, scope, ("flow_key",))
-        c = flows.c
-        asked = with_flow(flows, f.probe, f.flow_class, sa.func.sum(c["count"]), sa.func.sum(c.whole), sa.func.count())
-        rows += [(p, name, sign.name, int(n), n / of if of else None, flows)
-                 for p, name, n, of, flows in store.query(asked.where(c["count"] > number(0)).group_by(f.probe, f.flow_class))]
+    rows = [(p, name, sign.name, count, count / of if of else None, flows)
+            for sign in _asked(scope) for p, name, count, of, flows in counted(store, sign, scope)]
     return sorted(rows, key=lambda row: (-row[3], row[2], *map(_orderly, row[:2])))[:scope.limit]
+
+
+def counted(store: Backend, sign: Sign, scope: Scope) -> list[tuple]:
+    """Of one kind: probe, class, how many, of what (in the flows that have any), flows that have any."""
+    f, flows = tables.flow.c, _intervals(sign, scope, ("flow_key",))
+    c = flows.c
+    asked = with_flow(flows, f.probe, f.flow_class, sa.func.sum(c["count"]), sa.func.sum(c.whole), sa.func.count())
+    return store.query(asked.where(c["count"] > number(0)).group_by(f.probe, f.flow_class).order_by(
+        *in_order((f.probe, f.flow_class))))
 
 
 def flow_errors(store: Backend, scope: Scope) -> list[tuple]:
