@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from tmon_store import tables
 from tmon_store.errors import StoreError
-from tmon_store.present import tables_of
+from tmon_store.present import table_names
 from tmon_store.questions.pieces import DESCRIPTION
 from tmon_store.questions.present import by_interval, held, stored
 from tmon_store.questions.question import MAX_ROWS, Answer, Question, Scope
@@ -43,7 +43,7 @@ class Wishes:
 def ask(store: Backend, question: Question, wishes: Wishes, now: datetime,
         hops: dict[str, tuple[str, ...]] | None = None) -> Answer:
     """StoreError if the database cannot answer, or there is no such flow."""
-    present = tables_of(store)
+    present = table_names(store)
     known = [name for name in question.tables if stored(name) in present]
     span = choose(wishes.since, wishes.until, wishes.by, now, course=question.course, granularities=question.granularities,
                   held=held(store, known[0], question.granularities[0]) if known and question.rollups and question.course else None)
@@ -62,7 +62,7 @@ def addresses_of(store: Backend, names: Sequence[str]) -> tuple[str, ...]:
     """Addresses of hosts by name, in any case. StoreError for one that has none."""
     if not names:
         return ()
-    if "ip_info" not in tables_of(store):
+    if "ip_info" not in table_names(store):
         msg = f"{store.name}: no names of hosts in it; scripts/trafmon_update_ip_info.py finds them"
         raise StoreError(msg)
     info = sa.table("ip_info", sa.column("address", sa.String()), sa.column("name", sa.String()))

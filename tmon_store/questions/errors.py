@@ -29,12 +29,13 @@ def errors(store: Backend, scope: Scope) -> list[tuple]:
 
 
 def counted(store: Backend, sign: Sign, scope: Scope) -> list[tuple]:
-    """Of one kind: probe, class, how many, of what (in the flows that have any), flows that have any."""
+    """Of one kind: probe, class, how many, of what (in all flows of the class), in how many flows; where there are any."""
     f, flows = tables.flow.c, _intervals(sign, scope, ("flow_key",))
-    c = flows.c
-    asked = with_flow(flows, f.probe, f.flow_class, sa.func.sum(c["count"]), sa.func.sum(c.whole), sa.func.count())
-    return store.query(asked.where(c["count"] > number(0)).group_by(f.probe, f.flow_class).order_by(
-        *in_order((f.probe, f.flow_class))))
+    count = flows.c["count"]
+    asked = with_flow(flows, f.probe, f.flow_class, sa.func.sum(count), sa.func.sum(flows.c.whole),
+                      sa.func.sum(sa.case((count > number(0), number(1)), else_=number(0))))
+    asked = asked.group_by(f.probe, f.flow_class).having(sa.func.sum(count) > number(0))
+    return store.query(asked.order_by(*in_order((f.probe, f.flow_class))))
 
 
 def flow_errors(store: Backend, scope: Scope) -> list[tuple]:
@@ -87,10 +88,10 @@ def _intervals(sign: Sign, scope: Scope, key: tuple[str, ...]) -> sa.Subquery:
 
 _ERROR = Column("error", Form.TEXT, "kind of error, see below", "Error")
 _COUNT = Column("count", Form.COUNT, "how many", "Count")
-_SHARE = Column("share", Form.SHARE, "of all packets, segments, messages, requests or transfers of these flows", "Share")
+_SHARE = Column("share", Form.SHARE, "of the packets, segments, messages, requests or transfers there were", "Share")
 QUESTIONS = (
     Question(
-        "errors", "Errors", "Errors by kind: how many, and in how many flows; `share` is that of the flows that have any.",
+        "errors", "Errors", "Errors by kind: how many, of how many, and in how many flows.",
         (PROBE, CLASS, _ERROR, _COUNT, _SHARE, Column("flows", Form.COUNT, "flows that have any", "Flows")),
         errors, KINDS, limit=None, partly=True),
     Question(

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from tmon_common.observations.one_way import MAX_HOPS
 from tmon_store import tables
-from tmon_store.questions.percentiles import PERCENTS, mean, percentile_buckets, percentile_ns, same_group
+from tmon_store.questions.percentiles import PERCENTS, mean, percentile_buckets, percentile_ns, with_percentiles
 from tmon_store.questions.pieces import CLASS, FLOW_COLUMNS, in_order, listed, number, per_flow, with_flow, within
 from tmon_store.questions.question import Column, Form, Question
 
@@ -75,11 +75,9 @@ def _delays(store: Backend, scope: Scope, group: Sequence[str], slowest: Sequenc
     sums = _of_group(scope, HISTOGRAM, {n: merge(c[n]) for n, merge in merges.items()}, merges, group)
     b = tables.rollup(BUCKET, scope.span.granularity).c
     counts = _of_group(scope, BUCKET, {"count": sa.func.sum(b["count"])}, {"count": sa.func.sum}, group, ("bucket",))
-    marks = percentile_buckets(counts, group)
-    s, m = sums.c, marks.c
-    asked = sa.select(*(s[n] for n in (*group, *merges)), *(m[f"bucket_{p}"] for p in PERCENTS))
-    asked = asked.select_from(sums.outerjoin(marks, same_group(sums, marks, group))).where(s.population > number(0))
-    order = [part for name in slowest for part in (m[name].is_(None), m[name].desc())]
+    s = with_percentiles(sums, percentile_buckets(counts, group), group).c
+    asked = sa.select(*(s[n] for n in (*group, *merges)), *(s[f"bucket_{p}"] for p in PERCENTS)).where(s.population > number(0))
+    order = [part for name in slowest for part in (s[name].is_(None), s[name].desc())]
     order += [s.maximum.desc(), s.population.desc()] if slowest else []
     rows = []
     for row in store.query(asked.order_by(*order, *in_order(s[n] for n in group)).limit(scope.limit)):

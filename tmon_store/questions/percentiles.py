@@ -14,7 +14,8 @@ PERCENTS = (50, 95, 99)
 
 
 def percentile_buckets(counts: sa.FromClause, group: Sequence[str], percents: Sequence[int] = PERCENTS) -> sa.Subquery:
-    """For each group: its columns, and bucket_50 ...: the number of the bucket that holds the one of that rank.
+    """For each group: its columns, bucket_50 ...: the number of the bucket that holds the one of that rank; and `whole`, how many
+    there are.
 
     counts      columns of the group, `bucket` and `count`, each bucket once in a group
     """
@@ -26,12 +27,27 @@ def percentile_buckets(counts: sa.FromClause, group: Sequence[str], percents: Se
     r = ranked.subquery("ranked").c
     found = [sa.func.min(sa.case((r.passed * number(100) >= number(percent) * r.whole, r.bucket))).label(f"bucket_{percent}")
              for percent in percents]
+    found.append(sa.func.max(r.whole).label("whole"))
     return sa.select(*(r[name] for name in group), *found).group_by(*(r[name] for name in group)).subquery("percentiles")
 
 
-def same_group(one: sa.FromClause, other: sa.FromClause, group: Sequence[str]) -> sa.ColumnElement:
-    """Both are about the same group, empty values among its columns included."""
-    return sa.and_(*(one.c[name].is_not_distinct_from(other.c[name]) for name in group))
+def with_percentiles(sums: sa.FromClause, marks: sa.FromClause, group: Sequence[str],
+                     percents: Sequence[int] = PERCENTS) -> sa.Subquery:
+    """Columns of `sums`, which has one row for each group, and bucket_50 ... of `marks`, empty where it knows no such group.
+
+    Rows of both one below the other, then put together by group: to join them takes MariaDB the square of their number, since
+    columns of a group may be empty.
+    """
+    own = [c.name for c in sums.c if c.name not in group]
+    found = [f"bucket_{percent}" for percent in percents]
+    both = sa.union_all(
+        sa.select(*(sums.c[n] for n in (*group, *own)), *(sa.null().label(n) for n in found), number(1).label("known")),
+        sa.select(*(marks.c[n] for n in group), *(sa.null().label(n) for n in own), *(marks.c[n] for n in found), number(0)),
+    ).subquery("both")
+    b = both.c
+    key = [b[n] for n in group]
+    return sa.select(*key, *(sa.func.max(b[n]).label(n) for n in (*own, *found))).group_by(*key).having(
+        sa.func.max(b.known) == number(1)).subquery("each")
 
 
 def percentile_ns(bucket: int | None, low: int | None, high: int | None) -> int | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from tmon_store import tables
-from tmon_store.questions.percentiles import PERCENTS, mean, percentile_buckets, percentile_ns, same_group
+from tmon_store.questions.percentiles import mean, percentile_buckets, percentile_ns, with_percentiles
 from tmon_store.questions.pieces import CLASS, PROBE, in_order, per_flow, with_flow
 from tmon_store.questions.question import Column, Form, Question
 
@@ -55,21 +55,15 @@ def slow_servers(store: Backend, scope: Scope) -> list[tuple]:
 
 def _worst(scope: Scope, group: Sequence[str], slowest: str = "bucket_95") -> sa.Select:
     """Groups in the order of the percentile `slowest`: group, sums, extremes of either direction, buckets of PERCENTS."""
-    sums, marks = _sums(scope, group), percentile_buckets(_counts(scope, group), group)
-    s, m = sums.c, marks.c
-    joined = sums.outerjoin(marks, same_group(sums, marks, group))
-    order = (m[slowest].is_(None), m[slowest].desc(), s.maximum.desc(), s.maximum_rev.desc(), s.unanswered.desc())
-    return sa.select(*s, *(m[f"bucket_{p}"] for p in PERCENTS)).select_from(joined).order_by(
-        *order, *in_order(s[n] for n in group)).limit(scope.limit)
+    each = with_percentiles(_sums(scope, group), percentile_buckets(_counts(scope, group), group), group)
+    e = each.c
+    order = (e[slowest].is_(None), e[slowest].desc(), e.maximum.desc(), e.maximum_rev.desc(), e.unanswered.desc())
+    return sa.select(*e).order_by(*order, *in_order(e[n] for n in group)).limit(scope.limit)
 
 
 def _medians(scope: Scope, group: Sequence[str]) -> sa.Select:
     """group, bucket of the median, round trips."""
-    counts = _counts(scope, group)
-    marks = percentile_buckets(counts, group, (50,))
-    whole = sa.select(*(counts.c[n] for n in group), sa.func.sum(counts.c["count"]).label("whole")).group_by(
-        *(counts.c[n] for n in group)).subquery("whole")
-    return sa.select(*marks.c, whole.c.whole).join_from(marks, whole, same_group(marks, whole, group))
+    return sa.select(*percentile_buckets(_counts(scope, group), group, (50,)).c)
 
 
 def _sums(scope: Scope, group: Sequence[str]) -> sa.Subquery:

@@ -129,9 +129,9 @@ def talkers(asked: Asked) -> list[tuple]:
         def count(name: str, way: int, found: list = found) -> int:
             return sum(f[0][name + suffix] for f in found for suffix in f[way])
         octets, packets = (summed([f[0] for f in found], *both(n)) for n in ("octets", "packets"))
-        rows.append((packets, (*key, identities([f[0] for f in found]), count("packets", 1), count("octets", 1),
-                               count("packets", 2), count("octets", 2), octets)))
-    return [r for _, r in sorted(rows, key=lambda r: (-r[1][-1], -r[0], r[1][2], r[1][0], r[1][1] or ""))]
+        rows.append((*key, identities([f[0] for f in found]), count("packets", 1), count("octets", 1), count("packets", 2),
+                     count("octets", 2), packets, octets))
+    return sorted(rows, key=lambda r: (-r[-1], -r[-2], r[2], r[0], r[1] or ""))
 
 
 def conversations(asked: Asked) -> list[tuple]:
@@ -342,12 +342,12 @@ def errors(asked: Asked) -> list[tuple]:
     rows = []
     for name, (kind, counted, of) in SIGNS.items():
         flows = grouped(((row["probe"], row["run"], row["flow"]), row) for row, _ in asked.rows(kind))
-        some = {identity: found for identity, found in flows.items() if summed(found, *counted)}
-        classes = grouped(((asked.described(i)["probe"], asked.described(i)["flow_class"]), found) for i, found in some.items())
+        classes = grouped(((asked.described(i)["probe"], asked.described(i)["flow_class"]), found) for i, found in flows.items())
         for key, found in classes.items():
             every = [row for each in found for row in each]
             count, whole = summed(every, *counted), summed(every, *of)
-            rows.append((*key, name, count, count / whole if whole else None, len(found)))
+            if count:
+                rows.append((*key, name, count, count / whole if whole else None, sum(summed(f, *counted) > 0 for f in found)))
     return sorted(rows, key=lambda r: (-r[3], r[2], last_if_empty(r[:2])))
 
 
