@@ -29,11 +29,13 @@ class Receiver:
     """A UDP socket on address:port (port 0: any that is free). ListenError when there can be none.
 
     buffer_octets   asked of the kernel for datagrams that wait
+    max_octets      of a datagram; longer ones come with one octet more, the rest cut off
     errors          by name of the system's error
     """
 
-    def __init__(self, address: str, port: int, buffer_octets: int) -> None:
+    def __init__(self, address: str, port: int, buffer_octets: int, max_octets: int = MAX_PDU_OCTETS) -> None:
         self.errors: Counter[str] = Counter()
+        self._room = max_octets + 1
         where = f"{address or '*'} port {port}"
         try:
             family, kind, protocol, _, bound = socket.getaddrinfo(
@@ -70,10 +72,10 @@ class Receiver:
     def received(self) -> list[tuple[bytes, Address]]:
         """Datagrams that are there and where they come from, at most MAX_RECEIVED; after MAX_ERRORS, those taken so far."""
         datagrams: list[tuple[bytes, Address]] = []
-        receive, errors = self._socket.recvfrom, 0
+        receive, room, errors = self._socket.recvfrom, self._room, 0
         while len(datagrams) < MAX_RECEIVED and errors < MAX_ERRORS:
             try:
-                datagrams.append(receive(MAX_PDU_OCTETS + 1))
+                datagrams.append(receive(room))
             except BlockingIOError:
                 break
             except OSError as error:

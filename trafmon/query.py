@@ -44,6 +44,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                                                                                        "repeated")
     parser.add_argument("--host", action="append", default=[], metavar="NAME",
                         help="the same by name, as scripts/trafmon_update_ip_info.py found it")
+    parser.add_argument("--activity", metavar="NAME", help="volumes of this activity only")
+    parser.add_argument("--location", metavar="NAME", help="volumes of this location only")
+    parser.add_argument("--service", metavar="NAME", help="volumes of this service only")
+    parser.add_argument("--source", choices=("probe", "netflow"), help="volumes that probes counted, or that NetFlow told (probe)")
     parser.add_argument("--flow", type=int, metavar="N", help="the flow of that number, from the column flow of another answer")
     parser.add_argument("--limit", metavar="N", help="rows at most, or all (20 of most questions)")
     parser.add_argument("--format", choices=FORMATS,
@@ -95,11 +99,17 @@ def _question(options: argparse.Namespace, known: dict[str, Question]) -> tuple[
     question = known[name]
     given = {"time": ("--since, --until, --last", options.since or options.until or options.last), "by": ("--by", options.by),
              "probe": ("--probe", options.probe), "class": ("--class", options.flow_class),
-             "address": ("--address, --host", options.address or options.host), "flow": ("--flow", options.flow is not None)}
+             "address": ("--address, --host", options.address or options.host), "activity": ("--activity", options.activity),
+             "location": ("--location", options.location), "service": ("--service", options.service),
+             "source": ("--source", options.source), "flow": ("--flow", options.flow is not None)}
     for what, (option, value) in given.items():
-        if value and what not in question.narrowed:
-            can = ", ".join(o for w, (o, _) in given.items() if w in question.narrowed)
+        if value and not {what, f"one {what}"} & question.narrowed:
+            can = ", ".join(o for w, (o, _) in given.items() if {w, f"one {w}"} & question.narrowed)
             raise _Misused(f"{name} cannot be narrowed by {option}; by {can or 'nothing'}")
+    if "one address" in question.narrowed and len(options.address) + len(options.host) > 1:
+        raise _Misused(f"{name} knows one --address; expected no more")
+    if options.by and options.by not in question.granularities:
+        raise _Misused(f"--by {options.by}: {name} has {', '.join(question.granularities)}")
     if question.needs_flow and options.flow is None:
         raise _Misused(f"{name} is about one flow; expected --flow N, a number of the column flow of another answer")
     return question, database[0] if database else None
@@ -130,7 +140,10 @@ def _ask(options: argparse.Namespace, question: Question, database: str | None) 
     store = open_store(_where(configuration, database), read_only=True)
     try:
         addresses += addresses_of(store, options.host)
-        wishes = Wishes(since, until, options.by, options.probe, options.flow_class, addresses, options.flow, limit)
+        if "one address" in question.narrowed and len(addresses) > 1:
+            raise _Misused(f"--host {options.host[0]}: {', '.join(addresses)}; expected one of them as --address")
+        wishes = Wishes(since, until, options.by, options.probe, options.flow_class, addresses, options.flow,
+                        options.activity, options.location, options.service, options.source or "probe", limit)
         answer = ask(store, question, wishes, now, _hops(configuration))
         told = [text for text in ("" if options.last else moved(answer, wishes), why_empty(store, answer)) if text]
     finally:

@@ -20,12 +20,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from tmon_collector.gathering import warm_up
+    from tmon_collector.netflow.warm_up import warm_up as warm_up_netflow
     from tmon_collector.one_way.warm_up import warm_up as warm_up_one_way
     from tmon_common.analyses.catalogue import PluginError
     from tmon_probe.child.guard import AnalysisError
     from tmon_probe.warmup import STEPS
 
-    for what, step in (*STEPS, ("CSV files", warm_up), ("one-way packets", warm_up_one_way)):
+    for what, step in (*STEPS, ("CSV files", warm_up), ("one-way packets", warm_up_one_way),
+                       ("flow records", warm_up_netflow)):
         start = time.monotonic()
         try:
             step()

@@ -20,15 +20,16 @@ LIMIT_S = 300
 
 
 def volumes(*arguments):
-    return subprocess.run([sys.executable, SCRIPT, *map(str, arguments)], capture_output=True, text=True, timeout=LIMIT_S, check=False,
-                          cwd=ROOT)
+    return subprocess.run([sys.executable, SCRIPT, *map(str, arguments)], check=False, capture_output=True, text=True, cwd=ROOT,
+                          timeout=LIMIT_S)
 
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory) -> Path:
     """The database of the recording, summed up."""
     out = tmp_path_factory.mktemp("recorded")
-    subprocess.run([sys.executable, "-m", "trafmon", "analyse", WEST, "--out", out], check=True, capture_output=True, timeout=LIMIT_S)
+    analyse = [sys.executable, "-m", "trafmon", "analyse", WEST, "--out", out]
+    subprocess.run(analyse, check=True, capture_output=True, timeout=LIMIT_S)
     database = next(out.glob("*.duckdb"))
     done = volumes("-c", out / "none.xml", "--database", database, "--day", DAY)
     assert (done.returncode, done.stderr) == (0, "")
@@ -140,7 +141,8 @@ def test_on_a_server(mariadb, tmp_path):
     assert missing.returncode == 1
     assert where.database in missing.stderr
     assert mariadb.sql(f"SHOW DATABASES LIKE '{where.database}'") == []
-    write_file(tmp_path, "flow_definition", [row_of("flow_definition", flow=n, flow_class=c) for n, c in ((1, "all"), (2, "other"))])
+    write_file(tmp_path, "flow_definition", [
+        row_of("flow_definition", flow=n, flow_class=c) for n, c in ((1, "all"), (2, "other"))])
     write_file(tmp_path, "ip_counters", [row_of("ip_counters", flow=n, octets=100, packets=1) for n in (1, 2)])
     load_spool(tmp_path, where)
     done = volumes("-c", config, "--day", date(2023, 11, 14))

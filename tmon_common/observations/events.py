@@ -9,7 +9,7 @@ EVENT = Kind(
     meaning="Something happened to a program of trafMon that explains the figures of that time; see events.md.",
     columns=(
         Column("time", Type.TIME, "when it was noticed", unit="s", merge=Merge.KEY),
-        Column("component", Type.STRING, "which program noticed: father, child or collector", merge=Merge.KEY),
+        Column("component", Type.STRING, "which program noticed: father, child, collector or netflow", merge=Merge.KEY),
         Column("host", Type.STRING, "machine it runs on: `host` of the configuration, else its host name", nullable=True),
         Column("severity", Type.STRING, "info, warning or error"),
         Column("code", Type.STRING, "what happened, as in the catalogue of events", merge=Merge.KEY),

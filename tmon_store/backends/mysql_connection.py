@@ -15,7 +15,7 @@ import mysql.connector
 from mysql.connector.connection import MySQLConnection
 
 from tmon_common.config.store_model import Server
-from tmon_store.errors import StoreBusyError, StoreConflictError, StoreError
+from tmon_store.errors import StoreConflictError, StoreError, StoreLockedError
 from tmon_store.mysql.option_file import credentials
 
 SQL_MODE = "ANSI_QUOTES,PIPES_AS_CONCAT,STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO"
@@ -24,6 +24,8 @@ LOCK_WAIT_S = 50
 """How long a statement waits for rows, or for a table that a question holds, before it gives up."""
 TEMPORARY_OCTETS = 256 << 20
 """Of a temporary table in memory; larger ones, of a few questions over long times, go to the server's disk."""
+PACKET_OCTETS = 1 << 20
+"""Of rows sent at once: the least that a server takes, whatever its max_allowed_packet."""
 DEBIAN_SOCKET = Path("/run/mysqld/mysqld.sock")
 
 _SESSION = (f"SET SESSION sql_mode = '{SQL_MODE}', time_zone = '+00:00', lock_wait_timeout = {LOCK_WAIT_S},"
@@ -61,8 +63,8 @@ class _Connection(MySQLConnection):
             raise mysql.connector.errors.InterfaceError(msg)
         try:
             for piece in rows:
-                if piece:
-                    self._socket.send(piece)
+                for at in range(0, len(piece), PACKET_OCTETS):
+                    self._socket.send(piece[at : at + PACKET_OCTETS])
         finally:  # whatever went wrong, the server waits for the end of the file
             self._socket.send(b"")
             answer = self._socket.recv()
@@ -167,7 +169,7 @@ class Connection:
         if number == 1213:
             return StoreConflictError(f"{self.name}: the transaction met another one and was undone: {reason}")
         if number == 1205:
-            return StoreBusyError(f"{self.name}: another program holds rows or a table for more than {LOCK_WAIT_S} s: {reason}")
+            return StoreLockedError(f"{self.name}: another program holds rows or a table for more than {LOCK_WAIT_S} s: {reason}")
         hint = f": {_HINTS[number]}" if number in _HINTS else ""
         return StoreError(f"{self.name}: {reason} (error {number}){hint}")
 

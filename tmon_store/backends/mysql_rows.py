@@ -16,7 +16,9 @@ def compact(rollup: Rollup, single: pl.DataFrame, merged: pl.DataFrame) -> pl.Da
     """
     changes: list[pl.Expr] = []
     for name in (c.name for c in rollup.samples if not c.nullable):
-        equal = pl.col(f"{name}_minimum") == pl.col(f"{name}_maximum")
+        low, total = (pl.col(f"{name}_{s}").cast(pl.Int128) for s in ("minimum", "sum"))
+        # Files of older probes may lack the column: then there are fewer samples of it than the population says.
+        equal = (pl.col(f"{name}_minimum") == pl.col(f"{name}_maximum")) & (total == low * pl.col("population"))
         changes.append(pl.when(equal).then(f"{name}_minimum").alias(name))
         for statistic in ("sum", "sum_of_squares", "minimum", "maximum"):
             column = f"{name}_{statistic}"

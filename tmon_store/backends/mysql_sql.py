@@ -20,7 +20,7 @@ WORKING = "working_"
 _ADDRESS_LENGTH = 45
 _WIDE, _WIDEST = "DECIMAL(27,0)", "DECIMAL(38,0)"
 """Sums of 10^8 values of 64 bits fit the first, in 12 octets instead of 17; sums of squares need the second."""
-_TYPES = {Storage.INTEGER: "BIGINT", Storage.WIDE: _WIDE, Storage.TEXT: "MEDIUMTEXT", Storage.NAME: f"VARCHAR({KEY_TEXT_LIMIT})",
+_TYPES = {Storage.INTEGER: "BIGINT", Storage.WIDE: _WIDE, Storage.TEXT: "LONGTEXT", Storage.NAME: f"VARCHAR({KEY_TEXT_LIMIT})",
           Storage.ADDRESS: f"VARCHAR({_ADDRESS_LENGTH})", Storage.TIME: "DATETIME", Storage.TIME_NS: "DATETIME(6)"}
 _SQUARES = "_sum_of_squares"
 

@@ -32,11 +32,11 @@ def run(config: Path, database: Path | None = None, *, everything: bool = False,
         if database:
             where = replace(where, backend="duckdb", database=database)
         return _update(where if names else replace(where, names=None), everything, quiet)
-    except (ConfigurationError, OSError) as error:
+    except ConfigurationError as error:
         return _fail(str(error), MISUSED)
     except StoreBusyError as error:
         return _fail(str(error), BUSY)
-    except StoreError as error:
+    except (StoreError, OSError) as error:
         return _fail(str(error), FAILED)
     except KeyboardInterrupt:
         return _fail("interrupted; what was done stays, the next run goes on from here", FAILED)

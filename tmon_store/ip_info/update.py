@@ -92,7 +92,8 @@ class Update:
 
     def _search(self, searched: list[Source], old: dict[str, int], reached: dict[str, int]) -> None:
         """Add the addresses that have no row. old, reached: how far the tables were searched, and are now."""
-        columns = [(s, c, None if self._everything else old.get(s.name)) for s in searched for c in s.columns]
+        known = {n: mark for n, mark in old.items() if mark <= reached.get(n, mark)}  # else rows have gone, and numbers come again
+        columns = [(s, c, None if self._everything else known.get(s.name)) for s in searched for c in s.columns]
         whole = False
         while not whole:
             found: set[str] = set()

@@ -11,10 +11,12 @@ import sqlalchemy as sa
 
 from tmon_store import tables
 from tmon_store.errors import StoreError
+from tmon_store.present import table_names
 from tmon_store.questions.pieces import DESCRIPTION
-from tmon_store.questions.present import held, is_rollup, stored, tables_of
+from tmon_store.questions.present import by_interval, held, stored
 from tmon_store.questions.question import MAX_ROWS, Answer, Question, Scope
 from tmon_store.questions.span import choose
+from tmon_store.volumes.schema import VOLUMES
 
 if TYPE_CHECKING:
     from tmon_store.backends.backend import Backend
@@ -31,21 +33,26 @@ class Wishes:
     flow_class: str | None = None
     addresses: tuple[str, ...] = ()
     flow: int | None = None
+    activity: str | None = None
+    location: str | None = None
+    service: str | None = None
+    source: str = "probe"
     limit: int | None = None
 
 
 def ask(store: Backend, question: Question, wishes: Wishes, now: datetime,
         hops: dict[str, tuple[str, ...]] | None = None) -> Answer:
     """StoreError if the database cannot answer, or there is no such flow."""
-    present = tables_of(store)
+    present = table_names(store)
     known = [name for name in question.tables if stored(name) in present]
-    span = choose(wishes.since, wishes.until, wishes.by, now, course=question.course,
-                  held=held(store, known[0]) if known and question.rollups and question.course else None)
+    span = choose(wishes.since, wishes.until, wishes.by, now, course=question.course, granularities=question.granularities,
+                  held=held(store, known[0], question.granularities[0]) if known and question.rollups and question.course else None)
     if not question.rollups:  # records have moments of their own
         span = replace(span, since=wishes.since, until=wishes.until)
     limit = MAX_ROWS if wishes.limit == 0 else min(wishes.limit or question.limit or MAX_ROWS, MAX_ROWS)
     scope = Scope(now, span, wishes.probe, wishes.flow_class, wishes.addresses,
-                  () if wishes.flow is None else _description(store, wishes.flow), limit + 1, frozenset(known), hops or {})
+                  () if wishes.flow is None else _description(store, wishes.flow), wishes.activity, wishes.location, wishes.service,
+                  wishes.source, limit + 1, frozenset(known), hops or {})
     missing = tuple(name for name in question.tables if name not in known)
     rows = question.ask(store, scope) if not missing or (known and question.partly) else []
     return Answer(question, rows[:limit], replace(scope, limit=limit), len(rows) > limit, missing)
@@ -55,7 +62,7 @@ def addresses_of(store: Backend, names: Sequence[str]) -> tuple[str, ...]:
     """Addresses of hosts by name, in any case. StoreError for one that has none."""
     if not names:
         return ()
-    if "ip_info" not in tables_of(store):
+    if "ip_info" not in table_names(store):
         msg = f"{store.name}: no names of hosts in it; scripts/trafmon_update_ip_info.py finds them"
         raise StoreError(msg)
     info = sa.table("ip_info", sa.column("address", sa.String()), sa.column("name", sa.String()))
@@ -86,9 +93,10 @@ def why_empty(store: Backend, answer: Answer) -> str:
         return ""
     absent = [name for name in answer.question.tables if name in answer.missing]
     if absent and (len(absent) == len(answer.question.tables) or not answer.question.partly):
-        return f"nothing of {', '.join(absent)} has been loaded"
+        volumes = "; scripts/trafmon_volumes.py sums them up" if absent[0] in {t.name for t in VOLUMES.values()} else ""
+        return f"nothing of {', '.join(absent)} has been loaded{volumes}"
     span = answer.scope.span
-    first = next((name for name in answer.question.tables if name not in absent and is_rollup(name)), None)
+    first = next((n for n in answer.question.tables if n not in absent and by_interval(n, span.granularity) is not None), None)
     if first is None or not (span.since or span.until):
         return ""
     whole = held(store, first, span.granularity)

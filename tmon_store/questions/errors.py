@@ -23,14 +23,19 @@ PERMANENT = 0.9
 
 def errors(store: Backend, scope: Scope) -> list[tuple]:
     """By probe, class and kind of error: how many, of what, in how many flows."""
-    f, rows = tables.flow.c, []
-    for sign in _asked(scope):
-        flows = _intervals(sign, scope, ("flow_key",))
-        c = flows.c
-        asked = with_flow(flows, f.probe, f.flow_class, sa.func.sum(c["count"]), sa.func.sum(c.whole), sa.func.count())
-        rows += [(p, name, sign.name, int(n), n / of if of else None, flows)
-                 for p, name, n, of, flows in store.query(asked.where(c["count"] > number(0)).group_by(f.probe, f.flow_class))]
+    rows = [(p, name, sign.name, count, count / of if of else None, flows)
+            for sign in _asked(scope) for p, name, count, of, flows in counted(store, sign, scope)]
     return sorted(rows, key=lambda row: (-row[3], row[2], *map(_orderly, row[:2])))[:scope.limit]
+
+
+def counted(store: Backend, sign: Sign, scope: Scope) -> list[tuple]:
+    """Of one kind: probe, class, how many, of what (in all flows of the class), in how many flows; where there are any."""
+    f, flows = tables.flow.c, _intervals(sign, scope, ("flow_key",))
+    count = flows.c["count"]
+    asked = with_flow(flows, f.probe, f.flow_class, sa.func.sum(count), sa.func.sum(flows.c.whole),
+                      sa.func.sum(sa.case((count > number(0), number(1)), else_=number(0))))
+    asked = asked.group_by(f.probe, f.flow_class).having(sa.func.sum(count) > number(0))
+    return store.query(asked.order_by(*in_order((f.probe, f.flow_class))))
 
 
 def flow_errors(store: Backend, scope: Scope) -> list[tuple]:
@@ -83,10 +88,10 @@ def _intervals(sign: Sign, scope: Scope, key: tuple[str, ...]) -> sa.Subquery:
 
 _ERROR = Column("error", Form.TEXT, "kind of error, see below", "Error")
 _COUNT = Column("count", Form.COUNT, "how many", "Count")
-_SHARE = Column("share", Form.SHARE, "of all packets, segments, messages, requests or transfers of these flows", "Share")
+_SHARE = Column("share", Form.SHARE, "of the packets, segments, messages, requests or transfers there were", "Share")
 QUESTIONS = (
     Question(
-        "errors", "Errors", "Errors by kind: how many, and in how many flows; `share` is that of the flows that have any.",
+        "errors", "Errors", "Errors by kind: how many, of how many, and in how many flows.",
         (PROBE, CLASS, _ERROR, _COUNT, _SHARE, Column("flows", Form.COUNT, "flows that have any", "Flows")),
         errors, KINDS, limit=None, partly=True),
     Question(

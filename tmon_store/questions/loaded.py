@@ -9,8 +9,9 @@ import sqlalchemy as sa
 
 from tmon_common.analyses.catalogue import catalogue
 from tmon_store import tables
+from tmon_store.present import table_names
 from tmon_store.questions.pieces import PROBE, of_flow, with_flow, within
-from tmon_store.questions.present import held, stored, tables_of
+from tmon_store.questions.present import held, stored
 from tmon_store.questions.question import Column, Form, Question
 from tmon_store.schema import is_counted, manifest_table, record_table
 
@@ -29,7 +30,7 @@ def loaded(store: Backend, scope: Scope) -> list[tuple]:
     files = {kind: row for kind, *row in store.query(sa.select(
         c.kind, sa.func.count(), sa.func.sum(c.rows), sa.func.sum(c.rejected), sa.func.sum(c.octets), sa.func.max(c.loaded))
         .group_by(c.kind))}
-    rows, present = [], tables_of(store)
+    rows, present = [], table_names(store)
     for kind, (number, count, rejected, octets, last) in sorted(files.items()):
         begin, end = _span(store, present, kind)
         age = None if end is None else max(scope.now - end, type(scope.now - end)())
@@ -38,13 +39,13 @@ def loaded(store: Backend, scope: Scope) -> list[tuple]:
     return rows[:scope.limit]
 
 
-def _span(store: Backend, present: frozenset[str], kind: str) -> tuple[datetime | None, datetime | None]:
+def _span(store: Backend, present: set[str], kind: str) -> tuple[datetime | None, datetime | None]:
     """Of the rows in the database; for counted kinds from the start of the first interval to the end of the last one."""
     declared = catalogue().kinds.get(kind)
     if declared is None or stored(kind) not in present:
         return None, None
     if is_counted(declared):
-        return held(store, kind) or (None, None)
+        return held(store, kind, "1min") or (None, None)
     table = tables.record(kind)
     name = record_table(declared).time or next((c.name for c in table.columns if isinstance(c.type, sa.DateTime)), "")
     if not name:

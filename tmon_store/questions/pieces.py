@@ -107,10 +107,10 @@ def with_flow(rows: sa.FromClause, *columns: sa.ColumnElement) -> sa.Select:
     return sa.select(*columns).join_from(rows, tables.flow, tables.flow.c.flow_key == rows.c.flow_key)
 
 
-def described(rows: sa.FromClause, values: dict[str, sa.ColumnElement], by: Sequence[str] = ()) -> sa.Subquery:
-    """Rows that have a flow_key, one for each description of flows (and `by`): flow, DESCRIPTION, `by`, values (aggregates)."""
+def described(rows: sa.FromClause, values: dict[str, sa.ColumnElement], what: Sequence[str] = DESCRIPTION) -> sa.Subquery:
+    """Rows that have a flow_key, one for each description of flows: flow, `what`, values (aggregates)."""
     f = tables.flow.c
-    group = [*(f[name] for name in DESCRIPTION), *(rows.c[name] for name in by)]
+    group = [f[name] for name in what]
     asked = with_flow(rows, sa.func.min(f.flow_key).label("flow"), *group, *(v.label(name) for name, v in values.items()))
     return asked.group_by(*group).subquery("described")
 

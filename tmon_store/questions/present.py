@@ -1,40 +1,22 @@
-"""What a database holds: which tables, of what time."""
+"""What a database holds of a kind: under which name, of what time."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.expression import ColumnElement
 
 from tmon_common.analyses.catalogue import catalogue
 from tmon_common.observations import FLOW_DEFINITION
 from tmon_store import tables
 from tmon_store.questions.span import STEPS
 from tmon_store.schema import is_counted
+from tmon_store.volumes.schema import VOLUMES
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from tmon_store.backends.backend import Backend
-
-
-class _Here(ColumnElement):
-    """Name of the schema that tables without one belong to."""
-
-    type = sa.String()
-    inherit_cache = True
-
-
-@compiles(_Here)
-def _of_duckdb(_element: _Here, _compiler: object, **_options: object) -> str:
-    return "current_schema()"
-
-
-@compiles(_Here, "mysql", "mariadb")
-def _of_mysql(_element: _Here, _compiler: object, **_options: object) -> str:
-    return "DATABASE()"
 
 
 def is_rollup(name: str) -> bool:
@@ -43,16 +25,21 @@ def is_rollup(name: str) -> bool:
     return kind is not None and is_counted(kind)
 
 
-def tables_of(store: Backend) -> frozenset[str]:
-    """Names of all tables and views."""
-    listed = sa.table("tables", sa.column("table_name"), sa.column("table_schema"), schema="information_schema")
-    return frozenset(str(name) for (name,) in store.query(sa.select(listed.c.table_name).where(listed.c.table_schema == _Here())))
+def by_interval(name: str, granularity: str) -> sa.Table | None:
+    """The table of a counted kind, or of volumes (whatever granularity its own name says); None if it is neither."""
+    if is_rollup(name):
+        return tables.rollup(name, granularity)
+    if name in {table.name for table in VOLUMES.values()} and granularity in VOLUMES:
+        return tables.sql(VOLUMES[granularity])
+    return None
 
 
-def held(store: Backend, kind: str, granularity: str = "1min") -> tuple[datetime, datetime] | None:
-    """Start of the first interval and end of the last one of a counted kind; None without any."""
-    c = tables.rollup(kind, granularity).c
-    first, last = store.query(sa.select(sa.func.min(c.start), sa.func.max(c.start)))[0]
+def held(store: Backend, name: str, granularity: str) -> tuple[datetime, datetime] | None:
+    """Start of the first interval that a table of `by_interval` has, and end of the last one; None without any."""
+    table = by_interval(name, granularity)
+    if table is None:
+        return None
+    first, last = store.query(sa.select(sa.func.min(table.c.start), sa.func.max(table.c.start)))[0]
     return None if first is None else (first, last + STEPS[granularity])
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from tmon_store.questions.span import Span
+from tmon_store.questions.span import STEPS, Span
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -57,6 +57,7 @@ class Scope:
     limit       rows of the answer
     now         when it is asked, UTC
     present     tables of the question that are in the database
+    activity, location, service, source     of volumes
     hops        by flow class the names of its hops in their order, where they are known
     """
 
@@ -66,6 +67,10 @@ class Scope:
     flow_class: str | None = None
     addresses: tuple[str, ...] = ()
     flow: tuple[tuple[str, Any], ...] = ()
+    activity: str | None = None
+    location: str | None = None
+    service: str | None = None
+    source: str = "probe"
     limit: int = MAX_ROWS
     present: frozenset[str] = frozenset()
     hops: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -80,6 +85,7 @@ class Question:
     """A ready-made one.
 
     name        as on the command line
+    granularities   of its rollups, the finest first
     title       of its table
     about       what it tells, a paragraph
     ask         rows, at most scope.limit of them
@@ -102,6 +108,7 @@ class Question:
     limit: int | None = 20
     partly: bool = False
     needs_flow: bool = False
+    granularities: tuple[str, ...] = tuple(STEPS)
 
     @property
     def plain_about(self) -> str:

@@ -94,14 +94,16 @@ def parse_span(since: str | None, until: str | None, last: str | None, now: date
 
 
 def choose(since: datetime | None, until: datetime | None, by: str | None, now: datetime, *, course: bool = False,
-           held: tuple[datetime, datetime] | None = None) -> Span:
+           held: tuple[datetime, datetime] | None = None, granularities: tuple[str, ...] = tuple(STEPS)) -> Span:
     """The span in whole intervals of a granularity: `by` if given. Ends in the midst of an interval move outward.
 
     Sums come from days or hours that begin and end as the span does; if they do not, by MINUTES_UP_TO and HOURS_UP_TO.
     A course over time (`course`) has at most MAX_STEPS points, where days allow that.
     held    first and last moment of the data, which an open end stands for; None: not known
+    granularities   those that there are, the finest first
     """
-    return _widened(since, until, by or (_of_course if course else _of_sums)(since, until, _length(since, until, now, held)))
+    chosen = by or (_of_course if course else _of_sums)(since, until, _length(since, until, now, held))
+    return _widened(since, until, chosen if chosen in granularities else granularities[0])
 
 
 def _length(since: datetime | None, until: datetime | None, now: datetime, held: tuple[datetime, datetime] | None) -> timedelta:

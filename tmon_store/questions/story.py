@@ -86,7 +86,7 @@ def _trips(store: Backend, scope: Scope) -> Iterator[tuple]:
     counts = sa.select(c.start, c.bucket, sa.func.sum(c["count"] + c.count_rev).label("count"))
     counts = counts.where(*_of_flow(c, scope)).group_by(c.start, c.bucket).subquery("counts")
     marks = percentile_buckets(counts, ("start",), (50, 95))
-    for start, *buckets in store.query(sa.select(*marks.c)):
+    for start, *buckets in store.query(sa.select(marks.c.start, marks.c.bucket_50, marks.c.bucket_95)):
         yield start, *(percentile_ns(bucket, 0, (1 << 63) - 1) for bucket in buckets)
 
 

@@ -5,6 +5,7 @@ A packet counts in every flow class that it belongs to, and at every probe that 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -87,17 +88,17 @@ def talkers(store: Backend, scope: Scope) -> list[tuple]:
     wanted = [e.address.in_(scope.addresses)] if scope.addresses else []
     sums = sums.where(e.address.is_not(None), *wanted).group_by(*(e[n] for n in key)).subquery("talkers")
     s = sums.c
-    return store.query(listed(sums, [*key, "flows", *counts, "octets"], [s.octets.desc(), s.packets.desc()], scope,
+    return store.query(listed(sums, [*key, "flows", *counts, "packets", "octets"], [s.octets.desc(), s.packets.desc()], scope,
                               ("address", "probe", "flow_class")))
 
 
-def conversations(store: Backend, scope: Scope) -> list[tuple]:
-    """Each description of flows."""
+def conversations(store: Backend, scope: Scope, what: Sequence[str] = DESCRIPTION) -> list[tuple]:
+    """Each description of flows: columns of the table `flow`."""
     rows = _counters(scope)
-    found = described(rows, {"flows": sa.func.count(), **{n: sa.func.sum(rows.c[n]) for n in _NAMES}})
+    found = described(rows, {"flows": sa.func.count(), **{n: sa.func.sum(rows.c[n]) for n in _NAMES}}, what=what)
     c = found.c
-    return store.query(listed(found, ["flow", *DESCRIPTION, "flows", *_NAMES],
-                              [(c.octets + c.octets_rev).desc(), (c.packets + c.packets_rev).desc()], scope, DESCRIPTION))
+    return store.query(listed(found, ["flow", *what, "flows", *_NAMES],
+                              [(c.octets + c.octets_rev).desc(), (c.packets + c.packets_rev).desc()], scope, what))
 
 
 def traffic(store: Backend, scope: Scope) -> list[tuple]:
@@ -128,6 +129,7 @@ QUESTIONS = (
          Column("octets_sent", Form.OCTETS, "octets that it sent", "Octets sent"),
          Column("packets_received", Form.COUNT, "packets that it received", "Received"),
          Column("octets_received", Form.OCTETS, "octets that it received", "Received"),
+         Column("packets", Form.COUNT, "packets of all its flows; of those with itself, once", "Packets"),
          Column("octets", Form.OCTETS, "octets of all its flows; of those with itself, once", "Octets")), talkers, (KIND,)),
     Question(
         "conversations", "Top conversations", "The flows with most octets, both directions together; flows that differ by their "

@@ -28,6 +28,10 @@ MAX_DAYS = 3660
 """Days that one run sums up."""
 
 
+class CountersGoneError(StoreError):
+    """Old counters of the day have been purged: what volumes it has can not be made anew, and stay."""
+
+
 @dataclass(frozen=True)
 class DayVolumes:
     """What was made of a day. rows: of volume_1h; ftp_flows: that carried data of FTP; octets, packets: of all classes."""
@@ -64,9 +68,10 @@ def ensure(store: Backend) -> None:
 def sum_up(store: Backend, day: date, source: str, classes: Sequence[str] = ()) -> DayVolumes:
     """Replace the volumes of a day from one source by what its counters, flows and places give now. classes: empty: all.
 
-    After `ensure`. A StoreError leaves the day as it was.
+    After `ensure`. A StoreError leaves the day as it was: CountersGoneError if counters of it have been purged.
     """
     begin, end = midnight(day), midnight(day + timedelta(days=1))
+    _check_counters(store, day, source)
     store.prepare({table: [day] for table in TABLES})
     store.begin()
     try:
@@ -85,13 +90,27 @@ def sum_up(store: Backend, day: date, source: str, classes: Sequence[str] = ()) 
     return DayVolumes(day, source, rows, ftp_flows, octets or 0, packets or 0)
 
 
+def _check_counters(store: Backend, day: date, source: str) -> None:
+    """Retention takes whole days of a table."""
+    begin, end = midnight(day), midnight(day + timedelta(days=1))
+
+    def any_of(start: sa.ColumnElement, *more: sa.ColumnElement) -> bool:
+        return bool(store.query(sa.select(start).where(start >= begin, start < end, *more).limit(1)))
+
+    counted = [any_of(first_level.counted(source, g).subquery("c").c.start) for g in VOLUMES]
+    kept = [any_of(c.start, c.source == word(source)) for c in (tables.sql(t).c for t in VOLUMES.values())]
+    if any(counted) != all(counted) or (any(kept) and not any(counted)):
+        msg = f"{day} ({source}): its counters are not in the database any more, so its volumes stay as they are"
+        raise CountersGoneError(msg)
+
+
 def outdated(store: Backend, since: date, until: date, source: str, classes: Sequence[str] = ()) -> list[date]:
     """Days from `since` up to before `until` whose volumes are not those of their counters: never summed up, or files came late; or
-    that lie within an FTP transfer of which only later was known."""
+    that lie within an FTP transfer of which only later was known. Not those of which no counters are left."""
     begin, end = midnight(since), midnight(until)
     counted, kept = (_by_day(store.query(s)) for s in (_counted_sums(begin, end, source, classes), _kept_sums(begin, end, source)))
-    days = {d for d in {*counted, *kept} if counted.get(d) != kept.get(d)}
-    return sorted({d.date() for d in days} | _days_of_long_transfers(store, since, until))
+    transfers = _days_of_long_transfers(store, since, until)
+    return sorted(d.date() for d, sums in counted.items() if sums != kept.get(d) or d.date() in transfers)
 
 
 def _totals(begin: datetime, end: datetime, source: str) -> sa.Select:

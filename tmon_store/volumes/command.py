@@ -14,7 +14,7 @@ from tmon_common.config.read import read
 from tmon_common.config.store_model import Store
 from tmon_store.errors import StoreBusyError, StoreError
 from tmon_store.ip_info.access import Access
-from tmon_store.volumes.aggregate import DAYS_BACK, MAX_DAYS, ensure, outdated, sum_up, yesterday
+from tmon_store.volumes.aggregate import DAYS_BACK, MAX_DAYS, CountersGoneError, ensure, outdated, sum_up, yesterday
 from tmon_store.volumes.schema import NETFLOW, PROBE
 
 if TYPE_CHECKING:
@@ -38,14 +38,13 @@ def run(config: Path, days: tuple[date, date] | None = None, database: Path | No
     if store.backend == "duckdb" and not Path(store.database).exists():
         return _fail(f"{store.database}: there is no such database; the loader makes it", FAILED)
     try:
-        _sum_up(store, days, NETFLOW if netflow else PROBE)
+        return _sum_up(store, days, NETFLOW if netflow else PROBE)
     except StoreBusyError as error:
         return _fail(str(error), BUSY)
     except StoreError as error:
         return _fail(str(error), FAILED)
     except KeyboardInterrupt:
         return _fail("interrupted; days that were told of are done, the others are as they were", FAILED)
-    return DONE
 
 
 def _store(config: Path, database: Path | None) -> Store:
@@ -54,19 +53,24 @@ def _store(config: Path, database: Path | None) -> Store:
     return replace(read(config).store if config.exists() else Store(), backend="duckdb", database=database)
 
 
-def _sum_up(where: Store, days: tuple[date, date] | None, source: str) -> None:
-    """Day by day: a loader comes in between."""
-    database = Access(where)
+def _sum_up(where: Store, days: tuple[date, date] | None, source: str) -> int:
+    """Day by day: a loader comes in between. Gives the exit status."""
+    status, database = DONE, Access(where)
     with database.opened(read_only=True):
         pass  # a database on a server that is opened for writing is made if it is not there
     with database.opened() as store:
         ensure(store)
         due = _range(*days) if days else _due(store, where, source)
     for day in due:
-        with database.opened() as store:
-            made = sum_up(store, day, source, where.volumes)
+        try:
+            with database.opened() as store:
+                made = sum_up(store, day, source, where.volumes)
+        except CountersGoneError as error:
+            status = _fail(str(error), FAILED)
+            continue
         sys.stdout.write(f"trafmon_volumes: {made}\n")
         sys.stdout.flush()
+    return status
 
 
 def _range(first: date, last: date) -> list[date]:

@@ -21,6 +21,7 @@ from tmon_store.ip_info.rows import INFO
 from tmon_store.ip_info.update import Update
 from tmon_store.open import open_store
 from tmon_store.organisation import Declaration, Organisation
+from tmon_store.tables import flow
 
 NOW = datetime(2026, 11, 26, 7, tzinfo=UTC).replace(tzinfo=None)
 LATER = NOW + timedelta(hours=1)
@@ -74,6 +75,21 @@ def test_a_description_that_comes_late(where, some):
     assert 1 == run(where).new
     some.flows(7, ("10.1.0.7", "10.1.0.1"))
     assert 1 == run(where).new
+
+
+def test_flows_that_have_gone(where, some):
+    """Where the newest flows were purged, their numbers come again: they are looked at again."""
+    some.flows(7, *((f"10.1.0.{i}", "10.1.0.1") for i in range(7, 20)))  # with 7, all are described
+    run(where)
+    store = open_store(where)
+    highest = store.query(sa.select(sa.func.max(flow.c.flow_key)))[0][0]
+    store.begin()
+    store.execute(sa.delete(flow).where(flow.c.flow_key > highest - 10))
+    store.commit()
+    store.close()
+    some.flows(40, ("10.1.0.40", "10.1.0.1"))
+    assert 1 == run(where).new
+    assert run(where).nothing
 
 
 def test_records_that_come_late(where, some):

@@ -13,15 +13,16 @@ from tmon_common.config.store_model import Server
 from tmon_common.observations import KINDS
 from tmon_store.backends import mysql_connection
 from tmon_store.backends.mysql import MySQL
-from tmon_store.errors import StoreBusyError, StoreConflictError, StoreError
+from tmon_store.errors import StoreBusyError, StoreConflictError, StoreError, StoreLockedError
 from tmon_store.facts import days_of, load_rows
 from tmon_store.load import load_spool
 from tmon_store.mysql.template import loaders_tables
 from tmon_store.open import open_store
 from tmon_store.read import read_file
+from tmon_store.rollup import aggregate
 from tmon_store.schema import Field, Storage, Table, is_counted, rollups
 from tmon_store.spool import complete_files
-from tmon_store.tables import flow
+from tmon_store.tables import flow, sql
 
 LEVELS = ("1min", "1h", "1day")
 
@@ -106,13 +107,32 @@ def test_days_have_partitions_and_the_last_one_stays_empty(store, tmp_path):
 def test_rows_of_a_day_that_was_not_prepared_are_refused(store):
     """They would lie in a partition that has to stay empty."""
     level = rollups(KINDS["ip_counters"])[0]
-    frame = pl.DataFrame({"flow_key": [1], "start": [datetime(2030, 1, 1)]})  # noqa: DTZ001
+    samples = pl.DataFrame({"flow_key": [1], "start": [1_893_456_000 * 10**9], **{c.name: [0] for c in level.samples}})
     with pytest.raises(StoreError, match=r"ip_counters_1min_rows was not prepared for rows of 2030-01-01"):
-        store.merge(level, frame, level_frame(level))
+        store.merge(level, *aggregate(samples, level))
 
 
-def level_frame(level):
-    return pl.DataFrame(schema={"flow_key": pl.Int64, "start": pl.Datetime("us")})
+@pytest.mark.parametrize("where", ["duckdb", "mysql"], indirect=True)
+@pytest.mark.parametrize("apart", [False, True])
+def test_a_column_that_some_files_do_not_have(where, tmp_path, apart):
+    """Of probes of another version. Sums are of what was there, whether both files come in one load or one after the other."""
+    level = rollups(KINDS["ip_counters"])[0]
+    for number, value in ((1, 5), (2, 0)):
+        for stamp in ("1", "2"):
+            path = write_file(tmp_path, "ip_counters", [counter(number, s, octets=value) for s in (0, 1)], stamp, f"c{number}")
+            if stamp == "1":
+                lines = [line.split(",") for line in path.read_text().splitlines()]
+                at = lines[0].index("octets")
+                path.write_text("".join(",".join(line[:at] + line[at + 1 :]) + "\n" for line in lines))
+            if apart:
+                load_spool(tmp_path, where)
+        load_spool(tmp_path, where)
+    store = open_store(where, read_only=True)
+    table = sql(level.merged, level.name)
+    names = ("population", "octets_sum", "octets_sum_of_squares", "octets_minimum", "octets_maximum")
+    found = store.query(sa.select(*(table.c[n] for n in names)).order_by(table.c.octets_sum))
+    store.close()
+    assert [(4, 0, 0, 0, 0), (4, 10, 50, 5, 5)] == found
 
 
 def test_old_days_go_as_a_whole(store, tmp_path):
@@ -257,7 +277,7 @@ def test_a_deadlock_is_a_conflict(mariadb, store):
     table = Table("deadlock", (Field("a", Storage.INTEGER), Field("b", Storage.INTEGER)), ("a",))
     store.ensure([table])
     store.append(table, pl.DataFrame({"a": [1, 2], "b": [0, 0]}))
-    sql = sa.table("deadlock", sa.column("a"), sa.column("b"))
+    rows = sa.table("deadlock", sa.column("a"), sa.column("b"))
     other = mysql_connection.Connection(mariadb.root)
     other.rows("USE trafMon_shared")
     other.begin()
@@ -265,16 +285,16 @@ def test_a_deadlock_is_a_conflict(mariadb, store):
     other.rows("INSERT INTO deadlock (a) SELECT seq FROM seq_1000_to_1500")
     other.rows("UPDATE deadlock SET b = 1 WHERE a = 1")
     store.begin()
-    store.execute(sa.update(sql).where(sql.c.a == 2).values(b=2))
+    store.execute(sa.update(rows).where(rows.c.a == 2).values(b=2))
     waiting = threading.Thread(target=lambda: other.rows("UPDATE deadlock SET b = 1 WHERE a = 2"))
     waiting.start()
     with pytest.raises(StoreConflictError, match=r"trafMon_shared at"):
-        store.execute(sa.update(sql).where(sql.c.a == 1).values(b=2))
+        store.execute(sa.update(rows).where(rows.c.a == 1).values(b=2))
     waiting.join(60)
     store.rollback()
     store.query("SET SESSION innodb_lock_wait_timeout = 1")
-    with pytest.raises(StoreBusyError, match="another program holds rows"):
-        store.execute(sa.update(sql).where(sql.c.a == 1).values(b=2))
+    with pytest.raises(StoreLockedError, match="another program holds rows"):
+        store.execute(sa.update(rows).where(rows.c.a == 1).values(b=2))
     other.rollback()
     other.close()
 
@@ -352,3 +372,10 @@ def test_loads_into_the_same_minutes_again_and_again(shared, tmp_path):
     for level in LEVELS:
         found = {k: v for k, v in stored_rollup(shared, "ip_counters", level).items() if 300 <= k[2] < 303}
         assert expected_rollup("ip_counters", everything, level) == found
+
+
+def test_a_text_of_any_length_does_not_stop_the_loader(store, tmp_path):
+    """Longer than what a server sends or takes at once: it is kept, and its length can be asked for."""
+    write_file(tmp_path, "event", [row_of("event", run=9, text="é" * (18 << 20))])
+    put(store, tmp_path)
+    assert [(18 << 20,)] == store.query("SELECT char_length(text) FROM event WHERE run = 9")

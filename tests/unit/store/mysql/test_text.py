@@ -64,6 +64,22 @@ def test_many_rows_go_in_pieces(table):
     assert [(rows, rows * (rows - 1) // 2)] == table.rows("SELECT count(DISTINCT n), sum(n) FROM t")
 
 
+def test_long_rows_go_in_packets(mariadb, table):
+    """However small a packet the server takes, and wherever a row is cut."""
+    table.rows("DELETE FROM t")
+    long = "0123456789é" * 150_000
+    before = table.rows("SELECT @@global.max_allowed_packet")[0][0]
+    mariadb.sql("SET GLOBAL max_allowed_packet = 4194304")
+    try:
+        other = Connection(mariadb.root)
+        other.rows("USE text_of")
+        assert 4 == load(other, pl.DataFrame({"n": [1, 2, 3, 4], "a": [long, "", long + "x", "\t" * 100_000]}))
+        other.close()
+    finally:
+        mariadb.sql(f"SET GLOBAL max_allowed_packet = {before}")
+    assert [(long,), ("",), (long + "x",), ("\t" * 100_000,)] == table.rows("SELECT a FROM t ORDER BY n")
+
+
 @pytest.mark.parametrize(("text", "reason"), [
     (b"1x\n", "Data truncated for column 'n'"), (b"1\t2\n", "contained more data|truncated"),
     (b"9223372036854775808\n", "Out of range"),

@@ -1,5 +1,8 @@
 """Files of an organisation, good and bad; every problem with its line."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from tmon_common.config.problems import ConfigurationError
@@ -171,6 +174,19 @@ def test_a_host_may_have_a_name_only(tmp_path):
     organisation = read(tmp_path, "prefix,activity,location,name\n10.0.0.0/8,A,S,\n10.0.0.7,,,seven\n", "o.csv")
     [place] = organisation.places(["10.0.0.7"])
     assert ("A", "S", "seven") == (place.activity, place.location, place.name)
+
+
+def test_the_guide(tmp_path):
+    """Every example of docs/organisation.md can be used as it is; that of the table says what its text says."""
+    guide = Path(__file__).parents[4].joinpath("docs", "organisation.md").read_text(encoding="utf-8")
+    examples = re.findall(r"```xml\n(.*?<organisation>.*?)```", guide, re.DOTALL)
+    assert 2 == len(examples)
+    first, second = (read(tmp_path, text) for text in examples)
+    [table] = re.findall(r"```\n(prefix,.*?)```", guide, re.DOTALL)
+    third = read(tmp_path, table, "o.csv")
+    assert ["ENG", "build.example"] == [first.places(["10.1.0.80"])[0].activity, third.places(["10.1.0.80"])[0].name]
+    assert [("ADM", "Site 2"), ("ENG", "Site 2")] == [(p.activity, p.location) for p in second.places(["10.2.0.1", "10.2.64.1"])]
+    assert [("ADM", "Site 2")] == [(p.activity, p.location) for p in third.places(["10.2.0.1"])]
 
 
 def test_files_that_are_not_there_or_too_large(tmp_path):

@@ -154,10 +154,10 @@ def _add_records(r: random.Random, made: Made, flows: list[Row]) -> None:
             "tcp_connection", **_of(f), **ends, server_port=r.choice((21, 80)), start=_time(r),
             ended_by=r.choice(("fin", "rst", "timeout", "interim")), segments=r.randint(2, 90), segments_rev=r.randint(2, 90),
             octets=maybe(r.randint(0, 10**6)), octets_rev=maybe(r.randint(0, 10**6)),
-            retransmitted_octets=maybe(r.randint(0, 3000)), retransmitted_octets_rev=maybe(0), retransmitted_segments=maybe(r.randint(0, 3)),
-            out_of_order_segments=maybe(1),
-            duplicate_acks_rev=maybe(2), zero_windows=maybe(1), zero_window_time=maybe(10**6), syn_segments=r.randint(0, 3),
-            handshake_server_rtt=maybe(r.randint(10**5, 10**8))))
+            retransmitted_octets=maybe(r.randint(0, 3000)), retransmitted_octets_rev=maybe(0),
+            retransmitted_segments=maybe(r.randint(0, 3)), out_of_order_segments=maybe(1), duplicate_acks_rev=maybe(2),
+            zero_windows=maybe(1), zero_window_time=maybe(10**6),
+            syn_segments=r.randint(0, 3), handshake_server_rtt=maybe(r.randint(10**5, 10**8))))
         made.files["ftp_transfer"].append(row_of(
             "ftp_transfer", **_of(f), **ends, server_port=21, session=1, transfer=number, start=_time(r), command="RETR",
             user=maybe("anna"), path=maybe(f"dir/{number},\"x\"\n"), octets=maybe(r.randint(0, 10**6)),

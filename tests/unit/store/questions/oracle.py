@@ -1,4 +1,7 @@
-"""What questions have to answer, counted slowly from the rows of the files. Nothing of what is tested is used here."""
+"""What questions have to answer, counted slowly from the rows of the files.
+
+Of what is tested, nothing but the list of known ports is used here.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from tests.oracles.volume_twin import service_of
 from tests.unit.store.questions.made import Made, Row
+from tmon_store import protocol_port
 
 STEP_NS = {"1min": 60 * 10**9, "1h": 3600 * 10**9, "1day": 86400 * 10**9}
 WHAT = ("probe", "flow_class", "interface", "src_addr", "src_port", "dst_addr", "dst_port", "protocol", "vlan", "dscp")
-UNDEFINED: Row = dict.fromkeys(WHAT)
+UNDEFINED: Row = dict.fromkeys((*WHAT, "bidirectional"))
 
 
 @dataclass
@@ -30,12 +35,14 @@ class Asked:
     addresses: tuple[str, ...] = ()
     flow: int | None = None
 
+    def __post_init__(self) -> None:
+        self.defined = {(f["probe"], f["run"], f["flow"]): f for f in self.made.files["flow_definition"]}
+
     def described(self, row: Row | tuple) -> Row:
         """The flow of a row."""
         identity = row if isinstance(row, tuple) else (row["probe"], row["run"], row["flow"])
-        found = next((f for f in self.made.files["flow_definition"] if (f["probe"], f["run"], f["flow"]) == identity),
-                     UNDEFINED | {"probe": identity[0]})
-        return {**{n: found[n] for n in WHAT}, "number": self.numbers[identity]}
+        found = self.defined.get(identity, UNDEFINED | {"probe": identity[0]})
+        return {**{n: found[n] for n in (*WHAT, "bidirectional")}, "number": self.numbers[identity]}
 
     def same_flow(self, flow: Row) -> bool:
         """It is the flow asked for, but for its number."""
@@ -102,6 +109,13 @@ def by_what(names: tuple[str, ...]) -> Callable[[Asked], list[tuple]]:
     return answer
 
 
+def services(asked: Asked) -> list[tuple]:
+    known = {(protocol, port): (service, precedence) for protocol, port, service, precedence in protocol_port.rows()}
+    groups = grouped(((f["probe"], f["flow_class"], service_of(f, None, known)[0]), row) for row, f in asked.rows("ip_counters"))
+    rows = [(*key, identities(r), summed(r, *both("packets")), summed(r, *both("octets"))) for key, r in groups.items()]
+    return sorted(rows, key=lambda r: (-r[-1], -r[-2], last_if_empty(r[:3])))
+
+
 def talkers(asked: Asked) -> list[tuple]:
     groups = defaultdict(list)
     for row, f in asked.rows("ip_counters"):
@@ -115,9 +129,9 @@ def talkers(asked: Asked) -> list[tuple]:
         def count(name: str, way: int, found: list = found) -> int:
             return sum(f[0][name + suffix] for f in found for suffix in f[way])
         octets, packets = (summed([f[0] for f in found], *both(n)) for n in ("octets", "packets"))
-        rows.append((packets, (*key, identities([f[0] for f in found]), count("packets", 1), count("octets", 1),
-                               count("packets", 2), count("octets", 2), octets)))
-    return [r for _, r in sorted(rows, key=lambda r: (-r[1][-1], -r[0], r[1][2], r[1][0], r[1][1] or ""))]
+        rows.append((*key, identities([f[0] for f in found]), count("packets", 1), count("octets", 1), count("packets", 2),
+                     count("octets", 2), packets, octets))
+    return sorted(rows, key=lambda r: (-r[-1], -r[-2], r[2], r[0], r[1] or ""))
 
 
 def conversations(asked: Asked) -> list[tuple]:
@@ -328,12 +342,12 @@ def errors(asked: Asked) -> list[tuple]:
     rows = []
     for name, (kind, counted, of) in SIGNS.items():
         flows = grouped(((row["probe"], row["run"], row["flow"]), row) for row, _ in asked.rows(kind))
-        some = {identity: found for identity, found in flows.items() if summed(found, *counted)}
-        classes = grouped(((asked.described(i)["probe"], asked.described(i)["flow_class"]), found) for i, found in some.items())
+        classes = grouped(((asked.described(i)["probe"], asked.described(i)["flow_class"]), found) for i, found in flows.items())
         for key, found in classes.items():
             every = [row for each in found for row in each]
             count, whole = summed(every, *counted), summed(every, *of)
-            rows.append((*key, name, count, count / whole if whole else None, len(found)))
+            if count:
+                rows.append((*key, name, count, count / whole if whole else None, sum(summed(f, *counted) > 0 for f in found)))
     return sorted(rows, key=lambda r: (-r[3], r[2], last_if_empty(r[:2])))
 
 
@@ -400,7 +414,8 @@ def story(asked: Asked) -> dict[datetime, dict[str, Any]]:
 
 EXACT: dict[str, Callable[[Asked], list[tuple]]] = {
     "classes": by_what(("probe", "flow_class")), "protocols": by_what(("probe", "flow_class", "protocol")), "talkers": talkers,
-    "conversations": conversations, "traffic": traffic, "lost": lost, "lost-after": lost_after, "clocks": clocks,
+    "services": services, "conversations": conversations, "traffic": traffic, "lost": lost,
+    "lost-after": lost_after, "clocks": clocks,
     "tcp-trouble": tcp_trouble, "tcp-resets": tcp_resets, "failed-transfers": failed_transfers, "dns-failures": dns_failures,
     "events": events, "errors": errors, "flow-errors": flow_errors, "gaps": gaps}
 """Question: all of its rows, in their order."""

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 
+import duckdb
 import pytest
 
 from tests.unit.store.questions import oracle
@@ -40,13 +41,14 @@ def observations():
     return made()
 
 
-@pytest.fixture(scope="module")
-def database(observations, tmp_path_factory):
+@pytest.fixture(scope="module", params=["duckdb", "mysql"])
+def database(request, observations, tmp_path_factory):
+    """What `open_store` takes, filled."""
     folder = tmp_path_factory.mktemp("questions")
+    where = folder / "t.duckdb" if request.param == "duckdb" else request.getfixturevalue("mariadb").store()
     observations.write(folder / "spool")
-    report = load_spool(folder / "spool", folder / "t.duckdb")
-    assert not report.rejected
-    return folder / "t.duckdb"
+    assert not load_spool(folder / "spool", where).rejected
+    return where
 
 
 @pytest.fixture(scope="module")
@@ -160,14 +162,11 @@ def test_limits_cut_the_end(store, name):
     assert few.more == (len(whole.rows) > 2)
 
 
-def test_a_database_that_lacks_tables(tmp_path, database):
+def test_a_database_that_lacks_tables(tmp_path, observations):
     """Of an older version, or where nothing of a kind was loaded: no answer, no error."""
-    import shutil
-
-    import duckdb
-
     copy = tmp_path / "t.duckdb"
-    shutil.copy(database, copy)
+    observations.write(tmp_path / "spool")
+    load_spool(tmp_path / "spool", copy)
     with duckdb.connect(copy) as connection:
         for kind in ("event", "tcp_connection", "probe_clock"):
             connection.execute(f"DROP TABLE {kind}")

@@ -48,11 +48,12 @@ class World:
                    packets=packets, records=1)
             for key, start, octets, _, packets, _ in self.netflow])
 
-    def expected(self, day: int, length: int, source: str = "probe", classes: tuple[str, ...] = ()) -> dict[tuple, tuple]:
+    def expected(self, day: int, length: int, source: str = "probe", classes: tuple[str, ...] = (),
+                 places: dict = PLACES) -> dict[tuple, tuple]:
         """Volumes of the day that begins at `day` (s)."""
         counters = self.counters if source == "probe" else self.netflow
         counters = [c for c in counters if not classes or self.flows[c[0]]["flow_class"] in classes]
-        return volumes(self.flows, counters, self.transfers, PORTS, PLACES, day, length)
+        return volumes(self.flows, counters, self.transfers, PORTS, places, day, length)
 
 
 def made(seed: int) -> World:
