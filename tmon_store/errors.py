@@ -15,3 +15,7 @@ class StoreConflictError(StoreError):
 
 class StoreFullError(StoreError):
     """The database has no room for rows of so many different days."""
+
+
+class StoreLockedError(StoreConflictError, StoreBusyError):
+    """Another program held rows for longer than one waits: tried again like a conflict, then told like a busy database."""

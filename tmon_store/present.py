@@ -29,8 +29,15 @@ def _database(_element: _Here, _compiler: object, **_options: object) -> str:
     return "DATABASE()"
 
 
+_LISTED = sa.table("tables", sa.column("table_name"), sa.column("table_schema"), schema="information_schema")
+
+
+def table_names(store: Backend) -> set[str]:
+    """Names of all tables and views."""
+    return {name for name, in store.query(sa.select(_LISTED.c.table_name).where(_LISTED.c.table_schema == _Here()))}
+
+
 def has_table(store: Backend, name: str) -> bool:
     """Whether there is a table or view of that name."""
-    listed = sa.table("tables", sa.column("table_name"), sa.column("table_schema"), schema="information_schema")
-    asked = sa.select(sa.func.count()).select_from(listed).where(listed.c.table_schema == _Here(), listed.c.table_name == name)
+    asked = sa.select(sa.func.count()).select_from(_LISTED).where(_LISTED.c.table_schema == _Here(), _LISTED.c.table_name == name)
     return store.query(asked) != [(0,)]

@@ -106,3 +106,15 @@ def write_rejections(spool: Path, name: str, rejections: Iterable[Rejection]) ->
         msg = f"{target}: cannot write refused rows: {error.strerror}"
         raise StoreError(msg) from error
     return target
+
+
+def purge_rejections(spool: Path, before_ns: int) -> int:
+    """Remove reject files last written before a time (ns); gives how many. What cannot be removed stays."""
+    gone = 0
+    with suppress(OSError):
+        for entry in os.scandir(spool / REJECTED_NAME):
+            if entry.name.endswith(".reject") and entry.stat(follow_symlinks=False).st_mtime_ns < before_ns:
+                with suppress(OSError):
+                    Path(entry.path).unlink()
+                    gone += 1
+    return gone

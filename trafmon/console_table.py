@@ -69,16 +69,27 @@ def human_octets(octets: int) -> str:
 
 
 def human_duration(ns: float | None) -> str:
-    """A length of time with three digits or so: 87 ns, 870 µs, 12.3 ms, 4.56 s; a dash for None."""
+    """A length of time with three digits or so: 87 ns, 870 µs, 12.3 ms, 4.56 s, 5.00 h, 3.20 d; a dash for None."""
     if ns is None:
         return "-"
     if abs(ns) < 999.5:
         return f"{round(ns)} ns"
-    value, unit = next(((ns / n, u) for n, u in ((1e9, "s"), (1e6, "ms"), (1e3, "µs")) if ns >= n), (ns, "ns"))
+    lengths = ((2 * 86_400e9, 86_400e9, "d"), (2 * 3600e9, 3600e9, "h"), (1e9, 1e9, "s"), (1e6, 1e6, "ms"), (1e3, 1e3, "µs"))
+    value, unit = next(((ns / n, u) for least, n, u in lengths if ns >= least), (ns, "ns"))
     return f"{value:.{2 if value < 9.995 else 1 if value < 99.95 else 0}f} {unit}"
 
 
-def share(part: int, whole: int) -> str:
+def signed_duration(ns: float | None) -> str:
+    """As human_duration, also below zero."""
+    return f"-{human_duration(-ns)}" if ns is not None and round(ns) < 0 else human_duration(ns)
+
+
+def human_rate(bits: int) -> str:
+    """bit/s with three digits or so and a decimal unit."""
+    return human_octets(bits).replace("B", "bit/s")
+
+
+def share(part: float, whole: float) -> str:
     if not whole:
         return "-"
     percent = 100 * part / whole

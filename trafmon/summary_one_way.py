@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trafmon.console_table import human_duration, print_table, printable, share
+from trafmon.console_table import human_duration, print_table, printable, share, signed_duration
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -156,8 +156,3 @@ def _clock(clocks: Clocks) -> tuple:
         return printable(clocks.to_probe), printable(clocks.from_probe), known, "-", "packets went one way only"
     return (printable(clocks.to_probe), printable(clocks.from_probe), signed_duration(clocks.offset), human_duration(clocks.bound),
             remark)
-
-
-def signed_duration(ns: float | None) -> str:
-    """As human_duration, also below zero."""
-    return f"-{human_duration(-ns)}" if ns is not None and round(ns) < 0 else human_duration(ns)

@@ -196,10 +196,10 @@ class MySQL:
     def merge(self, rollup: Rollup, single: pl.DataFrame, merged: pl.DataFrame) -> None:
         import polars as pl
 
+        from tmon_store.backends.mysql_rows import compact
+
         table = rows_table(rollup)
-        frame = merged
-        if rollup.single:
-            frame = pl.concat([single, merged], how="diagonal_relaxed")
+        frame = compact(rollup, single, merged) if rollup.single else merged
         if frame.is_empty():
             return
         self._partitions.check(table, _days(table, frame))

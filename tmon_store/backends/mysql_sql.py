@@ -1,8 +1,8 @@
 """Pieces of SQL for MySQL and MariaDB, from the schema. Every name in them comes from the declarations.
 
-A rollup of a kind with samples is one table `<rollup>_rows` and a view `<rollup>` over it. A row that holds one sample has it in
-a column of the sample's name, and NULL, which takes no room, in those of the statistics (`population` first); a row of several
-samples the other way round. The view shows both in one form.
+A rollup of a kind with samples is one table `<rollup>_rows` and a view `<rollup>` over it. A row whose samples are one, or all the
+same, has that in a column of the sample's name, and NULL, which takes no room, in those of the statistics; otherwise the other way
+round. `population` is NULL where it is one. The view shows all in one form.
 """
 
 # ruff: noqa: S608  see above
@@ -20,7 +20,7 @@ WORKING = "working_"
 _ADDRESS_LENGTH = 45
 _WIDE, _WIDEST = "DECIMAL(27,0)", "DECIMAL(38,0)"
 """Sums of 10^8 values of 64 bits fit the first, in 12 octets instead of 17; sums of squares need the second."""
-_TYPES = {Storage.INTEGER: "BIGINT", Storage.WIDE: _WIDE, Storage.TEXT: "MEDIUMTEXT", Storage.NAME: f"VARCHAR({KEY_TEXT_LIMIT})",
+_TYPES = {Storage.INTEGER: "BIGINT", Storage.WIDE: _WIDE, Storage.TEXT: "LONGTEXT", Storage.NAME: f"VARCHAR({KEY_TEXT_LIMIT})",
           Storage.ADDRESS: f"VARCHAR({_ADDRESS_LENGTH})", Storage.TIME: "DATETIME", Storage.TIME_NS: "DATETIME(6)"}
 _SQUARES = "_sum_of_squares"
 
@@ -95,8 +95,8 @@ def view_of(rollup: Rollup) -> str:
         name = sample.name
         if sample.nullable:
             columns.append(f'COALESCE("{name}_population", "{name}" IS NOT NULL) AS "{name}_population"')
-        columns += [f'COALESCE("{name}", "{name}_sum", 0) AS "{name}_sum"',
-                    f'COALESCE("{name}{_SQUARES}", CAST("{name}" AS {_WIDEST}) * "{name}", 0) AS "{name}{_SQUARES}"',
+        columns += [f'{_sum("", name, many=not sample.nullable)} AS "{name}_sum"',
+                    f'{_squares("", name, many=not sample.nullable)} AS "{name}{_SQUARES}"',
                     *(f'COALESCE("{name}", "{name}_{which}") AS "{name}_{which}"' for which in ("minimum", "maximum"))]
     columns += [f'"{f.name}"' for f in _plain_fields(rollup)]
     return (f'CREATE OR REPLACE ALGORITHM=MERGE SQL SECURITY INVOKER VIEW "{rollup.name}" AS SELECT {", ".join(columns)}'
@@ -113,25 +113,43 @@ def merge_from(working: str, rollup: Rollup, columns: Iterable[str]) -> str:
     here, given = f'"{table.name}"', "given"
     assignments: list[str] = []
     for sample in rollup.samples:
-        name = sample.name
-        if sample.nullable:
-            assignments.append(_added(f"{name}_population", [
-                f'COALESCE({t}."{name}_population", {t}."{name}" IS NOT NULL)' for t in (here, given)]))
-        assignments.append(_added(f"{name}{_SQUARES}", [
-            f'COALESCE({t}."{name}{_SQUARES}", CAST({t}."{name}" AS {_WIDEST}) * {t}."{name}", 0)' for t in (here, given)]))
-        for which, pick in (("minimum", "LEAST"), ("maximum", "GREATEST")):
-            ends = [f'COALESCE({t}."{name}", {t}."{name}_{which}")' for t in (here, given)]
-            assignments.append(_picked(f"{name}_{which}", pick, ends))
-        assignments.append(_added(f"{name}_sum", [f'COALESCE({t}."{name}", {t}."{name}_sum", 0)' for t in (here, given)]))
-        assignments.append(f'"{name}" = NULL')
+        assignments += _merged(sample.name, here, nullable=sample.nullable)
     for field in _plain_fields(rollup):
         ends = [f'{t}."{field.name}"' for t in (here, given)]
         assignments.append(f'"{field.name}" = COALESCE({ends[0]} + {ends[1]}, {ends[0]}, {ends[1]})' if field.merge == "sum"
-                           else _picked(field.name, "LEAST" if field.merge == "minimum" else "GREATEST", ends))
+                           else f'"{field.name}" = {_picked("LEAST" if field.merge == "minimum" else "GREATEST", ends)}')
     if rollup.samples:
-        assignments.append(_added("population", [f'COALESCE({t}."population", 1)' for t in (here, given)]))
+        assignments.append('"population" = ' + " + ".join(f'COALESCE({t}."population", 1)' for t in (here, given)))
     return (f'INSERT INTO {here} ({listed(columns)}) SELECT {listed(columns, given)} FROM "{WORKING}{working}" AS {given}'
             f' ON DUPLICATE KEY UPDATE {", ".join(assignments)}')
+
+
+def _merged(name: str, here: str, *, nullable: bool) -> list[str]:
+    """Assignments of the columns of a sample."""
+    tables = (f"{here}.", "given.")
+    values = {f"{name}{_SQUARES}": " + ".join(_squares(t, name, many=not nullable) for t in tables)}
+    for which, pick in (("minimum", "LEAST"), ("maximum", "GREATEST")):
+        values[f"{name}_{which}"] = _picked(pick, [f'COALESCE({t}"{name}", {t}"{name}_{which}")' for t in tables])
+    values[f"{name}_sum"] = " + ".join(_sum(t, name, many=not nullable) for t in tables)
+    if nullable:
+        counted = [f'COALESCE({t}"{name}_population", {t}"{name}" IS NOT NULL)' for t in tables]
+        values = {f"{name}_population": " + ".join(counted)} | values | {name: "NULL"}
+    else:
+        equal = " = ".join(f'{t}"{name}"' for t in tables)
+        values = {c: f"IF({equal}, NULL, {value})" for c, value in values.items()}
+        values[name] = f'IF({equal}, {here}."{name}", NULL)'
+    return [f'"{column}" = {value}' for column, value in values.items()]
+
+
+def _sum(of: str, name: str, *, many: bool) -> str:
+    """Of the samples of a row. of: its table, with a dot. many: the column of the sample may stand for several that are equal."""
+    value = f'{of}"{name}" * COALESCE({of}"population", 1)' if many else f'{of}"{name}"'
+    return f'COALESCE({of}"{name}_sum", {value}, 0)'
+
+
+def _squares(of: str, name: str, *, many: bool) -> str:
+    times = f' * COALESCE({of}"population", 1)' if many else ""
+    return f'COALESCE({of}"{name}{_SQUARES}", CAST({of}"{name}" AS {_WIDEST}) * {of}"{name}"{times}, 0)'
 
 
 def _plain_fields(rollup: Rollup) -> list[Field]:
@@ -142,13 +160,9 @@ def _plain_fields(rollup: Rollup) -> list[Field]:
     return [f for f in rollup.merged.fields if f.name not in derived]
 
 
-def _added(name: str, terms: list[str]) -> str:
-    return f'"{name}" = {terms[0]} + {terms[1]}'
-
-
-def _picked(name: str, pick: str, ends: list[str]) -> str:
+def _picked(pick: str, ends: list[str]) -> str:
     """The smaller or larger, or the one that is there."""
-    return f'"{name}" = {pick}(COALESCE({ends[0]}, {ends[1]}), COALESCE({ends[1]}, {ends[0]}))'
+    return f"{pick}(COALESCE({ends[0]}, {ends[1]}), COALESCE({ends[1]}, {ends[0]}))"
 
 
 def _type(field: Field) -> str:

@@ -26,11 +26,12 @@ _MODE = 0o644
 
 
 class Access:
-    """wait_s, sleep: how long to wait for others, and how."""
+    """wait_s: how long to wait for others; sleep, clock: how, in s."""
 
-    def __init__(self, where: Store, wait_s: float = WAIT_S, sleep: Callable[[float], object] = time.sleep) -> None:
+    def __init__(self, where: Store, wait_s: float = WAIT_S, sleep: Callable[[float], object] = time.sleep,
+                 clock: Callable[[], float] = time.monotonic) -> None:
         self.where = where
-        self._wait_s, self._sleep = wait_s, sleep
+        self._wait_s, self._sleep, self._clock = wait_s, sleep, clock
 
     @property
     def name(self) -> str:
@@ -46,15 +47,14 @@ class Access:
             store.close()
 
     def _open(self, read_only: bool) -> Backend:
-        waited = 0.0
+        until = self._clock() + self._wait_s
         while True:
             try:
                 return open_store(self.where, read_only=read_only)
             except StoreBusyError:
-                if waited >= self._wait_s:
+                if self._clock() >= until:
                     raise
             self._sleep(LOOK_AGAIN_S)
-            waited += LOOK_AGAIN_S
 
     @property
     def exists(self) -> bool:

@@ -81,12 +81,14 @@ def _update(where: Store, everything: bool, quiet: bool) -> int:
     geoip = GeoIP(where.geoip)
     update = Update(access, Describer(organisation, geoip), where.names, _now, everything)
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    done = False
     try:
         with access.alone(), _progress() as progress:
             update.run(progress)
-    finally:
+        done = True
+    finally:  # what was done is told, too, if the rest failed
         update.report.seconds = time.monotonic() - started
-        _tell(update.report, [*geoip.warnings, *update.report.warnings], access.name, quiet)
+        _tell(update.report, [*geoip.warnings, *update.report.warnings], access.name, quiet or not done)
         geoip.close()
     return DONE
 

@@ -15,14 +15,14 @@ DONE, FAILED = 0, 1
 
 def setup(admin: Server, accounts_from: str, loader: tuple[str, Path], reports: tuple[str, Path], owner: str = "") -> int:
     """Template and accounts; each of `loader` and `reports` a name and its option file. Idempotent."""
-    from tmon_store.ip_info.schema import IP_INFO
+    from tmon_store.ip_info.schema import IP_INFO, MARKS
     from tmon_store.mysql.accounts import LOADER, REPORTS, set_up
     from tmon_store.mysql.template import update_template
     from tmon_store.volumes.procedures import procedures
     from tmon_store.volumes.schema import TABLES
 
     try:
-        made = update_template(admin, [IP_INFO, *TABLES], procedures())
+        made = update_template(admin, [IP_INFO, MARKS, *TABLES], procedures())
         _say(f"trafMon_template: {made.tables} tables, {made.ports} ports, {made.procedures} procedures")
         for (name, file), account in ((loader, LOADER), (reports, REPORTS)):
             fresh = set_up(admin, replace(account, name=name), accounts_from, file, owner)

@@ -13,7 +13,8 @@ from tmon_store.mysql.partitions import FUTURE, MAX_PARTITIONS
 if TYPE_CHECKING:
     from tmon_common.config.store_model import Server
 
-PROCEDURES = ("Partition_add", "Partition_drop", "Drop_working_tables")
+PROCEDURES = ("Partition_add", "Partition_drop", "Drop_working_tables", "Update_ftp_data_in_ipcttable",
+              "Aggr_activityvolumetable_first_level", "Aggr_activityvolumetable_netflow_first_level")
 
 
 @dataclass(frozen=True)

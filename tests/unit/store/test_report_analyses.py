@@ -20,7 +20,7 @@ MINUTE_NS = 60 * 10**9
 
 
 @pytest.fixture
-def database(tmp_path):
+def database(tmp_path, where):
     """Round trips of a server in two minutes, one of them asked from the other side; three connections, one of them not ended; two
     transfers."""
     spool = tmp_path / "spool"
@@ -50,8 +50,8 @@ def database(tmp_path):
         row_of("ftp_transfer", flow=1, transfer=3, start=(START + 9) * 10**9, command="RETR", path="c", octets=None,
                outcome="refused",
                reply_code=550)])
-    load_spool(spool, tmp_path / "t.duckdb")
-    return tmp_path / "t.duckdb"
+    load_spool(spool, where)
+    return where
 
 
 def test_round_trips(store):
@@ -91,14 +91,9 @@ def test_page(database):
     assert "\x1b" not in text
 
 
-def test_a_database_without_these_tables(database):
+def test_a_database_without_these_tables(database, forget):
     """Of an older version: no answer, no error."""
-    import duckdb
-
-    with duckdb.connect(database) as connection:
-        for table in ("tcp_connection", "ftp_transfer"):
-            connection.execute(f"DROP TABLE {table}")
-        connection.execute("DROP TABLE round_trip_histogram_1day")
+    forget(database, "DROP TABLE tcp_connection", "DROP TABLE ftp_transfer", "DROP TABLE round_trip_histogram_1day")
     store = open_store(database, read_only=True)
     assert ([], [], []) == (ask.round_trips(store), ask.connections(store), ask.transfers(store))
     store.close()

