@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from tests.oracles.volume_twin import DAY
 from tests.unit.store.questions.oracle import last_if_empty
-from tests.unit.store.volume_world import MIDNIGHT, PLACES, PORTS, made
+from tests.unit.store.volumes.world import MIDNIGHT, PLACES, PORTS, made
 from tmon_common.config.store_model import Store
 from tmon_store.load import load_spool
 from tmon_store.open import open_store
