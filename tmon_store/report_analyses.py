@@ -4,13 +4,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from tmon_common.log_buckets import percentiles_ns
 from tmon_store.present import has_table
+from tmon_store.questions.round_trips import HISTOGRAM, by_responder
+from tmon_store.report import whole
 
 if TYPE_CHECKING:
     from tmon_store.backends.backend import Backend
@@ -27,9 +27,9 @@ class RoundTrips:
     server: str
     population: int
     minimum: int | None
-    mean: float | None
-    median: float | None
-    p95: float | None
+    mean: int | None
+    median: int | None
+    p95: int | None
     maximum: int | None
     unanswered: int
     errors: int
@@ -67,41 +67,10 @@ class Transfer:
 
 def round_trips(store: Backend, limit: int = 10) -> list[RoundTrips]:
     """The metrics and servers with most round trips and unanswered requests."""
-    if not has_table(store, "round_trip_histogram_1day"):
+    if not has_table(store, f"{HISTOGRAM}_1day"):
         return []
-    sums = ", ".join(f"sum(c.{name} + c.{name}_rev)" for name in ("population", "sum", "unanswered", "errors"))
-    found = store.query(
-        f"SELECT f.probe, f.flow_class, c.metric, c.responder_addr, {sums}, min(c.minimum), min(c.minimum_rev), max(c.maximum),"
-        " max(c.maximum_rev) FROM round_trip_histogram_1day c JOIN flow f ON f.flow_key = c.flow_key GROUP BY 1, 2, 3, 4"
-        " ORDER BY sum(c.population + c.population_rev + c.unanswered + c.unanswered_rev) DESC, 1, 2, 3, 4"
-        f" LIMIT {int(limit)}")
-    buckets = _buckets(store)
-    rows = []
-    for *key, population, total, unanswered, errors, low, low_rev, high, high_rev in found:
-        probe, flow_class, metric, server = key
-        counts = buckets.get(tuple(key), {})
-        shortest, longest = min(_present(low, low_rev), default=None), max(_present(high, high_rev), default=None)
-        median, p95 = (min(max(p, shortest), longest) for p in percentiles_ns(list(counts), list(counts.values()), (50, 95))) if (
-            counts and shortest is not None) else (None, None)
-        rows.append(RoundTrips(
-            probe, flow_class or "", metric, server, int(population), shortest,
-            float(total) / int(population) if population else None, median, p95,
-            longest, int(unanswered), int(errors)))
-    return rows
-
-
-def _present(*values: int | None) -> list[int]:
-    return [v for v in values if v is not None]
-
-
-def _buckets(store: Backend) -> dict[tuple, dict[int, int]]:
-    """(probe, class, metric, server) -> bucket -> round trips."""
-    found: dict[tuple, dict[int, int]] = defaultdict(dict)
-    for *key, bucket, count in store.query(
-            "SELECT f.probe, f.flow_class, c.metric, c.responder_addr, c.bucket, sum(c.count + c.count_rev)"
-            " FROM round_trip_bucket_1day c JOIN flow f ON f.flow_key = c.flow_key GROUP BY 1, 2, 3, 4, 5"):
-        found[tuple(key)][int(bucket)] = int(count)
-    return found
+    return [RoundTrips(p, c or "", *rest, low, mean, median, p95, high, unanswered, errors)
+            for p, c, *rest, low, mean, median, p95, _, high, unanswered, errors in by_responder(store, whole(limit))]
 
 
 def connections(store: Backend) -> list[Ends]:

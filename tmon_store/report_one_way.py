@@ -8,18 +8,18 @@ Flows are told by what they are (class, addresses, ports), whatever probe number
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tmon_common.log_buckets import RATIO
 from tmon_common.observations.one_way import MAX_HOPS
 from tmon_store.present import has_table
+from tmon_store.questions import one_way
+from tmon_store.report import whole
 
 if TYPE_CHECKING:
     from tmon_store.backends.backend import Backend
 
-PERCENTS = (50, 95, 99)
 _DESCRIPTION = "f.flow_class, f.src_addr, f.dst_addr, f.protocol, f.src_port, f.dst_port"
 _FATES = ("packets", "complete", "lost", "dropped", "missed", "injected", "clashes", "duplicated", "duplicates", "reordered",
           *(f"lost_after_{n:02d}" for n in range(1, MAX_HOPS + 1)))
@@ -54,12 +54,12 @@ class Fates:
 
 @dataclass(frozen=True)
 class Delays:
-    """From one hop to another, raw. ns; percentiles (of PERCENTS) within 2 %. negative: how many are below zero."""
+    """From one hop to another, raw. ns; percentiles (50, 95, 99) within 2 %. negative: how many are below zero."""
 
     population: int
     minimum: int
-    mean: float
-    percentiles: tuple[float, ...]
+    mean: int
+    percentiles: tuple[int, ...]
     maximum: int
     negative: int
 
@@ -114,7 +114,7 @@ def fates(store: Backend) -> dict[str, Fates]:
 
 def delays(store: Backend) -> dict[tuple[str, Pair], Delays]:
     """By class and pair of hops, all flows together."""
-    return {(key[0], key[1:3]): found for key, found in _delays(store, "f.flow_class").items()}
+    return {(key[0], key[1:3]): found for key, found in _delays(store, ("flow_class",)).items()}
 
 
 def flows(store: Backend, limit: int = 10) -> list[OneWayFlow]:
@@ -127,7 +127,7 @@ def flows(store: Backend, limit: int = 10) -> list[OneWayFlow]:
     width = len(_DESCRIPTION.split(","))
     wanted = {(row[0] or "", *row[1:width]) for row in found}
     by_flow: dict[tuple, dict[Pair, Delays]] = defaultdict(dict)
-    for key, measured in _delays(store, _DESCRIPTION, wanted).items():
+    for key, measured in _delays(store, [n.removeprefix("f.") for n in _DESCRIPTION.split(", ")], wanted).items():
         by_flow[key[:width]][key[width:]] = measured
     flows = []
     for row in found:
@@ -138,53 +138,21 @@ def flows(store: Backend, limit: int = 10) -> list[OneWayFlow]:
 
 def clocks(store: Backend) -> list[Clocks]:
     """Of each pair of probes. One offset that fits all intervals is within the narrowest of their bounds, if there is one."""
-    if not has_table(store, "clock_offset"):
+    if not has_table(store, one_way.OFFSET):
         return []
-    found = store.query("SELECT from_probe, to_probe, max(offset_low), min(offset_high), min(offset_low), max(offset_high)"
-                        " FROM clock_offset GROUP BY from_probe, to_probe ORDER BY from_probe, to_probe")
-    rows = []
-    for first, second, low, high, lowest, highest in found:
-        steady = low is None or high is None or low <= high
-        rows.append(Clocks(first, second, *((low, high) if steady else (lowest, highest)), steady))
-    return rows
+    scope = replace(whole(), present=frozenset({one_way.OFFSET}))
+    return [Clocks(first, second, low, high, steady == "yes")
+            for _, first, second, low, high, _, _, steady, *_ in one_way.clocks(store, scope)]
 
 
-def _delays(store: Backend, group: str, wanted: set[tuple] | None = None) -> dict[tuple, Delays]:
+def _delays(store: Backend, group: Sequence[str], wanted: set[tuple] | None = None) -> dict[tuple, Delays]:
     """Key (values of `group`, from_hop, to_hop) -> delays; wanted: only those of which the first part is one of them."""
-    if not has_table(store, "one_way_delay_histogram_1day"):
+    if not has_table(store, f"{one_way.HISTOGRAM}_1day"):
         return {}
-    key = f"{group}, c.from_hop, c.to_hop"
-    width = len(key.split(","))
-    buckets: dict[tuple, dict[int, int]] = defaultdict(dict)
-    for *names, bucket, count in store.query(
-            f"SELECT {key}, c.bucket, sum(c.count) FROM one_way_delay_bucket_1day c JOIN flow f ON f.flow_key = c.flow_key"
-            f" GROUP BY {key}, c.bucket"):
-        if wanted is None or (names[0] or "", *names[1 : width - 2]) in wanted:
-            buckets[names[0] or "", *names[1:]][int(bucket)] = int(count)
-    found = {}
-    for row in store.query(
-            f"SELECT {key}, sum(c.population), sum(c.sum), min(c.minimum), max(c.maximum), sum(c.negative)"
-            f" FROM one_way_delay_histogram_1day c JOIN flow f ON f.flow_key = c.flow_key GROUP BY {key}"
-            f" HAVING sum(c.population) > 0 ORDER BY {key}"):
-        names = (row[0] or "", *row[1:width])
-        if wanted is None or names[: width - 2] in wanted:
-            population, total, low, high, negative = row[width:]
-            middle = tuple(min(max(p, low), high) for p in percentiles(buckets[names]))
-            found[names] = Delays(int(population), low, float(total) / int(population), middle, high, int(negative))
+    width, found = len(group) + 2, {}
+    for row in one_way.delays_by(store, whole(), (*group, "from_hop", "to_hop")):
+        key = (row[0] or "", *row[1:width])
+        population, low, mean, *percentiles, high, _, negative, _, _ = row[width:]
+        if wanted is None or key[:-2] in wanted:
+            found[key] = Delays(population, low, mean, tuple(percentiles), high, negative)
     return found
-
-
-def percentiles(buckets: Mapping[int, int]) -> list[float]:
-    """Of PERCENTS; bucket -1 - n holds the negatives of what bucket n holds. Empty without any."""
-    counts = {_middle_ns(bucket): count for bucket, count in buckets.items()}
-    total, found, passed = sum(counts.values()), [], 0
-    ranks = [max(-(-percent * total // 100), 1) for percent in PERCENTS]
-    for value, count in sorted(counts.items()):
-        passed += count
-        found += [value] * sum(rank <= passed for rank in ranks[len(found):])
-    return found
-
-
-def _middle_ns(bucket: int) -> float:
-    """Of a bucket, on the log scale."""
-    return -_middle_ns(-1 - bucket) if bucket < 0 else RATIO ** (bucket - 0.5) if bucket else 0.0

@@ -58,16 +58,17 @@ def lost_after(store: Backend, scope: Scope) -> list[tuple]:
 def delays(store: Backend, scope: Scope) -> list[tuple]:
     """From hop to hop, by class."""
     group = ("flow_class", "from_hop", "to_hop")
-    return _delays(store, scope, group, ())
+    return delays_by(store, scope, group)
 
 
 def slow_flows(store: Backend, scope: Scope) -> list[tuple]:
     """From hop to hop, by flow, the largest 95th percentile first."""
     group = (*_WAY, "from_hop", "to_hop")
-    return _delays(store, scope, group, ("bucket_95",))
+    return delays_by(store, scope, group, ("bucket_95",))
 
 
-def _delays(store: Backend, scope: Scope, group: Sequence[str], slowest: Sequence[str]) -> list[tuple]:
+def delays_by(store: Backend, scope: Scope, group: Sequence[str], slowest: Sequence[str] = ()) -> list[tuple]:
+    """group, then what `_DELAYS` says; in the order of these percentiles ("bucket_95"), else of the group."""
     c = tables.rollup(HISTOGRAM, scope.span.granularity).c
     merges = {"population": sa.func.sum, "sum": sa.func.sum, "minimum": sa.func.min, "maximum": sa.func.max,
               "negative": sa.func.sum, "ipdv_population": sa.func.sum, "ipdv_absolute_sum": sa.func.sum,

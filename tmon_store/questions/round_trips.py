@@ -5,7 +5,7 @@ A server answers the same metric to many clients; who asked is the other end of 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -25,40 +25,47 @@ _EXTREMES = {"minimum": sa.func.min, "minimum_rev": sa.func.min, "maximum": sa.f
 LEAST = 100
 """Round trips of a metric from which on the median of all its servers says what is usual."""
 _LONGEST = (1 << 63) - 1
+_METRIC_OF = ("probe", "flow_class", "metric")
 
 
 def round_trips(store: Backend, scope: Scope) -> list[tuple]:
     """By metric, who asks and who answers."""
+    return _told(store, scope, (*_METRIC_OF, "requester", "responder"), lambda e: _slowest(e, "bucket_95"))
+
+
+def by_responder(store: Backend, scope: Scope) -> list[tuple]:
+    """By metric and who answers, in the form of `round_trips`; those asked most first."""
+    return _told(store, scope, (*_METRIC_OF, "responder"), lambda e: [(e.population + e.unanswered).desc()])
+
+
+def slow_servers(store: Backend, scope: Scope) -> list[tuple]:
+    """By metric and who answers, beside the median of all that answer the metric to the same class at the same probe."""
+    usual = {tuple(key): (bucket, count) for *key, bucket, count in store.query(_medians(scope, _METRIC_OF))}
     rows = []
-    for *key, population, total, unanswered, errors, low_to, low_from, high_to, high_from, p50, p95, p99 in store.query(
-            _worst(scope, ("probe", "flow_class", "metric", "requester", "responder"))):
+    for *row, p50, p95, _, high, unanswered, errors in _told(
+            store, scope, (*_METRIC_OF, "responder"), lambda e: _slowest(e, "bucket_50")):
+        bucket, count = usual.get(tuple(row[:3]), (None, 0))
+        others = percentile_ns(bucket, 0, _LONGEST) if count >= LEAST else None
+        rows.append((*row, p50, others, p95, high, unanswered, errors))
+    return rows
+
+
+def _told(store: Backend, scope: Scope, group: Sequence[str],
+          order: Callable[[sa.ColumnCollection], Sequence[sa.ColumnElement]]) -> list[tuple]:
+    """Groups in that order: group, population, minimum, mean, percentiles (PERCENTS), maximum, unanswered, errors."""
+    e = with_percentiles(_sums(scope, group), percentile_buckets(_counts(scope, group), group), group).c
+    asked = sa.select(*e).order_by(*order(e), *in_order(e[n] for n in group)).limit(scope.limit)
+    rows = []
+    for *key, population, total, unanswered, errors, low_to, low_from, high_to, high_from, p50, p95, p99 in store.query(asked):
         low, high = _smaller(low_to, low_from), _larger(high_to, high_from)
         percentiles = [percentile_ns(bucket, low, high) for bucket in (p50, p95, p99)]
         rows.append((*key, population, low, mean(total, population), *percentiles, high, unanswered, errors))
     return rows
 
 
-def slow_servers(store: Backend, scope: Scope) -> list[tuple]:
-    """By metric and who answers, beside the median of all that answer the metric to the same class at the same probe."""
-    of_metric = ("probe", "flow_class", "metric")
-    usual = {tuple(key): (bucket, count) for *key, bucket, count in store.query(_medians(scope, of_metric))}
-    rows = []
-    for *key, population, total, unanswered, errors, low_to, low_from, high_to, high_from, p50, p95, _ in store.query(
-            _worst(scope, (*of_metric, "responder"), slowest="bucket_50")):
-        low, high = _smaller(low_to, low_from), _larger(high_to, high_from)
-        bucket, count = usual.get(tuple(key[:3]), (None, 0))
-        others = percentile_ns(bucket, 0, _LONGEST) if count >= LEAST else None
-        rows.append((*key, population, low, mean(total, population), percentile_ns(p50, low, high), others,
-                     percentile_ns(p95, low, high), high, unanswered, errors))
-    return rows
-
-
-def _worst(scope: Scope, group: Sequence[str], slowest: str = "bucket_95") -> sa.Select:
-    """Groups in the order of the percentile `slowest`: group, sums, extremes of either direction, buckets of PERCENTS."""
-    each = with_percentiles(_sums(scope, group), percentile_buckets(_counts(scope, group), group), group)
-    e = each.c
-    order = (e[slowest].is_(None), e[slowest].desc(), e.maximum.desc(), e.maximum_rev.desc(), e.unanswered.desc())
-    return sa.select(*e).order_by(*order, *in_order(e[n] for n in group)).limit(scope.limit)
+def _slowest(e: sa.ColumnCollection, percentile: str) -> list[sa.ColumnElement]:
+    longest = [part for n in ("maximum", "maximum_rev") for part in (e[n].is_(None), e[n].desc())]
+    return [e[percentile].is_(None), e[percentile].desc(), *longest, e.unanswered.desc()]
 
 
 def _medians(scope: Scope, group: Sequence[str]) -> sa.Select:

@@ -83,21 +83,6 @@ def test_delays_of_a_pair_of_hops(store):
     assert all(d.minimum <= p <= d.maximum for d in delays.values() for p in d.percentiles)
 
 
-@pytest.mark.parametrize(("values", "expected"), [
-    ([0] * 9 + [5 * MS], (0, 5 * MS, 5 * MS)),
-    ([-1] * 50 + [1] * 50, (-1, 1, 1)),
-    (range(1, 101), (50, 95, 99)),
-    (range(-100, 0), (-51, -6, -2)),
-])
-def test_percentiles_of_buckets(values, expected):
-    """The nearest rank; one of no buckets is nothing."""
-    buckets = {}
-    for value in values:
-        buckets[bucket_of(value)] = buckets.get(bucket_of(value), 0) + 1
-    assert ask.percentiles(buckets) == pytest.approx(expected, rel=0.04, abs=1)
-    assert [] == ask.percentiles({})
-
-
 def test_flows_are_told_by_what_they_are(store):
     """What two probes number is one flow; each direction is one of its own."""
     first, second = ask.flows(store)
