@@ -140,6 +140,12 @@ def test_a_flow_over_time(store, observations, numbers, flow, granularity):
             n: v for n, v in found.items() if n not in ("start", "p50_ns", "p95_ns")}
 
 
+def test_hops_by_name(store):
+    """Where a configuration says what they are called."""
+    named = ask(store, QUESTIONS["lost-after"], Wishes(), NOW, {"all": ("lan", "wan")}).rows
+    assert {("all", 1, "lan"), ("all", 2, "wan"), ("all", 3, None), ("hosts", 1, None)} <= {row[:3] for row in named}
+
+
 def test_what_is_loaded(store, observations):
     """Files and rows of each kind; time and age of what has one."""
     answer = answered(store, "loaded", Wishes())
