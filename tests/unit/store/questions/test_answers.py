@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
+from unittest import mock
 
 import duckdb
 import pytest
@@ -14,7 +15,7 @@ from tests.unit.store.questions.made import FIRST, HOSTS, made
 from tests.unit.store.questions.oracle import Asked, moment
 from tmon_store.load import load_spool
 from tmon_store.open import open_store
-from tmon_store.questions import QUESTIONS
+from tmon_store.questions import QUESTIONS, round_trips
 from tmon_store.questions.ask import Wishes, ask
 
 NOW = datetime(2023, 12, 1, 12, 0, 30)  # noqa: DTZ001
@@ -166,6 +167,18 @@ def test_limits_cut_the_end(store, name):
     assert whole.rows[:2] == few.rows
     assert not whole.more
     assert few.more == (len(whole.rows) > 2)
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 9])
+def test_the_worst_are_found_among_the_longest(store, monkeypatch, limit):
+    """The same rows as when all are looked at, and without looking at all."""
+    whole = answered(store, "round-trips", Wishes(limit=0)).rows
+    monkeypatch.setattr(round_trips, "CANDIDATES", 10 * (limit + 1))
+    told = mock.Mock(side_effect=round_trips._told)
+    monkeypatch.setattr(round_trips, "_told", told)
+    assert whole[:limit] == answered(store, "round-trips", Wishes(limit=limit)).rows
+    few = [call for call in told.call_args_list if len(call.args) == 5]
+    assert len(few) == 1 or len(whole) <= 10 * (limit + 1)
 
 
 def test_a_database_that_lacks_tables(tmp_path, observations):
