@@ -5,20 +5,16 @@ Exit status: 0 done, 1 spool or database cannot be used, 2 wrong arguments or co
 """
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-try:
-    from tmon_store.command import Options, run
-except ModuleNotFoundError:  # by the system's Python, as cron does: go on with that of the installation
-    python = ROOT / ".venv" / "bin" / "python"
-    if Path(sys.prefix).resolve() == python.parent.parent.resolve() or not python.exists():
-        raise
-    os.execv(python, [str(python), *sys.argv])  # noqa: S606 no shell wanted
+from tmon_common.installation import go_on_with_the_installed_python
+
+go_on_with_the_installed_python()
+
+from tmon_store.command import Options, run  # noqa: E402
 
 FOLLOW_S = 10
 MIN_FOLLOW_S, MAX_FOLLOW_S = 0.1, 86_400

@@ -5,20 +5,16 @@ Runs with the account of an administrator, from an option file. Exit status: 0 d
 """
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-try:
-    from tmon_store.mysql.command import check, setup
-except ModuleNotFoundError:  # by the system's Python: go on with that of the installation
-    python = ROOT / ".venv" / "bin" / "python"
-    if Path(sys.prefix).resolve() == python.parent.parent.resolve() or not python.exists():
-        raise
-    os.execv(python, [str(python), *sys.argv])  # noqa: S606 no shell wanted
+from tmon_common.installation import go_on_with_the_installed_python
+
+go_on_with_the_installed_python()
+
+from tmon_store.mysql.command import check, setup  # noqa: E402
 
 
 def main() -> int:

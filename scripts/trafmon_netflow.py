@@ -4,20 +4,16 @@
 Exit status: 0 done, 1 something could not be read or written, 2 wrong arguments or configuration, or it cannot start.
 """
 
-import os
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-try:
-    from tmon_collector.netflow.command import main
-except ModuleNotFoundError:  # by the system's Python: go on with that of the installation
-    python = ROOT / ".venv" / "bin" / "python"
-    if Path(sys.prefix).resolve() == python.parent.parent.resolve() or not python.exists():
-        raise
-    os.execv(python, [str(python), *sys.argv])  # noqa: S606 no shell wanted
+from tmon_common.installation import go_on_with_the_installed_python
+
+go_on_with_the_installed_python()
+
+from tmon_collector.netflow.command import main  # noqa: E402
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -5,22 +5,16 @@ Exit status: 0 done, 1 database or DNS cannot be used, 2 wrong arguments, config
 """
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-try:
-    import sqlalchemy  # noqa: F401  as good as any other of what is not in the system's Python
+from tmon_common.installation import go_on_with_the_installed_python
 
-    from tmon_store.ip_info.command import check, run
-except ModuleNotFoundError:  # by the system's Python, as cron does: go on with that of the installation
-    python = ROOT / ".venv" / "bin" / "python"
-    if Path(sys.prefix).resolve() == python.parent.parent.resolve() or not python.exists():
-        raise
-    os.execv(python, [str(python), *sys.argv])  # noqa: S606 no shell wanted
+go_on_with_the_installed_python()
+
+from tmon_store.ip_info.command import check, run  # noqa: E402
 
 
 def main() -> int:

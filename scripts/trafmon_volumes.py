@@ -7,21 +7,17 @@ Exit status: 0 done, 1 the database cannot be used, 2 wrong arguments or configu
 """
 
 import argparse
-import os
 import sys
 from datetime import date
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-try:
-    from tmon_store.volumes.command import run
-except ModuleNotFoundError:  # by the system's Python, as cron does: go on with that of the installation
-    python = ROOT / ".venv" / "bin" / "python"
-    if Path(sys.prefix).resolve() == python.parent.parent.resolve() or not python.exists():
-        raise
-    os.execv(python, [str(python), *sys.argv])  # noqa: S606 no shell wanted
+from tmon_common.installation import go_on_with_the_installed_python
+
+go_on_with_the_installed_python()
+
+from tmon_store.volumes.command import run  # noqa: E402
 
 
 def day(text: str) -> date:

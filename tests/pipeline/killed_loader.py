@@ -1,4 +1,4 @@
-"""A loader that is killed: python -m tests.pipeline.killed_loader CONFIGURATION STEP PLACE.
+"""A loader that is killed: python -m tests.pipeline.killed_loader CONFIGURATION STEP PLACE; with NOW (ns) at the end, a purge.
 
 Steps are statements of the database, rows sent to it, and every call that changes the spool or the archive. At step number STEP
 (from 1), or at the first that begins with the word STEP, it kills itself with SIGKILL: before, after, or (what writes) within the
@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from tmon_common.config.read import read
+from tmon_store.ip_info.access import Access
 from tmon_store.load import load_spool
+from tmon_store.purge import purge
 
 step, place = sys.argv[2], sys.argv[3]
 done = 0
@@ -66,5 +68,9 @@ else:
     from tmon_store.backends.duckdb import DuckDB
 
     DuckDB._execute = killing(DuckDB._execute)
-load_spool(configuration.collectors[0].spool, configuration.store)
+spool = configuration.collectors[0].spool
+if len(sys.argv) > 4:
+    purge(Access(configuration.store).opened, configuration.store, [spool], int(sys.argv[4]))
+else:
+    load_spool(spool, configuration.store)
 print(done)

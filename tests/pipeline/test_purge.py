@@ -1,6 +1,8 @@
 """Months pass: what is left in database and archive at any time is what a slow twin says, on both engines."""
 
 import os
+import random
+import signal
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -129,6 +131,28 @@ def test_months_pass(site, monkeypatch):
     assert expected_rollup("ip_counters", late, "1min").items() <= stored_rollup(site.store, "ip_counters", "1min").items()
     if site.store.backend == "mysql":
         check_partitions(site, life)
+
+
+def test_killed_at_steps(site, monkeypatch):
+    """kill -9 before or after random statements: the next purge ends what was begun, and loading goes on meanwhile."""
+    r, life = random.Random(3), Life(site, monkeypatch)
+    for number in range(60):
+        if number < 2 or number > 50:  # nearly all of it is old
+            life.day(number)
+    life.purge()
+    for number in range(60, 65):
+        life.day(number)
+    steps = 0
+    for place in ("before", "after", "before", "after", "before"):
+        step = r.randint(1, 60 if site.store.backend == "mysql" else 40)
+        result = subprocess.run([sys.executable, "-m", "tests.pipeline.killed_loader", site.config, str(step), place,
+                                 str(ns(life.now))], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+        assert result.returncode in (0, -signal.SIGKILL), result.stderr
+        steps += result.returncode != 0
+        life.day(65 + steps)
+    life.purge()
+    life.check()
+    assert steps >= 3
 
 
 def check_partitions(site: Site, life: Life) -> None:

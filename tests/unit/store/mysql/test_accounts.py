@@ -1,9 +1,10 @@
 """scripts/trafmon_mysql.py on a real server: template, accounts, and what the one that only reads cannot do."""
 
-import os
 import stat
 import subprocess
 import sys
+import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 
 import polars as pl
@@ -22,6 +23,14 @@ from tmon_store.protocol_port import TABLE, fill, rows
 
 SCRIPT = Path(__file__).resolve().parents[4] / "scripts" / "trafmon_mysql.py"
 DATABASE = "trafMon_accounts"
+
+
+@contextmanager
+def short_folder():
+    """For a server: its socket's path must not be long, and it runs as another user."""
+    with tempfile.TemporaryDirectory(prefix="tmdb-") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder, "m")
 
 
 class Place:
@@ -51,13 +60,11 @@ class Place:
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     """A server of its own: it is filled with accounts, and looked at as a whole."""
-    folder = tmp_path_factory.mktemp("accounts")
-    with running(Path(f"/tmp/tma-{os.getpid()}")) as mariadb:
-        place = Place(mariadb, folder)
+    with short_folder() as folder, running(folder) as mariadb:
+        place = Place(mariadb, tmp_path_factory.mktemp("accounts"))
         done = place.run("setup")
         assert (0, "") == (done.returncode, done.stderr)
         yield place
-    subprocess.run(["rm", "-r", f"/tmp/tma-{os.getpid()}"], check=True)
 
 
 @pytest.fixture(scope="module")
@@ -164,11 +171,11 @@ def test_a_lost_file_gets_a_new_password(place):
 
 def test_the_server_never_sees_a_password(tmp_path):
     """Not even in the log of all statements."""
-    folder = Path(f"/tmp/tmb-{os.getpid()}")
-    with running(folder, "--general-log=1", f"--general-log-file={folder / 'all.log'}") as mariadb:
-        set_up(mariadb.root, REPORTS, "localhost", tmp_path / "r.cnf")
-        log = (folder / "all.log").read_bytes()
-    subprocess.run(["rm", "-r", folder], check=True)
+    with short_folder() as folder:
+        log = folder / "all.log"
+        with running(folder, "--general-log=1", f"--general-log-file={log}") as mariadb:
+            set_up(mariadb.root, REPORTS, "localhost", tmp_path / "r.cnf")
+        log = log.read_bytes()
     assert b"tmon_birt" in log
     assert credentials(tmp_path / "r.cnf", "client").password.encode() not in log
 
