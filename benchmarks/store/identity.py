@@ -94,8 +94,9 @@ class _Text:
 
     def __call__(self, flows: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
         self._known = pl.concat([self._known, flows]) if self._known is not None else flows
-        return rows.join(self._known, on="flow_key", how="left", maintain_order="left").select(
-            "start", *DESCRIPTION, *VALUES).sort(TEXT_KEY)
+        rows = rows.join(self._known, on="flow_key", how="left", maintain_order="left")
+        # Flows of one description (one was forgotten, then seen again) are one row.
+        return rows.group_by("start", *DESCRIPTION, maintain_order=True).agg(pl.col(VALUES).sum()).sort(TEXT_KEY)
 
 
 def _in_duckdb(site: Site, minutes: int, form: str, path: Path) -> Result:

@@ -18,10 +18,12 @@ from tmon_store.schema import KEY_TEXT_LIMIT, Field, Rollup, Storage, Table
 WORKING = "working_"
 """What names of tables begin with in which a program keeps rows for itself."""
 _ADDRESS_LENGTH = 45
+_ASCII = "CHARACTER SET ascii COLLATE ascii_bin"
+"""An octet for each character, where working space of four would be set aside for groups and sorts."""
 _WIDE, _WIDEST = "DECIMAL(27,0)", "DECIMAL(38,0)"
 """Sums of 10^8 values of 64 bits fit the first, in 12 octets instead of 17; sums of squares need the second."""
 _TYPES = {Storage.INTEGER: "BIGINT", Storage.WIDE: _WIDE, Storage.TEXT: "LONGTEXT", Storage.NAME: f"VARCHAR({KEY_TEXT_LIMIT})",
-          Storage.ADDRESS: f"VARCHAR({_ADDRESS_LENGTH})", Storage.TIME: "DATETIME", Storage.TIME_NS: "DATETIME(6)"}
+          Storage.ADDRESS: f"VARCHAR({_ADDRESS_LENGTH}) {_ASCII}", Storage.TIME: "DATETIME", Storage.TIME_NS: "DATETIME(6)"}
 _SQUARES = "_sum_of_squares"
 
 
