@@ -13,6 +13,7 @@ from typing import Any
 
 import mysql.connector
 from mysql.connector.connection import MySQLConnection
+from mysql.connector.constants import ClientFlag
 
 from tmon_common.config.store_model import Server
 from tmon_store.errors import StoreConflictError, StoreError, StoreLockedError
@@ -88,7 +89,8 @@ class Connection:
         with self._telling():
             self._connection = _Connection(
                 user=account.user, password=account.password, charset="utf8mb4", use_unicode=True, autocommit=True,
-                connection_timeout=CONNECT_TIMEOUT_S, allow_local_infile=True, **where)
+                connection_timeout=CONNECT_TIMEOUT_S, allow_local_infile=True,
+                client_flags=[-ClientFlag.MULTI_STATEMENTS], **where)  # text that slips into a statement makes no second one
         self.rows(_SESSION)
         version = str(self.rows("SELECT version()")[0][0])
         self.is_mariadb = "MariaDB" in version

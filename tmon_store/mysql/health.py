@@ -74,8 +74,10 @@ def _databases(connection: Connection) -> list[Finding]:
         most = max(partitions.values(), default=0)
         text = f"{name}: {float(octets) / 1e6:.1f} MB, at most {most} partitions (of {MAX_PARTITIONS}) a table"
         found.append(Finding(most <= MAX_PARTITIONS // 10 * 9, text))
-        for table in partitions:
-            quoted = f'"{name}"."{table}"'.replace("%", "%%")
+        with_future = connection.rows("SELECT table_name FROM information_schema.partitions WHERE table_schema = %s"
+                                      " AND partition_name = %s ORDER BY 1", [name, FUTURE])
+        for (table,) in with_future:
+            quoted = ".".join('"' + part.replace('"', '""') + '"' for part in (name, table))  # others may have named them
             if connection.rows(f"SELECT 1 FROM {quoted} PARTITION ({FUTURE}) LIMIT 1"):  # noqa: S608 names that the server told
                 found.append(Finding(False, f"{name}.{table}: rows in {FUTURE}, which has to be empty: CALL "
                                      f"{TEMPLATE}.Partition_add('{name}', '{table}', <their day>)"))
