@@ -13,6 +13,7 @@ from tmon_store.mysql.partitions import FUTURE, MAX_PARTITIONS
 if TYPE_CHECKING:
     from tmon_common.config.store_model import Server
 
+LEAST_PACKET = 1 << 20
 PROCEDURES = ("Partition_add", "Partition_drop", "Drop_working_tables", "Update_ftp_data_in_ipcttable",
               "Aggr_activityvolumetable_first_level", "Aggr_activityvolumetable_netflow_first_level")
 
@@ -36,7 +37,9 @@ def findings(admin: Server) -> list[Finding]:
 
 def _server(connection: Connection) -> list[Finding]:
     version, local, files, packet = connection.rows("SELECT version(), @@local_infile, @@open_files_limit, @@max_allowed_packet")[0]
-    return [Finding(True, f"server {version}, {files} open files at most, packets of {packet} octets"),
+    return [Finding(True, f"server {version}, {files} open files at most"),
+            Finding(packet >= LEAST_PACKET, f"max_allowed_packet is {packet} octets"
+                    + ("" if packet >= LEAST_PACKET else f", statements may not fit: set it to {LEAST_PACKET} or more")),
             Finding(bool(local), "local_infile is ON" if local else "local_infile is OFF, rows cannot be loaded: set it ON")]
 
 
