@@ -14,7 +14,7 @@ from tmon_common.config.store_model import Store
 from tmon_store.archive import purge as purge_archives
 from tmon_store.errors import StoreError
 from tmon_store.present import table_names
-from tmon_store.retention import ageing, keep_ns, last_kept, limit, referring, table_of
+from tmon_store.retention import ageing, keep_ns, last_kept, limit, limit_of_files, referring, table_of
 from tmon_store.spool import complete_files, purge_rejections
 from tmon_store.unreferenced import remove_addresses, remove_definitions, remove_flows, remove_loaded_files
 
@@ -85,9 +85,10 @@ def _purge_rows(opened: Opened, store: Store, spools: list[Path], now_ns: int, r
         result.flows = remove_flows(database, referring(tables, kept), now)
         result.definitions = remove_definitions(database, kinds, now)
     with opened() as database:
-        spooled = {f.name for spool in spools for f in complete_files(spool)}
-        for kind, keep in last_kept(tables, kinds, kept).items():
-            result.files += remove_loaded_files(database, kind, _utc(now_ns - keep), spooled)
+        if all(spool.is_dir() for spool in spools):  # else they are another machine's, which would load its files again
+            spooled = {f.name for spool in spools for f in complete_files(spool)}
+            for kind, keep in last_kept(tables, kinds, kept).items():
+                result.files += remove_loaded_files(database, kind, limit_of_files(keep, now_ns), spooled)
         result.addresses = remove_addresses(database, now)
 
 

@@ -109,8 +109,9 @@ def _is_good(frame: pl.DataFrame, present: dict[str, Column]) -> bool:
             conditions.append(pl.col(name).null_count() == 0)
         if column.type.fractional:
             conditions.append(pl.col(name).str.contains(_TIME).all())
-        if column.merge is Merge.SAMPLE and column.type is Type.INTEGER:
-            conditions.append(((pl.col(name).max() <= SAMPLE_LIMIT) & (pl.col(name).min() >= -SAMPLE_LIMIT)).fill_null(value=True))
+        if column.merge is Merge.SAMPLE:
+            value = _nanoseconds(name) if column.type.fractional else pl.col(name)
+            conditions.append(((value.max() <= SAMPLE_LIMIT) & (value.min() >= -SAMPLE_LIMIT)).fill_null(value=True))
     return all(frame.select(c.alias(str(i)) for i, c in enumerate(conditions)).row(0))
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from tmon_common.config.store_model import Retention
 from tmon_common.observations import Kind
+from tmon_store.bounds import MAX_AHEAD_NS
 from tmon_store.schema import GRANULARITIES, Rollup, Table, has_flow, is_counted, record_table, rollups
 from tmon_store.volumes.schema import FTP_DATA_FLOW, VOLUMES
 
@@ -15,6 +16,7 @@ RECORD = "record"
 """Granularity of rows that stand for themselves."""
 VOLUME = "volume"
 """Kind of what is summed up by activity and location, which no probe observes."""
+_MONTHS = Table("", (), span="month")
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 the database's times are naive UTC
 
 
@@ -92,6 +94,11 @@ def limit(table: Table, keep: int, now_ns: int) -> datetime:
         return _EPOCH
     midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
     return midnight.replace(day=1) if table.span == "month" else midnight
+
+
+def limit_of_files(keep: int, now_ns: int) -> datetime:
+    """No row is left of files that were loaded before it (UTC): months go as a whole, and rows may be ahead of their loading."""
+    return limit(_MONTHS, keep, now_ns) - timedelta(microseconds=MAX_AHEAD_NS // 1000)
 
 
 def table_of(what: Rollup | Table) -> Table:

@@ -27,7 +27,7 @@ REST = timedelta(days=7)
 """What is younger stays: its rows may be under way, and a flow that is quiet may go on."""
 MAX_ROWS = 1_000_000
 """Of each sort that one run removes."""
-_AT_ONCE = 5000
+_AT_ONCE = 1000
 """Rows that one statement names."""
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 the database's times are naive UTC
 

@@ -17,10 +17,22 @@ FIRST_PLUGIN_KIND, LAST_KIND = 0x8000, 0xFFFF
 HISTOGRAM_UNITS = ("", "octets", "ns")
 NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
 """Of analyses, kinds, columns and options: what XML, CSV, file names and SQL take as it is. With what tables add, 63 characters."""
-GRANULARITIES, PARTS = ("1min", "1h", "1day"), ("", "_single", "_merged")
+GRANULARITIES, PARTS = ("1min", "1h", "1day"), ("", "_single", "_merged", "_rows")
 """What the names of derived tables end in, see tmon_store.schema."""
 STATISTICS = ("population", "sum", "sum_of_squares", "minimum", "maximum")
-OTHER_TABLES = frozenset({"flow", "loaded_file"})
+OTHER_TABLES = frozenset({"flow", "loaded_file", "ip_info", "ip_info_mark", "protocol_port", "ftp_data_flow", "volume_1h",
+                          "volume_1day"})
+WORKING = "working_"
+"""What names of tables begin with in which a program keeps rows for itself; an administrator drops them all at once."""
+MAX_NAME = 64
+"""Characters of a name in a server [MariaDB, Identifier Names: Maximum Length]."""
+MAX_KEY_OCTETS = 3072
+"""Of a key there [InnoDB, Limitations], where a character takes up to four."""
+_KEY_OCTETS = {Type.STRING: 4 * 190 + 2, Type.ADDRESS: 4 * 45 + 2}
+MAX_SAMPLES = 120
+"""Columns of a kind that are sampled: an InnoDB row of their statistics, 65 octets each, fits in half a page of 16 KiB."""
+NS_SUFFIX = "_ns"
+"""Of the column that a server has beside each time."""
 _TAKEN_COLUMNS = frozenset({*(c.name for c in SOURCE_COLUMNS), "flow_key"})
 _COUNTED = (Merge.SAMPLE, Merge.SUM, Merge.MINIMUM, Merge.MAXIMUM)
 _ANALYSER = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", re.ASCII)
@@ -67,8 +79,10 @@ def check_kind(kind: Kind, known: Iterable[Kind]) -> None:
             raise ValueError(f"kind {kind.name} has the number {kind.number:#x} of {other.name}")
         if tables_of(kind.name) & tables_of(other.name):
             raise ValueError(f"tables of the kind {kind.name} would have names that those of {other.name} have")
-    if kind.name in OTHER_TABLES:
+    if kind.name in OTHER_TABLES or tables_of(kind.name) & OTHER_TABLES:
         raise ValueError(f"there is a table {kind.name} already; expected another name of the kind")
+    if kind.name.startswith(WORKING):
+        raise ValueError(f"kind {kind.name}: tables whose names begin with {WORKING} do not last; expected another name")
     if not isinstance(kind.number, int) or not FIRST_PLUGIN_KIND <= kind.number <= LAST_KIND:
         raise ValueError(f"kind {kind.name} has the number {kind.number}; expected {FIRST_PLUGIN_KIND:#x} to {LAST_KIND:#x}")
     try:
@@ -92,6 +106,7 @@ def check_columns(kind: Kind) -> None:
     _check_once("column", (c.name for c in kind.expanded))
     if taken := _TAKEN_COLUMNS & {c.name for c in kind.expanded}:
         raise ValueError(f"column {min(taken)}: every table has one of that name already")
+    _check_for_servers(kind)
     if kind.words > MAX_WORDS:
         raise ValueError(f"its rows have {kind.words} words; expected at most {MAX_WORDS} (an address takes two, all others one)")
     by_name = {c.name: c for c in kind.expanded}
@@ -103,6 +118,26 @@ def check_columns(kind: Kind) -> None:
         if flow is None or start is None or start.type is not Type.TIME or start.merge is not Merge.KEY:
             raise ValueError("columns that are summed up over time need flow and start; expected *FLOW_INTERVAL in front")
         _check_once("column or derived column", _merged_names(kind))
+
+
+def _check_for_servers(kind: Kind) -> None:
+    """What their tables take, whose limits are narrower than those of files."""
+    names = {c.name for c in kind.expanded}
+    for column in kind.expanded:
+        derived = column.name + ("_sum_of_squares" if column.merge is Merge.SAMPLE else "")
+        if len(derived) > MAX_NAME:
+            raise ValueError(f"column {column.name}: with what tables and directions add, its name has {len(derived)} characters; "
+                             f"{MAX_NAME} is the most")
+        if column.type is Type.TIME and column.name + NS_SUFFIX in names:
+            raise ValueError(f"column {column.name}{NS_SUFFIX}: the time {column.name} has one of that name beside it")
+    samples = sum(c.merge is Merge.SAMPLE for c in kind.expanded)
+    if samples > MAX_SAMPLES:
+        raise ValueError(f"it has {samples} columns of samples; {MAX_SAMPLES} is the most")
+    octets = sum(_KEY_OCTETS.get(c.type, 8) for c in (*SOURCE_COLUMNS, *kind.expanded) if c.merge is Merge.KEY)
+    octets -= _KEY_OCTETS[Type.STRING] * ("flow" in names)  # of the probe: a number stands for it
+    if octets > MAX_KEY_OCTETS and (kind.permanent or any(c.merge in _COUNTED for c in kind.columns)):
+        raise ValueError(f"its key takes {octets} octets; {MAX_KEY_OCTETS} is the most (a text takes {_KEY_OCTETS[Type.STRING]}, "
+                         f"an address {_KEY_OCTETS[Type.ADDRESS]})")
 
 
 def _check_column(column: Column) -> None:

@@ -8,8 +8,10 @@ for the rows it is about to add within the time range of its own rows; DuckDB's 
 
 from __future__ import annotations
 
+import fcntl
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import date, datetime
 from functools import cache
 from pathlib import Path
@@ -48,17 +50,16 @@ class DuckDB:
         self._path = path
         self.name = str(path)
         try:
-            if not read_only and path.exists() and not path.stat().st_size:
-                path.unlink()  # all that a full disk has left of a database; DuckDB would refuse it for ever
-            # Where rows are put in order, what is unknown comes first, as in MySQL.
-            self._connection = duckdb.connect(path, read_only=read_only, config={"default_null_order": _NULL_ORDER})
+            with _making(path) if not read_only else nullcontext():
+                # Where rows are put in order, what is unknown comes first, as in MySQL.
+                self._connection = duckdb.connect(path, read_only=read_only, config={"default_null_order": _NULL_ORDER})
         except duckdb.IOException as error:
             if "lock" in str(error).lower():
                 msg = f"{path}: another program has the database open"
                 raise StoreBusyError(msg) from error
             msg = f"{path}: cannot open the database: {_first_line(error)}"
             raise StoreError(msg) from error
-        except duckdb.Error as error:
+        except (duckdb.Error, OSError) as error:
             msg = f"{path}: cannot open the database: {_first_line(error)}"
             raise StoreError(msg) from error
 
@@ -197,6 +198,34 @@ class DuckDB:
         except duckdb.Error as error:
             msg = f"{self._path}: {_first_line(error)}"
             raise StoreError(msg) from error
+
+
+@contextmanager
+def _making(path: Path) -> Iterator[None]:
+    """The block opens a database; if it is not there yet, nobody else makes it meanwhile.
+
+    A file of no length is all that a full disk has left of a database, and DuckDB would refuse it for ever: it is removed. But
+    every database is one for a moment, and what its maker writes then would be lost with it.
+    """
+    if _begun(path):
+        yield
+        return
+    try:
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        yield  # DuckDB says what is wrong
+        return
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        if path.exists() and not _begun(path):
+            path.unlink()
+        yield
+    finally:
+        os.close(folder)
+
+
+def _begun(path: Path) -> bool:
+    return path.exists() and path.stat().st_size > 0
 
 
 @cache

@@ -13,6 +13,7 @@ from typing import Any
 
 import mysql.connector
 from mysql.connector.connection import MySQLConnection
+from mysql.connector.constants import ClientFlag
 
 from tmon_common.config.store_model import Server
 from tmon_store.errors import StoreConflictError, StoreError, StoreLockedError
@@ -22,15 +23,19 @@ SQL_MODE = "ANSI_QUOTES,PIPES_AS_CONCAT,STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION
 CONNECT_TIMEOUT_S = 10
 LOCK_WAIT_S = 50
 """How long a statement waits for rows, or for a table that a question holds, before it gives up."""
+IDLE_S = 3600
+"""How long a server waits for the next statement or rows, which are read from files meanwhile; after that we are dead to it, and
+another loader may work."""
 TEMPORARY_OCTETS = 256 << 20
 """Of a temporary table in memory; larger ones, of a few questions over long times, go to the server's disk."""
 PACKET_OCTETS = 1 << 20
-"""Of rows sent at once: the least that a server takes, whatever its max_allowed_packet."""
+"""Of rows sent at once, or half of the server's max_allowed_packet if that is less: it hangs up on a longer packet."""
 DEBIAN_SOCKET = Path("/run/mysqld/mysqld.sock")
 
 _SESSION = (f"SET SESSION sql_mode = '{SQL_MODE}', time_zone = '+00:00', lock_wait_timeout = {LOCK_WAIT_S},"
             f" innodb_lock_wait_timeout = {LOCK_WAIT_S}, div_precision_increment = 15, group_concat_max_len = 1000000,"
-            f" tmp_table_size = {TEMPORARY_OCTETS}, max_heap_table_size = {TEMPORARY_OCTETS}")
+            f" tmp_table_size = {TEMPORARY_OCTETS}, max_heap_table_size = {TEMPORARY_OCTETS},"
+            f" wait_timeout = {IDLE_S}, net_read_timeout = {IDLE_S}, max_error_count = 64")
 _HASH_JOINS = "SET SESSION join_cache_level = 4, join_buffer_size = 67108864, join_buffer_space_limit = 268435456"
 """Without it MariaDB looks up the flow of each row in an index; questions take two to four times as long. MySQL does it anyway."""
 
@@ -53,6 +58,7 @@ class _Connection(MySQLConnection):
     """Gives the server rows where it asks for a file."""
 
     offered: Iterable[bytes] | None = None
+    packet_octets = PACKET_OCTETS
 
     def _handle_load_data_infile(self, filename: str, *_timeouts: Any) -> Any:
         rows, self.offered = self.offered, None
@@ -63,8 +69,8 @@ class _Connection(MySQLConnection):
             raise mysql.connector.errors.InterfaceError(msg)
         try:
             for piece in rows:
-                for at in range(0, len(piece), PACKET_OCTETS):
-                    self._socket.send(piece[at : at + PACKET_OCTETS])
+                for at in range(0, len(piece), self.packet_octets):
+                    self._socket.send(piece[at : at + self.packet_octets])
         finally:  # whatever went wrong, the server waits for the end of the file
             self._socket.send(b"")
             answer = self._socket.recv()
@@ -88,10 +94,12 @@ class Connection:
         with self._telling():
             self._connection = _Connection(
                 user=account.user, password=account.password, charset="utf8mb4", use_unicode=True, autocommit=True,
-                connection_timeout=CONNECT_TIMEOUT_S, allow_local_infile=True, **where)
+                connection_timeout=CONNECT_TIMEOUT_S, allow_local_infile=True,
+                client_flags=[-ClientFlag.MULTI_STATEMENTS], **where)  # text that slips into a statement makes no second one
         self.rows(_SESSION)
-        version = str(self.rows("SELECT version()")[0][0])
-        self.is_mariadb = "MariaDB" in version
+        version, packet = self.rows("SELECT version(), @@max_allowed_packet")[0]
+        self._connection.packet_octets = min(PACKET_OCTETS, packet // 2)
+        self.is_mariadb = "MariaDB" in str(version)
         if self.is_mariadb:
             self.rows(_HASH_JOINS)
         self.collation = "utf8mb4_nopad_bin" if self.is_mariadb else "utf8mb4_0900_bin"

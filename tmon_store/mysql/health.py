@@ -13,6 +13,7 @@ from tmon_store.mysql.partitions import FUTURE, MAX_PARTITIONS
 if TYPE_CHECKING:
     from tmon_common.config.store_model import Server
 
+LEAST_PACKET = 1 << 20
 PROCEDURES = ("Partition_add", "Partition_drop", "Drop_working_tables", "Update_ftp_data_in_ipcttable",
               "Aggr_activityvolumetable_first_level", "Aggr_activityvolumetable_netflow_first_level")
 
@@ -36,7 +37,9 @@ def findings(admin: Server) -> list[Finding]:
 
 def _server(connection: Connection) -> list[Finding]:
     version, local, files, packet = connection.rows("SELECT version(), @@local_infile, @@open_files_limit, @@max_allowed_packet")[0]
-    return [Finding(True, f"server {version}, {files} open files at most, packets of {packet} octets"),
+    return [Finding(True, f"server {version}, {files} open files at most"),
+            Finding(packet >= LEAST_PACKET, f"max_allowed_packet is {packet} octets"
+                    + ("" if packet >= LEAST_PACKET else f", statements may not fit: set it to {LEAST_PACKET} or more")),
             Finding(bool(local), "local_infile is ON" if local else "local_infile is OFF, rows cannot be loaded: set it ON")]
 
 
@@ -74,8 +77,10 @@ def _databases(connection: Connection) -> list[Finding]:
         most = max(partitions.values(), default=0)
         text = f"{name}: {float(octets) / 1e6:.1f} MB, at most {most} partitions (of {MAX_PARTITIONS}) a table"
         found.append(Finding(most <= MAX_PARTITIONS // 10 * 9, text))
-        for table in partitions:
-            quoted = f'"{name}"."{table}"'.replace("%", "%%")
+        with_future = connection.rows("SELECT table_name FROM information_schema.partitions WHERE table_schema = %s"
+                                      " AND partition_name = %s ORDER BY 1", [name, FUTURE])
+        for (table,) in with_future:
+            quoted = ".".join('"' + part.replace('"', '""') + '"' for part in (name, table))  # others may have named them
             if connection.rows(f"SELECT 1 FROM {quoted} PARTITION ({FUTURE}) LIMIT 1"):  # noqa: S608 names that the server told
                 found.append(Finding(False, f"{name}.{table}: rows in {FUTURE}, which has to be empty: CALL "
                                      f"{TEMPLATE}.Partition_add('{name}', '{table}', <their day>)"))

@@ -10,13 +10,18 @@ import pytest
 from tests.conftest import REPOSITORY
 from tmon_common.analyses import built_in
 from tmon_common.analyses.catalogue import GROUP, PluginError, catalogue, collect
-from tmon_common.analyses.checks import check_columns, check_declaration, tables_of
+from tmon_common.analyses.checks import MAX_SAMPLES, check_columns, check_declaration, tables_of
 from tmon_common.analyses.declaration import AnalysisDeclaration, Option
 from tmon_common.config.model import Analysis
 from tmon_common.kernels import cache
 from tmon_common.observations import KINDS, Column, Kind, Merge, Type
 from tmon_common.observations.counters import FLOW_INTERVAL
+from tmon_store.backends.mysql_sql import rows_table
+from tmon_store.ip_info.schema import IP_INFO, MARKS
+from tmon_store.open import open_store
+from tmon_store.protocol_port import TABLE as PORTS
 from tmon_store.schema import flow_table, is_counted, manifest_table, record_table, rollups
+from tmon_store.volumes.schema import TABLES
 
 COLUMN = Column("n", Type.INTEGER, "")
 KIND = Kind("foreign", 0x9001, "", (COLUMN,))
@@ -45,7 +50,7 @@ def test_entry_points_of_ours():
 def test_every_kind_of_ours_is_published_by_one():
     """Those that the probe, or the collector, makes by itself apart."""
     published = {k.name for declared in built_in.ALL for k in declared.kinds}
-    of_collectors = {k.name for k in KINDS.values() if 33 <= k.number <= 41}  # what they make of one_way_observation
+    of_collectors = {k.name for k in KINDS.values() if 33 <= k.number <= 42}  # what they make of one_way_observation and of NetFlow
     assert set(KINDS) - published - of_collectors == {"flow_definition", "histogram_definition", "event", "probe_clock"}
 
 
@@ -61,11 +66,12 @@ def test_tables_are_foreseen():
     """Every table and view that the store makes of a kind is among those that no other kind may take."""
     for kind in KINDS.values():
         if is_counted(kind):
-            made = {t.name for r in rollups(kind) for t in (r.single, r.merged) if t} | {r.name for r in rollups(kind)}
+            made = {t.name for r in rollups(kind) for t in (r.single, r.merged, rows_table(r)) if t}
+            made |= {r.name for r in rollups(kind)}
         else:
             made = {record_table(kind).name}
         assert made <= tables_of(kind.name)
-    for table in (flow_table(), manifest_table()):
+    for table in (flow_table(), manifest_table(), IP_INFO, MARKS, PORTS, *TABLES):
         with pytest.raises(PluginError, match="there is a table"):
             collect([_with_kind(table.name)])
 
@@ -114,6 +120,15 @@ def test_one_of_others():
     (Kind("foreign", 0x9001, "", (*FLOW_INTERVAL, Column("n", Type.STRING, "", merge=Merge.SUM))), "a string cannot be merged by"),
     (Kind("foreign", 0x9001, "", (*FLOW_INTERVAL, Column("n", Type.INTEGER, "", merge=Merge.SAMPLE),
                                   Column("n_sum", Type.INTEGER, "", merge=Merge.SUM))), "n_sum stands there twice"),
+    (Kind("volume", 0x9001, "", (*FLOW_INTERVAL, Column("n", Type.INTEGER, "", merge=Merge.SUM))), "a table volume already"),
+    (Kind("working_n", 0x9001, "", (COLUMN,)), "begin with working_ do not last"),
+    (Kind("foreign", 0x9001, "", (*FLOW_INTERVAL, Column("n" * 46, Type.INTEGER, "", merge=Merge.SAMPLE, reverse=True))),
+     "has 65 characters; 64"),
+    (Kind("foreign", 0x9001, "", (Column("seen", Type.TIME, ""), Column("seen_ns", Type.INTEGER, ""))), "the time seen has one of"),
+    (Kind("foreign", 0x9001, "", tuple(Column(f"n{i}", Type.STRING, "", merge=Merge.KEY) for i in range(4)), permanent=True),
+     "its key takes 3818 octets"),
+    (Kind("foreign", 0x9001, "", (*FLOW_INTERVAL, Column("n", Type.INTEGER, "", merge=Merge.SAMPLE, repeat=61, reverse=True))),
+     "it has 122 columns of samples"),
 ], ids=str)
 def test_kinds_that_cannot_be(monkeypatch, kind, told):
     """Names that are none, numbers of others, columns that no table could have: told before anything is made of them."""
@@ -170,3 +185,18 @@ def test_nobody_compiles_for_the_catalogue():
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=REPOSITORY)
     assert "[]\n" == found.stdout
     assert catalogue().analyses
+
+
+@pytest.mark.parametrize("kind", [
+    Kind("most_samples", 0x9001, "", (*FLOW_INTERVAL, *(Column(f"n{i}", Type.INTEGER, "", merge=Merge.SAMPLE, nullable=True)
+                                                         for i in range(MAX_SAMPLES)))),
+    Kind("most_text", 0x9001, "", (*FLOW_INTERVAL, *(Column(f"n{i}", Type.STRING, "", merge=Merge.KEY) for i in range(4)),
+                                   Column("n", Type.INTEGER, "", merge=Merge.SUM))),
+    Kind("longest", 0x9001, "", (*FLOW_INTERVAL, Column("n" * 45, Type.INTEGER, "", merge=Merge.SAMPLE, reverse=True))),
+], ids=lambda kind: kind.name)
+def test_what_is_let_in_fits_a_server(mariadb, kind):
+    """The largest that the rules allow."""
+    check_columns(kind)
+    store = open_store(mariadb.store())
+    store.ensure((), rollups(kind))
+    store.close()

@@ -3,8 +3,10 @@
 import pytest
 
 from tests.unit.store.spool_files import ask, row_of, text_of
-from tmon_common.observations import KINDS
+from tmon_common.observations import KINDS, Column, Kind, Merge, Type
 from tmon_store.load import load_spool
+from tmon_store.read import read_file
+from tmon_store.spool import SpoolFile
 
 HEADER = ",".join(KINDS["ip_counters"].header)
 GOOD = "p,1,7,1700000040.000000000,1700000100.000000000,3,0,300,0,0,0"
@@ -114,3 +116,16 @@ def test_bad_address(tmp_path):
     report = load_spool(tmp_path, tmp_path / "t.duckdb")
     assert (report.rows, report.rejected) == (3, 2)
     assert ask(tmp_path / "t.duckdb", "SELECT flow FROM flow ORDER BY flow") == [(0,), (2,), (4,)]
+
+
+@pytest.mark.parametrize(("delay", "good"), [
+    ("9007199.254740992", True), ("-9007199.254740992", True), ("", True), ("9007199.254740993", False),
+    ("-9007199.254740993", False), ("9000000000.000000000", False)])
+def test_samples_of_time_have_a_limit_too(tmp_path, delay, good):
+    """2^53 ns, quickly read or carefully: sums of squares of longer ones would not fit."""
+    kind = Kind("toy_delay", 0x8001, "of a plug-in", (
+        *KINDS["ip_counters"].columns[:3], Column("delay", Type.DURATION, "a sample", merge=Merge.SAMPLE, nullable=True)))
+    path = tmp_path / "toy_delay.c1.20231114T221400Z.csv"
+    path.write_text(",".join(kind.header) + f"\np,1,7,1700000040.000000000,1700000100.000000000,{delay}\n")
+    content = read_file(SpoolFile(path, kind.name, path.stat().st_size), kind, 1_700_000_040 * 10**9)
+    assert (int(good), int(not good)) == (content.frame.height, len(content.rejections))

@@ -236,6 +236,35 @@ def test_check_tells_what_is_wrong(place):
     assert 0 == place.run("check").returncode
 
 
+@pytest.mark.parametrize("evil", ['x" LIMIT 0;GRANT ALL ON *.* TO tmon_db@localhost;-- x', "50%s", 'a"b', "a`b"])
+def test_check_is_not_led_by_names_of_tables(place, evil):
+    """The loader's account names its tables as it likes; an administrator who looks at them does nothing else for it."""
+    loader = Connection(place.by_loader.server)
+    quoted = evil.replace('"', '""')
+    loader.rows('CREATE DATABASE "trafMon_evil"')
+    loader.rows('CREATE TABLE "trafMon_evil"."x" (a INT)')
+    loader.rows('CREATE TABLE "trafMon_evil"."other" (a INT) PARTITION BY RANGE(a) (PARTITION p VALUES LESS THAN (7))')
+    loader.rows(f'CREATE TABLE "trafMon_evil"."{quoted}" (a INT) PARTITION BY RANGE(a)'
+                ' (PARTITION "pFuture" VALUES LESS THAN MAXVALUE)')
+    loader.rows(f'INSERT INTO "trafMon_evil"."{quoted}" VALUES (1)')
+    before = place.mariadb.sql("SHOW GRANTS FOR tmon_db@localhost")
+    found = place.run("check")
+    grants = place.mariadb.sql("SHOW GRANTS FOR tmon_db@localhost")
+    loader.rows('DROP DATABASE "trafMon_evil"')
+    loader.close()
+    assert before == grants
+    assert f"trafMon_evil.{evil}: rows in pFuture" in found.stdout
+    assert not found.stderr
+
+
+def test_one_statement_at_a_time(place):
+    """Text that slips into a statement cannot add a second one."""
+    loader = Connection(place.by_loader.server)
+    with pytest.raises(StoreError, match="error in your SQL syntax"):
+        loader.rows("SELECT 1; SELECT 2")
+    loader.close()
+
+
 def test_ports_are_those_of_the_template(place, tmp_path):
     """A port that was added there is in databases to come; filling again changes nothing."""
     place.mariadb.sql("INSERT INTO protocol_port VALUES (6, 65000, 'of the house', 5)", "trafMon_template")

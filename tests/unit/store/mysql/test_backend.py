@@ -1,13 +1,16 @@
 """The backend on a real server: what it makes, what it refuses, what it says when things go wrong."""
 
 import re
+import tempfile
 import threading
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import polars as pl
 import pytest
 import sqlalchemy as sa
 
+from tests.mariadb import running
 from tests.unit.store.spool_files import START, expected_rollup, row_of, stored_rollup, write_file
 from tmon_common.config.store_model import Server
 from tmon_common.observations import KINDS
@@ -379,3 +382,30 @@ def test_a_text_of_any_length_does_not_stop_the_loader(store, tmp_path):
     write_file(tmp_path, "event", [row_of("event", run=9, text="é" * (18 << 20))])
     put(store, tmp_path)
     assert [(18 << 20,)] == store.query("SELECT char_length(text) FROM event WHERE run = 9")
+
+
+@pytest.fixture
+def folder():
+    """Of a server: its socket's path must not be long."""
+    with tempfile.TemporaryDirectory(prefix="tmdb-") as folder:
+        yield Path(folder)
+
+
+def test_settings_of_the_server_do_not_stop_the_loader(folder, tmp_path):
+    """Packets of 1 MiB at most, connections that may be idle for a second, no warnings kept: set by an administrator for others."""
+    settings = ("--max-allowed-packet=1M", "--wait-timeout=1", "--net-read-timeout=1", "--max-error-count=0", "--sql-mode=",
+                "--autocommit=0", "--default-time-zone=+05:30", "--transaction-isolation=SERIALIZABLE",
+                "--lower-case-table-names=1")
+    folder.chmod(0o755)  # the server runs as another user
+    with running(folder / "m", *settings) as server:
+        where = server.store("trafMon_Strict")
+        write_file(tmp_path, "event", [row_of("event", details="x" * 3_000_000)])
+        write_file(tmp_path, "ip_counters", [counter(octets=4)])
+        assert not load_spool(tmp_path, where).warnings
+        assert {START} == {key[3] for key in stored_rollup(where, "ip_counters", "1min")}
+        store = open_store(where)
+        assert [(3600, 3600, 64)] == store.query("SELECT @@wait_timeout, @@net_read_timeout, @@max_error_count")
+        store.ensure(*loaders_tables())
+        with pytest.raises(StoreError, match=r"not taken as they are.*Out of range"):
+            store.append(Table("loaded_file", (Field("rows", Storage.TEXT),)), pl.DataFrame({"name": ["x"], "rows": ["9" * 30]}))
+        store.close()

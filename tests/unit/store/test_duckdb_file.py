@@ -1,0 +1,41 @@
+"""DuckDB's file: how it is made when several come at once."""
+
+import threading
+import time
+from pathlib import Path
+
+import duckdb
+
+from tests.unit.store.spool_files import ask
+from tmon_store.open import open_store
+from tmon_store.schema import manifest_table
+
+
+def test_a_database_that_is_being_made_is_not_taken_for_a_torn_one(tmp_path, monkeypatch):
+    """Every file is empty for a moment; a second loader (of another spool) that comes then waits until it is one."""
+    path, connect, others = tmp_path / "t.duckdb", duckdb.connect, []
+
+    def makes_slowly(*arguments, **options):
+        monkeypatch.setattr(duckdb, "connect", connect)
+        path.touch()
+        inode = path.stat().st_ino
+        others.append(threading.Thread(target=lambda: open_store(path).close()))
+        others[0].start()
+        limit = time.monotonic() + 10
+        while others[0].is_alive() and not is_awaited(tmp_path) and time.monotonic() < limit:
+            others[0].join(0.01)
+        assert inode == path.stat().st_ino
+        path.unlink()
+        return connect(*arguments, **options)
+
+    monkeypatch.setattr(duckdb, "connect", makes_slowly)
+    store = open_store(path)
+    others[0].join()
+    store.ensure([manifest_table()])
+    store.close()
+    assert [(0,)] == ask(path, "SELECT count(*) FROM loaded_file")
+
+
+def is_awaited(folder):
+    """Whether a thread waits for a lock of it [proc(5), /proc/locks: -> marks who waits]."""
+    return any("->" in line and f":{folder.stat().st_ino} " in line for line in Path("/proc/locks").read_text().splitlines())
