@@ -224,6 +224,7 @@ class MySQL:
         if frame.is_empty():
             return
         frame = split_times(frame)
+        frame = frame.select(n for n in frame.columns if frame[n].null_count() < frame.height)  # the others are NULL anyway
         rows = self._connection.load(f"LOAD DATA LOCAL INFILE 'rows' INTO TABLE \"{table}\" CHARACTER SET utf8mb4"
                                      f" ({listed(frame.columns)})", text_of(frame))
         if rows != frame.height:
