@@ -70,15 +70,16 @@ def batches(files: Iterable[SpoolFile], kinds: Mapping[str, Kind]) -> Iterator[l
         yield batch
 
 
-def read_batch(files: Iterable[SpoolFile], kinds: Mapping[str, Kind], now_ns: int,
+def read_batch(files: Iterable[SpoolFile], kinds: Mapping[str, Kind], now_ns: int | None,
                begun: Callable[[SpoolFile], object]) -> Batch:
-    """Read files. now_ns: the time of loading; begun: called with each file before it is read."""
+    """Read files. now_ns: the time of loading, None: rows may be of any time; begun: called with each file before it is read."""
     batch = Batch()
     for file in files:
         begun(file)
         try:
             # A machine without a clock of its own may believe in 1970 for a while; its files then tell of a later time.
-            content = read_file(file, kinds[file.kind], max(now_ns, file.path.stat().st_mtime_ns))
+            latest_ns = None if now_ns is None else max(now_ns, file.path.stat().st_mtime_ns)
+            content = read_file(file, kinds[file.kind], latest_ns)
         except OSError as error:
             batch.unread.append(f"{file.name}: cannot be read, left for the next run: {error.strerror}")
             continue

@@ -25,12 +25,15 @@ MAX_DAYS = 400
 
 
 class Bounds:
-    """Of the rows of one file. time: the column that says when a row was, or empty."""
+    """Of the rows of one file. time: the column that says when a row was, or empty.
 
-    def __init__(self, kind: Kind, columns: Sequence[Column], now_ns: int) -> None:
+    now_ns      the time of loading; None: any time will do
+    """
+
+    def __init__(self, kind: Kind, columns: Sequence[Column], now_ns: int | None) -> None:
         self.time = "start" if is_counted(kind) else record_table(kind).time
-        self._latest_ns = now_ns + MAX_AHEAD_NS
-        self._at = next((i for i, c in enumerate(columns) if c.name == self.time), None)
+        self._latest_ns = (now_ns or 0) + MAX_AHEAD_NS
+        self._at = next((i for i, c in enumerate(columns) if c.name == self.time), None) if now_ns is not None else None
         self._texts = [i for i, c in enumerate(columns) if c.type is Type.STRING and c.merge is Merge.KEY]
         self._columns = columns
         self._days: set[int] = set()

@@ -46,10 +46,11 @@ class LoadReport:
 
 
 def load_spool(spool: Path, where: Store | Path, progress: Progress | None = None,
-               stopping: Callable[[], bool] = lambda: False) -> LoadReport:
+               stopping: Callable[[], bool] = lambda: False, *, recorded: bool = False) -> LoadReport:
     """Load the complete files of `spool` that the database does not have yet; it is created if need be (see open_store).
 
     stopping    asked after each batch whether to stop there
+    recorded    the spool is of a recording, which may be of any time (clocks at 0 are common in them)
     Safe to kill at any moment: the next run goes on where this one stood. StoreBusyError if another loader or program is in
     the way, StoreError if spool or database cannot be used.
     """
@@ -62,7 +63,7 @@ def load_spool(spool: Path, where: Store | Path, progress: Progress | None = Non
     directory = where.archive if isinstance(where, Store) else None
     if complete_files(spool) or not _exists(where):
         with spool_lock(spool):  # another loader may have archived some until here
-            _load(spool, _usable(complete_files(spool), report), where, report, progress, stopping)
+            _load(spool, _usable(complete_files(spool), report), where, report, progress, stopping, recorded=recorded)
     elif directory and has_torn(directory):
         _archive(directory, [], report)
     report.seconds = time.monotonic() - started
@@ -94,7 +95,7 @@ def _usable(files: list[SpoolFile], report: LoadReport) -> list[SpoolFile]:
 
 
 def _load(spool: Path, files: list[SpoolFile], where: Store | Path, report: LoadReport, progress: Progress | None,
-          stopping: Callable[[], bool]) -> None:
+          stopping: Callable[[], bool], *, recorded: bool) -> None:
     if not files and _exists(where):
         return
     directory = where.archive if isinstance(where, Store) else None
@@ -108,13 +109,14 @@ def _load(spool: Path, files: list[SpoolFile], where: Store | Path, report: Load
                                        " not loaded again")
         if directory:  # a run that was killed, a full disk, or times without an archive left them
             _archive(directory, _left(store, [f for f in files if present.get(f.name) == f.octets]), report)
-        _load_pending(store, spool, [f for f in files if f.name not in present], directory, report, progress, stopping)
+        _load_pending(store, spool, [f for f in files if f.name not in present], directory, report, progress, stopping,
+                      recorded=recorded)
     finally:
         store.close()
 
 
 def _load_pending(store: Backend, spool: Path, pending: list[SpoolFile], directory: Path | None, report: LoadReport,
-                  progress: Progress | None, stopping: Callable[[], bool]) -> None:
+                  progress: Progress | None, stopping: Callable[[], bool], *, recorded: bool) -> None:
     if not pending:
         return
     from tmon_store.batch import batches, read_batch  # polars is imported when there is something to load
@@ -131,7 +133,7 @@ def _load_pending(store: Backend, spool: Path, pending: list[SpoolFile], directo
     for files in batches(pending, kinds):
         if stopping():
             return
-        batch = read_batch(files, kinds, time.time_ns(), begun)
+        batch = read_batch(files, kinds, None if recorded else time.time_ns(), begun)
         report.warnings += batch.unread
         _tell_refused(spool, batch, report)
         for loaded in _load_batch(store, batch, report):

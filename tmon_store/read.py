@@ -43,10 +43,10 @@ def loaded_columns(kind: Kind) -> tuple[Column, ...]:
     return tuple(c for c in columns if c.merge is not Merge.ATTRIBUTE) if is_counted(kind) else columns
 
 
-def read_file(file: SpoolFile, kind: Kind, now_ns: int) -> FileContent:
+def read_file(file: SpoolFile, kind: Kind, now_ns: int | None) -> FileContent:
     """Rows of a file; those that cannot be used are in `rejections`. OSError if it cannot be read at all.
 
-    now_ns      time of loading (UTC): rows far after it are refused
+    now_ns      time of loading (UTC): rows far after it, or before anybody measured, are refused; None: none are
     """
     data = file.path.read_bytes()
     content = FileContent(_frame(kind, []), hashlib.sha256(data).hexdigest())

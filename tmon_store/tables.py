@@ -1,4 +1,4 @@
-"""The tables of the schema as SQLAlchemy knows them: for statements that every engine understands, and for what creates tables.
+"""The tables of the schema as SQLAlchemy knows them: for statements that every engine understands.
 
 A rollup stands here in the form in which it is asked, all statistics in one row, however a backend keeps it.
 """
@@ -8,47 +8,15 @@ from __future__ import annotations
 from functools import cache
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import mysql
-from sqlalchemy.ext.compiler import compiles
 
 from tmon_common.analyses.catalogue import catalogue
 from tmon_common.observations import FLOW_DEFINITION
-from tmon_store import schema
 from tmon_store.schema import Storage, Table, flow_table, record_table, rollups
 
-ADDRESS_LENGTH = 45
-"""Characters of the longest text of an IPv6 address."""
-
-
-class _Timestamp(sa.types.UserDefinedType):
-    """ns since 1970, as DuckDB keeps it."""
-
-    cache_ok = True
-
-    def get_col_spec(self, **_options: object) -> str:
-        return "TIMESTAMP_NS"
-
-
-class _Wide(sa.types.Numeric):
-    """38 digits."""
-
-    cache_ok = True
-
-
-@compiles(_Wide, "postgresql")  # the dialect that DuckDB speaks
-def _hugeint(_type: _Wide, _compiler: object, **_options: object) -> str:
-    return "HUGEINT"
-
-
-_TYPES: dict[Storage, sa.types.TypeEngine] = {
-    Storage.INTEGER: sa.BigInteger(),
-    Storage.WIDE: _Wide(38, 0),
-    Storage.TEXT: sa.Text().with_variant(mysql.MEDIUMTEXT(), "mysql", "mariadb"),
-    Storage.NAME: sa.String().with_variant(sa.String(schema.KEY_TEXT_LIMIT), "mysql", "mariadb"),
-    Storage.ADDRESS: sa.String().with_variant(sa.String(ADDRESS_LENGTH), "mysql", "mariadb"),
-    Storage.TIME: sa.DateTime(),
-    Storage.TIME_NS: sa.DateTime().with_variant(_Timestamp(), "postgresql").with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb"),
-}
+_TYPES: dict[Storage, type[sa.types.TypeEngine]] = {
+    Storage.INTEGER: sa.BigInteger, Storage.WIDE: sa.Numeric, Storage.TEXT: sa.String, Storage.NAME: sa.String,
+    Storage.ADDRESS: sa.String, Storage.TIME: sa.DateTime, Storage.TIME_NS: sa.DateTime}
+"""What statements make of values. How an engine keeps them is its backend's matter, which makes the tables."""
 
 metadata = sa.MetaData()
 

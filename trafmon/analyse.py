@@ -101,7 +101,7 @@ def _load(pipeline: Pipeline, quiet: bool) -> int:
     from tmon_store.load import load_spool
 
     try:
-        report = load_spool(pipeline.spool, pipeline.database)
+        report = load_spool(pipeline.spool, pipeline.database, recorded=True)
         for warning in report.warnings:
             print(f"trafmon analyse: {warning}", file=sys.stderr)
         if not quiet:

@@ -163,7 +163,7 @@ def _tell(pipeline: Pipeline, options: argparse.Namespace, hops: list[str], comp
     from trafmon.summary_one_way import hints, summarise_one_way
 
     try:
-        for warning in load_spool(pipeline.spool, pipeline.database).warnings:
+        for warning in load_spool(pipeline.spool, pipeline.database, recorded=True).warnings:
             print(f"{NAME}: {warning}", file=sys.stderr)
         if options.packets:
             write_packets(pipeline.database, options.packets, len(hops))

@@ -75,12 +75,13 @@ class Pipeline:
             keep = _descriptors(self._captures)
             collector = _start("tmon_collector", "-c", self.configuration, "--ready-fd", str(ready_end), keep=[ready_end, *keep])
             os.close(ready_end)
-            probes.extend(_start("tmon_probe", "-c", self.configuration, probe.name, keep=keep, stdin=None)
-                          for probe in self._read.probes)
             with show or nullcontext():
                 if show:
                     show.waiting("starting (the first time, kernels are compiled: up to two minutes)")
-                self._wait_ready(collector, ready)
+                self._wait_ready(collector, ready)  # what a probe sends before is refused, and it would say so
+                if not self._interrupted:
+                    probes.extend(_start("tmon_probe", "-c", self.configuration, probe.name, keep=keep, stdin=None)
+                                  for probe in self._read.probes)
                 status = self._wait(probes, collector, show)
         finally:
             for program in (*probes, collector):
@@ -125,7 +126,7 @@ class Pipeline:
         for reader in statistics.values():
             reader.close()
         codes = [p.returncode if p.returncode >= 0 else NOT_DELIVERED for p in probes]
-        return max(codes, key=lambda code: (code not in (0, NOT_DELIVERED), code))
+        return max(codes, key=lambda code: (code not in (0, NOT_DELIVERED), code), default=NOT_DELIVERED)
 
     def _show(self, show, statistics: dict) -> None:
         """The figures of all probes together. statistics: what could be attached so far, by probe."""

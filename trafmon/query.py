@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
+import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,12 +20,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tmon_common.config.model import Configuration
     from tmon_common.config.store_model import Store
+    from tmon_store.backends.backend import Backend
     from tmon_store.questions.question import Answer, Question
 
 NAME = "trafmon query"
 CONFIGURATION = Path("/etc/trafMon/xml/tmon.xml")
 FORMATS = ("table", "csv", "json", "jsonl", "parquet")
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130
+BUSY_WAIT_S, BUSY_AGAIN_S = 10, 0.1
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -125,7 +128,6 @@ def _format(options: argparse.Namespace) -> str:
 
 
 def _ask(options: argparse.Namespace, question: Question, database: str | None) -> tuple[Answer, list[str]]:
-    from tmon_store.open import open_store
     from tmon_store.questions.ask import Wishes, addresses_of, ask, moved, why_empty
     from tmon_store.questions.span import parse_address, parse_span
 
@@ -137,7 +139,7 @@ def _ask(options: argparse.Namespace, question: Question, database: str | None) 
     except ValueError as error:
         raise _Misused(str(error)) from None
     configuration = _configuration(options.config, needed=database is None)
-    store = open_store(_where(configuration, database), read_only=True)
+    store = _open(_where(configuration, database))
     try:
         addresses += addresses_of(store, options.host)
         if "one address" in question.narrowed and len(addresses) > 1:
@@ -183,6 +185,21 @@ def _where(configuration: Configuration | None, database: str | None) -> Store |
     if store.backend == "duckdb":
         return _file(Path(database) if database else Path(store.database))
     return replace(store, database=database) if database else store
+
+
+def _open(where: Store | Path) -> Backend:
+    """As `open_store`; while a loader has a DuckDB file, for some seconds most often, it is waited for."""
+    from tmon_store.errors import StoreBusyError
+    from tmon_store.open import open_store
+
+    end = time.monotonic() + BUSY_WAIT_S
+    while True:
+        try:
+            return open_store(where, read_only=True)
+        except StoreBusyError:
+            if time.monotonic() >= end:
+                raise
+            time.sleep(BUSY_AGAIN_S)
 
 
 def _file(database: Path) -> Path:

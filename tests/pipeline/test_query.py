@@ -222,6 +222,21 @@ def test_hosts_by_name(query, database, tmp_path):
     assert "no address has the name \"' OR 1=1\"" in query(copy, "talkers", "--host", "' OR 1=1").stderr
 
 
+def test_a_loader_is_waited_for(query, database, monkeypatch):
+    """Until it has done; one that goes on for long is told."""
+    holding = f"import duckdb; c = duckdb.connect({str(database)!r}); print(flush=True); input()"
+    held = subprocess.Popen([sys.executable, "-c", holding], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    held.stdout.readline()
+    monkeypatch.setattr(trafmon_query, "BUSY_WAIT_S", 0)
+    done = query(database, "classes")
+    assert (1, "") == (done.returncode, done.stdout)
+    assert "another program has the database open" in done.stderr
+    monkeypatch.setattr(trafmon_query, "BUSY_WAIT_S", 60)
+    monkeypatch.setattr(trafmon_query.time, "sleep", lambda _: held.poll() is None and held.communicate(b"\n"))
+    assert query(database, "classes").returncode == 0
+    assert held.returncode == 0
+
+
 def test_head_ends_quietly(database):
     """A reader that has enough is no error."""
     asked = f"{' '.join(COMMAND)} {database} flow-errors --limit all --format csv | head -1"

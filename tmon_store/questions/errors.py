@@ -24,7 +24,7 @@ PERMANENT = 0.9
 def errors(store: Backend, scope: Scope) -> list[tuple]:
     """By probe, class and kind of error: how many, of what, in how many flows."""
     rows = [(p, name, sign.name, count, count / of if of else None, flows)
-            for sign in _asked(scope) for p, name, count, of, flows in counted(store, sign, scope)]
+            for sign in _found(store, scope) for p, name, count, of, flows in counted(store, sign, scope)]
     return sorted(rows, key=lambda row: (-row[3], row[2], *map(_orderly, row[:2])))[:scope.limit]
 
 
@@ -41,7 +41,7 @@ def counted(store: Backend, sign: Sign, scope: Scope) -> list[tuple]:
 def flow_errors(store: Backend, scope: Scope) -> list[tuple]:
     """By flow and kind of error: how many, in how many of its intervals."""
     f, rows, at = tables.flow.c, [], 1 + len(DESCRIPTION)
-    for sign in _asked(scope):
+    for sign in _found(store, scope):
         flows = _intervals(sign, scope, ("flow_key", "start"))
         key = [f[n] for n in DESCRIPTION]
         each = with_flow(flows, *key, flows.c.start, sa.func.min(f.flow_key).label("flow"),
@@ -72,18 +72,35 @@ def _orderly(value: object) -> tuple:
     return (value is None, value)
 
 
-def _asked(scope: Scope) -> list[Sign]:
-    return [sign for sign in SIGNS if sign.kind in scope.present]
+def _found(store: Backend, scope: Scope) -> list[Sign]:
+    """Signs of which there are any: most are not, and to know that takes no more than to read the rows once."""
+    found = []
+    for kind in KINDS:
+        if kind in scope.present:
+            signs = [sign for sign in SIGNS if sign.kind == kind]
+            c = tables.rollup(kind, scope.span.granularity).c
+            sums = [sa.func.sum(_added(c, sign.columns(sign.counted))) for sign in signs]
+            counts = store.query(sa.select(*sums).where(*_conditions(c, scope)))[0]
+            found += [sign for sign, count in zip(signs, counts, strict=True) if count]
+    return found
+
+
+def _added(c: sa.ColumnCollection, names: list[str]) -> sa.ColumnElement:
+    return sum((c[n] for n in names[1:]), c[names[0]])
+
+
+def _conditions(c: sa.ColumnCollection, scope: Scope) -> list[sa.ColumnElement]:
+    wanted = of_flow(scope)
+    of_flows = [c.flow_key.in_(sa.select(tables.flow.c.flow_key).where(*wanted))] if wanted else []
+    return [*within(c.start, scope), *of_flows]
 
 
 def _intervals(sign: Sign, scope: Scope, key: tuple[str, ...]) -> sa.Subquery:
     """key, count, whole (what it is a part of)."""
     c = tables.rollup(sign.kind, scope.span.granularity).c
-    count, whole = (sum((c[n] for n in sign.columns(names)[1:]), c[sign.columns(names)[0]]) for names in (sign.counted, sign.of))
+    count, whole = (_added(c, sign.columns(names)) for names in (sign.counted, sign.of))
     asked = sa.select(*(c[n] for n in key), sa.func.sum(count).label("count"), sa.func.sum(whole).label("whole"))
-    if wanted := of_flow(scope):
-        asked = asked.where(c.flow_key.in_(sa.select(tables.flow.c.flow_key).where(*wanted)))
-    return asked.where(*within(c.start, scope)).group_by(*(c[n] for n in key)).subquery(sign.name)
+    return asked.where(*_conditions(c, scope)).group_by(*(c[n] for n in key)).subquery(sign.name)
 
 
 _ERROR = Column("error", Form.TEXT, "kind of error, see below", "Error")

@@ -25,7 +25,7 @@ Without `-c` and without a database the configuration is `/etc/trafMon/xml/tmon.
 answer, too, and stderr says why there are none); 1 the database cannot be read, or the answer cannot be written; 2 an argument or
 the configuration is not usable; 130 interrupted.
 
-A DuckDB file that the loader has open cannot be read meanwhile; ask again when it has done.
+A DuckDB file that the loader has open cannot be read meanwhile: a query waits up to 10 s for it.
 
 ## A walk
 

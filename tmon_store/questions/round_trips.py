@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from tmon_common.log_buckets import RATIO
 from tmon_store import tables
 from tmon_store.questions.percentiles import mean, percentile_buckets, percentile_ns, with_percentiles
-from tmon_store.questions.pieces import CLASS, PROBE, in_order, per_flow, with_flow
+from tmon_store.questions.pieces import CLASS, PROBE, in_order, of_flow, per_flow, with_flow, within
 from tmon_store.questions.question import Column, Form, Question
 
 if TYPE_CHECKING:
@@ -24,13 +25,17 @@ _ADDED = ("population", "sum", "unanswered", "errors")
 _EXTREMES = {"minimum": sa.func.min, "minimum_rev": sa.func.min, "maximum": sa.func.max, "maximum_rev": sa.func.max}
 LEAST = 100
 """Round trips of a metric from which on the median of all its servers says what is usual."""
+CANDIDATES = 250
+"""Groups with the longest round trips among which the worst few are looked for first."""
 _LONGEST = (1 << 63) - 1
 _METRIC_OF = ("probe", "flow_class", "metric")
 
 
 def round_trips(store: Backend, scope: Scope) -> list[tuple]:
     """By metric, who asks and who answers."""
-    return _told(store, scope, (*_METRIC_OF, "requester", "responder"), lambda e: _slowest(e, "bucket_95"))
+    group = (*_METRIC_OF, "requester", "responder")
+    found = _among_longest(store, scope, group) if 10 * scope.limit <= CANDIDATES else None
+    return _told(store, scope, group, lambda e: _slowest(e, "bucket_95")) if found is None else found
 
 
 def by_responder(store: Backend, scope: Scope) -> list[tuple]:
@@ -50,10 +55,32 @@ def slow_servers(store: Backend, scope: Scope) -> list[tuple]:
     return rows
 
 
-def _told(store: Backend, scope: Scope, group: Sequence[str],
-          order: Callable[[sa.ColumnCollection], Sequence[sa.ColumnElement]]) -> list[tuple]:
-    """Groups in that order: group, population, minimum, mean, percentiles (PERCENTS), maximum, unanswered, errors."""
-    e = with_percentiles(_sums(scope, group), percentile_buckets(_counts(scope, group), group), group).c
+def _among_longest(store: Backend, scope: Scope, group: Sequence[str]) -> list[tuple] | None:
+    """What `round_trips` gives, without the percentiles of all: no percentile is above the longest round trip of its group.
+
+    So those of the CANDIDATES with the longest ones are looked at, if they show that no other group comes before; else None.
+    """
+    s = _sums(scope, group).c
+    longest = sa.case((sa.or_(s.maximum_rev.is_(None), s.maximum > s.maximum_rev), s.maximum), else_=s.maximum_rev)
+    asked = sa.select(s.responder, longest).where(longest.is_not(None)).order_by(longest.desc(), *in_order(s[n] for n in group))
+    *candidates, (_, rest) = store.query(asked.limit(CANDIDATES + 1)) or [(None, 0)]
+    if len(candidates) < CANDIDATES:
+        return None
+    responders = sorted({responder for responder, _ in candidates})
+    found = _told(store, scope, group, lambda e: _slowest(e, "bucket_95"), responders)
+    p95 = len(group) + 4
+    certain = len(found) == scope.limit and found[-1][p95] is not None and found[-1][p95] >= RATIO * rest
+    return found if certain else None
+
+
+def _told(store: Backend, scope: Scope, group: Sequence[str], order: Callable[[sa.ColumnCollection], Sequence[sa.ColumnElement]],
+          responders: Sequence[str] = ()) -> list[tuple]:
+    """Groups in that order: group, population, minimum, mean, percentiles (PERCENTS), maximum, unanswered, errors.
+
+    responders: only theirs; empty: all.
+    """
+    sums, counts = _sums(scope, group, responders), _counts(scope, group, responders)
+    e = with_percentiles(sums, percentile_buckets(counts, group), group).c
     asked = sa.select(*e).order_by(*order(e), *in_order(e[n] for n in group)).limit(scope.limit)
     rows = []
     for *key, population, total, unanswered, errors, low_to, low_from, high_to, high_from, p50, p95, p99 in store.query(asked):
@@ -73,32 +100,41 @@ def _medians(scope: Scope, group: Sequence[str]) -> sa.Select:
     return sa.select(*percentile_buckets(_counts(scope, group), group, (50,)).c)
 
 
-def _sums(scope: Scope, group: Sequence[str]) -> sa.Subquery:
+def _sums(scope: Scope, group: Sequence[str], responders: Sequence[str] = ()) -> sa.Subquery:
     c = tables.rollup(HISTOGRAM, scope.span.granularity).c
     values = {name: sa.func.sum(c[name] + c[f"{name}_rev"]) for name in _ADDED}
-    flat = _of_group(scope, HISTOGRAM, values | {name: _EXTREMES[name](c[name]) for name in _EXTREMES}, group)
+    values |= {name: merge(c[name]) for name, merge in _EXTREMES.items()}
+    rows = per_flow(scope, HISTOGRAM, values, by=("metric", "responder_addr"), where=_theirs(c, responders),
+                    ends=(tables.flow.c.src_addr, tables.flow.c.dst_addr, c.responder_addr))
+    columns = _columns(rows.c)
+    flat = with_flow(rows, *(columns[n].label(n) for n in group), *(rows.c[n] for n in values)).subquery("flat")
     merged = [sa.func.sum(flat.c[name]).label(name) for name in _ADDED]
     merged += [merge(flat.c[name]).label(name) for name, merge in _EXTREMES.items()]
     return sa.select(*(flat.c[n] for n in group), *merged).group_by(*(flat.c[n] for n in group)).subquery("sums")
 
 
-def _counts(scope: Scope, group: Sequence[str]) -> sa.Subquery:
-    c = tables.rollup(BUCKET, scope.span.granularity).c
-    flat = _of_group(scope, BUCKET, {"count": sa.func.sum(c["count"] + c.count_rev)}, group, ("bucket",))
-    key = [flat.c[n] for n in (*group, "bucket")]
-    return sa.select(*key, sa.func.sum(flat.c["count"]).label("count")).group_by(*key).subquery("counts")
+def _theirs(c: sa.ColumnCollection, responders: Sequence[str]) -> list[sa.ColumnElement]:
+    return [c.responder_addr.in_(responders)] if responders else []
 
 
-def _of_group(scope: Scope, kind: str, values: dict[str, sa.ColumnElement], group: Sequence[str],
-              more: Sequence[str] = ()) -> sa.Subquery:
-    """Rows of flows, with the columns of the group."""
-    f = tables.flow.c
-    rows = per_flow(scope, kind, values, by=("metric", "responder_addr", *more),
-                    ends=(f.src_addr, f.dst_addr, tables.rollup(kind, scope.span.granularity).c.responder_addr))
-    r = rows.c
-    columns = {"probe": f.probe, "flow_class": f.flow_class, "metric": r.metric, "responder": r.responder_addr,
-               "requester": sa.case((f.dst_addr == r.responder_addr, f.src_addr), (f.src_addr == r.responder_addr, f.dst_addr))}
-    return with_flow(rows, *(columns[n].label(n) for n in group), *(r[n] for n in (*more, *values))).subquery("flat")
+def _counts(scope: Scope, group: Sequence[str], responders: Sequence[str] = ()) -> sa.Subquery:
+    """At once: flow by flow there are hardly fewer rows than the table has."""
+    rollup, f = tables.rollup(BUCKET, scope.span.granularity), tables.flow.c
+    c = rollup.c
+    columns = _columns(c)
+    rows = sa.select(*(columns[n].label(n) for n in group), c.bucket, (c["count"] + c.count_rev).label("count"))
+    rows = rows.join_from(rollup, tables.flow, f.flow_key == c.flow_key).where(
+        *within(c.start, scope), *_theirs(c, responders), *of_flow(scope, ends=(f.src_addr, f.dst_addr, c.responder_addr)))
+    flat = rows.subquery("flat").c
+    key = [flat[n] for n in (*group, "bucket")]
+    return sa.select(*key, sa.func.sum(flat["count"]).label("count")).group_by(*key).subquery("counts")
+
+
+def _columns(rows: sa.ColumnCollection) -> dict[str, sa.ColumnElement]:
+    """What groups are made of, of rows with a metric and a responder, beside their flow."""
+    f, responder = tables.flow.c, rows.responder_addr
+    return {"probe": f.probe, "flow_class": f.flow_class, "metric": rows.metric, "responder": responder,
+            "requester": sa.case((f.dst_addr == responder, f.src_addr), (f.src_addr == responder, f.dst_addr))}
 
 
 def _smaller(*values: int | None) -> int | None:

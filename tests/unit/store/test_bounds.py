@@ -107,6 +107,17 @@ def test_a_loader_without_a_clock(tmp_path, monkeypatch):
     assert ask(database, "SELECT sum(packets_sum) FROM ip_counters_1day") == [(5,)]
 
 
+def test_recordings_are_of_any_time(tmp_path):
+    """Clocks at 0 are common in them; names in keys have their limit all the same."""
+    spool, database = tmp_path / "spool", tmp_path / "t.duckdb"
+    rows = [row_of("ip_counters", flow=1, start=t, packets=5) for t in (0, 10**9, START * 10**9, 4_000_000_000 * 10**9)]
+    write_file(spool, "ip_counters", [*rows, row_of("ip_counters", probe="x" * 191, start=0)])
+    report = load_spool(spool, database, recorded=True)
+    assert (4, 1) == (report.rows, report.rejected)
+    for suffix in ("1min", "1h", "1day"):
+        assert expected_rollup("ip_counters", rows, suffix) == stored_rollup(database, "ip_counters", suffix)
+
+
 def test_file_names_that_the_manifest_cannot_hold(tmp_path):
     """Such files stay, and are told."""
     spool, database = tmp_path / "spool", tmp_path / "t.duckdb"

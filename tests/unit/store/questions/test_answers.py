@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
+from unittest import mock
 
 import duckdb
 import pytest
@@ -14,7 +15,7 @@ from tests.unit.store.questions.made import FIRST, HOSTS, made
 from tests.unit.store.questions.oracle import Asked, moment
 from tmon_store.load import load_spool
 from tmon_store.open import open_store
-from tmon_store.questions import QUESTIONS
+from tmon_store.questions import QUESTIONS, round_trips
 from tmon_store.questions.ask import Wishes, ask
 
 NOW = datetime(2023, 12, 1, 12, 0, 30)  # noqa: DTZ001
@@ -140,6 +141,12 @@ def test_a_flow_over_time(store, observations, numbers, flow, granularity):
             n: v for n, v in found.items() if n not in ("start", "p50_ns", "p95_ns")}
 
 
+def test_hops_by_name(store):
+    """Where a configuration says what they are called."""
+    named = ask(store, QUESTIONS["lost-after"], Wishes(), NOW, {"all": ("lan", "wan")}).rows
+    assert {("all", 1, "lan"), ("all", 2, "wan"), ("all", 3, None), ("hosts", 1, None)} <= {row[:3] for row in named}
+
+
 def test_what_is_loaded(store, observations):
     """Files and rows of each kind; time and age of what has one."""
     answer = answered(store, "loaded", Wishes())
@@ -160,6 +167,18 @@ def test_limits_cut_the_end(store, name):
     assert whole.rows[:2] == few.rows
     assert not whole.more
     assert few.more == (len(whole.rows) > 2)
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 9])
+def test_the_worst_are_found_among_the_longest(store, monkeypatch, limit):
+    """The same rows as when all are looked at, and without looking at all."""
+    whole = answered(store, "round-trips", Wishes(limit=0)).rows
+    monkeypatch.setattr(round_trips, "CANDIDATES", 10 * (limit + 1))
+    told = mock.Mock(side_effect=round_trips._told)
+    monkeypatch.setattr(round_trips, "_told", told)
+    assert whole[:limit] == answered(store, "round-trips", Wishes(limit=limit)).rows
+    few = [call for call in told.call_args_list if len(call.args) == 5]
+    assert len(few) == 1 or len(whole) <= 10 * (limit + 1)
 
 
 def test_a_database_that_lacks_tables(tmp_path, observations):

@@ -6,18 +6,17 @@ from collections import defaultdict
 from datetime import datetime, timedelta
 
 import pytest
-import sqlalchemy as sa
 
 from tests.oracles.volume_twin import DAY
 from tests.unit.store.questions.oracle import last_if_empty
-from tests.unit.store.volume_world import MIDNIGHT, PLACES, PORTS, made
+from tests.unit.store.volumes.contents import know
+from tests.unit.store.volumes.world import MIDNIGHT, made
 from tmon_common.config.store_model import Store
 from tmon_store.load import load_spool
 from tmon_store.open import open_store
 from tmon_store.questions import QUESTIONS
 from tmon_store.questions.ask import Wishes, ask
 from tmon_store.volumes.aggregate import ensure, sum_up
-from tmon_store.volumes.known import ip_info, protocol_port
 
 NOW = datetime(2023, 12, 1)  # noqa: DTZ001
 EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001
@@ -39,13 +38,7 @@ def store(request, world, tmp_path_factory):
     assert load_spool(folder / "spool", where).rejected == 0
     store = open_store(where)
     ensure(store)
-    store.begin()
-    store.execute(sa.delete(protocol_port))
-    for (protocol, port), (service, precedence) in PORTS.items():
-        store.execute(sa.insert(protocol_port).values(protocol=protocol, port=port, service=service, precedence=precedence))
-    for address, (activity, location, country) in PLACES.items():
-        store.execute(sa.insert(ip_info).values(address=address, activity=activity, location=location, country=country))
-    store.commit()
+    know(store)
     for number in (-1, 0, 1):
         for source in ("probe", "netflow"):
             sum_up(store, (TODAY + timedelta(days=number)).date(), source)
