@@ -9,11 +9,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tmon_common.installation import go_on_with_the_installed_python
+from tmon_common.installation import end_with, go_on_with_the_installed_python
 
 go_on_with_the_installed_python()
 
 from tmon_collector.netflow.command import main  # noqa: E402
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end_with(main)

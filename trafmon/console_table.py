@@ -27,7 +27,7 @@ def print_table(console: Console, title: str, heads: list[str], rows: list[tuple
     for i, row in enumerate(rows):
         table.add_row(*(wrap(values[i]) for _, values in extra), *(wrap(cell) for cell in row))
     if not rows:
-        table.add_row(*["none"], *["0" if h.endswith(">") else "" for h in heads[1:]])
+        table.add_row("none")
     console.print()
     console.print(Text(title, style="bold cyan"))
     console.print(table)

@@ -195,6 +195,10 @@ class DuckDB:
     def _execute(self, sql: str, parameters: Sequence[Any] = ()) -> duckdb.DuckDBPyConnection:
         try:
             return self._connection.execute(sql, list(parameters))
+        except (RuntimeError, duckdb.InterruptException) as error:  # Ctrl-C within a statement, as DuckDB tells it
+            if "interrupted" not in str(error).lower():
+                raise
+            raise KeyboardInterrupt from error
         except duckdb.Error as error:
             msg = f"{self._path}: {_first_line(error)}"
             raise StoreError(msg) from error

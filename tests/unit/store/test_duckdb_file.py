@@ -1,10 +1,12 @@
 """DuckDB's file: how it is made when several come at once."""
 
+import signal
 import threading
 import time
 from pathlib import Path
 
 import duckdb
+import pytest
 
 from tests.unit.store.spool_files import ask
 from tmon_store.open import open_store
@@ -39,3 +41,18 @@ def test_a_database_that_is_being_made_is_not_taken_for_a_torn_one(tmp_path, mon
 def is_awaited(folder):
     """Whether a thread waits for a lock of it [proc(5), /proc/locks: -> marks who waits]."""
     return any("->" in line and f":{folder.stat().st_ino} " in line for line in Path("/proc/locks").read_text().splitlines())
+
+
+def test_ctrl_c_within_a_statement(tmp_path):
+    """Is Ctrl-C, whatever DuckDB makes of it: what a program tells then is its own line. The database goes on."""
+    store = open_store(tmp_path / "t.duckdb")
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.05, 0.05)
+        with pytest.raises(KeyboardInterrupt):
+            store.query("SELECT count(*) FROM range(100_000_000) a, range(100_000_000) b WHERE a.range * b.range % 7 = 3")
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert [(1,)] == store.query("SELECT 1")
+    store.close()
