@@ -312,6 +312,7 @@ def test_why_nothing_fits_is_told(query, database):
     done = query(database, "classes", "--probe", "nowhere", "--address", "203.0.113.99", "--format", "csv")
     assert (done.returncode, len(done.stdout.splitlines())) == (0, 1)
     assert done.stderr == "trafmon query: nothing fits --probe nowhere, --address 203.0.113.99\n"
+    assert query(database, "classes", "--probe", "nowhere").stdout.splitlines()[-1] == "none", "no zeros that nobody measured"
 
 
 def test_what_was_purged_is_told(query, tmp_path):

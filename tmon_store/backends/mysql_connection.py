@@ -42,10 +42,10 @@ _HASH_JOINS = "SET SESSION join_cache_level = 4, join_buffer_size = 67108864, jo
 _LOST = (2006, 2013, 2055, 1053, 1927)
 _LOCAL_INFILE = (1148, 3948, 3950, 4166)
 _HINTS = {
-    1044: "the account has no right to this database: is it the one meant for it? scripts/trafmon_mysql.py setup gives each its own",
-    1142: "the account has no right to this: is it the one meant for it? scripts/trafmon_mysql.py setup gives each its own",
-    1143: "the account has no right to this: is it the one meant for it? scripts/trafmon_mysql.py setup gives each its own",
-    1370: "the account has no right to this: is it the one meant for it? scripts/trafmon_mysql.py setup gives each its own",
+    1044: "the account has no right to this database: is it the right one? scripts/trafmon_mysql.py setup gives each its own",
+    1142: "the account has no right to this: is it the right one? scripts/trafmon_mysql.py setup gives each its own",
+    1143: "the account has no right to this: is it the right one? scripts/trafmon_mysql.py setup gives each its own",
+    1370: "the account has no right to this: is it the right one? scripts/trafmon_mysql.py setup gives each its own",
     1040: "the next run will do",
     1114: "its disk is full",
     1021: "its disk is full",
