@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.mariadb import MariaDB, running
+from tests.mariadb import IN_MEMORY, MariaDB, enough_memory, running
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SHARED_CAPTURES = REPOSITORY.parent / "shared" / "captures"
@@ -33,7 +33,7 @@ def real_captures() -> list[Path]:
 @pytest.fixture(scope="session")
 def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDB]:
     """A server that all tests of the session share; each takes databases of its own (`mariadb.store()`)."""
-    with tempfile.TemporaryDirectory(prefix="tmdb-") as folder:
+    with tempfile.TemporaryDirectory(prefix="tmdb-", dir=IN_MEMORY if enough_memory() else None) as folder:
         Path(folder).chmod(0o755)  # the server runs as another user
         with running(Path(folder, "m")) as server:
             yield server

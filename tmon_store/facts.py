@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -26,18 +27,7 @@ def load_rows(store: Backend, kind: Kind, frame: pl.DataFrame) -> None:
         table = flow_table()
         store.describe_flows(_for_table(frame.unique("flow_key", keep="first", maintain_order=True), table))
     elif is_counted(kind):
-        levels = rollups(kind)
-        frame = sort_samples(frame, levels[0])
-        rows = aggregate(frame, levels[0])
-        store.merge(levels[0], *rows)
-        for finer, rollup in pairwise(levels):
-            if is_one_interval(frame, finer):  # most loads lie within one hour: the rows of the day are those of the hour
-                rows = moved_to(rollup, *rows)
-            elif rows[0].is_empty():
-                rows = rows[0], coarser(rows[1], rollup)
-            else:
-                rows = aggregate(frame, rollup)
-            store.merge(rollup, *rows)
+        _merge_levels(store, kind, frame)
     else:
         table = record_table(kind)
         rows = _for_table(frame, table)
@@ -45,6 +35,25 @@ def load_rows(store: Backend, kind: Kind, frame: pl.DataFrame) -> None:
             store.add_missing(table, rows.unique(table.key, keep="first", maintain_order=True))
         else:
             store.append(table, rows)
+
+
+def _merge_levels(store: Backend, kind: Kind, frame: pl.DataFrame) -> None:
+    """While the database takes the rows of one granularity, those of the next one are made."""
+    levels = rollups(kind)
+    frame = sort_samples(frame, levels[0])
+    rows = aggregate(frame, levels[0])
+    with ThreadPoolExecutor(1) as worker:
+        taken = worker.submit(store.merge, levels[0], *rows)
+        for finer, rollup in pairwise(levels):
+            if is_one_interval(frame, finer):  # most loads lie within one hour: the rows of the day are those of the hour
+                rows = moved_to(rollup, *rows)
+            elif rows[0].is_empty():
+                rows = rows[0], coarser(rows[1], rollup)
+            else:
+                rows = aggregate(frame, rollup)
+            taken.result()
+            taken = worker.submit(store.merge, rollup, *rows)
+        taken.result()
 
 
 def days_of(kind: Kind, frame: pl.DataFrame) -> dict[Table | Rollup, list[date]]:

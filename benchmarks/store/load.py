@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import shutil
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import circumstances
+from benchmarks.measure import Cost
 from benchmarks.store.rows import MADE, frames, write
 from benchmarks.store.site import Site
 from benchmarks.store.targets import Target, target
@@ -25,13 +25,13 @@ FILE_MINUTES = 10
 
 @dataclass(frozen=True)
 class Loaded:
-    """Seconds of wall time for `rows` rows: loaded, and taken raw. octets: of the database after it, definitions and all."""
+    """What `rows` rows cost: loaded, and taken raw. octets: of the database after it, definitions and all."""
 
     engine: str
     kind: str
     rows: int
-    seconds: float
-    raw_s: float
+    loader: Cost
+    raw: Cost
     octets: int
 
 
@@ -68,33 +68,39 @@ def _measure(engine: Target, kind: Kind, rows: int, options: argparse.Namespace)
         files.append(write(later, kind, parts[kind.name], f"{minute:06}"))
         made += parts[kind.name].height
         minute += FILE_MINUTES
-    best = raw = float("inf")
+    loader, raw = [], []
     for _ in range(options.repeat if rows < 10**6 else 1):
         engine.fresh()
         load_spool(spool, engine.store)
         for file in files:
             (spool / file.name).hardlink_to(file)
-        began = time.perf_counter()
+        began = engine.cost()
         report = load_spool(spool, engine.store)
-        best = min(best, time.perf_counter() - began)
+        loader.append(engine.cost().without(began))
         if report.rows != made:
             raise RuntimeError(f"{report.rows} of {made} rows were loaded: {report.warnings[:3]}")
-        raw = min(raw, engine.raw(kind, files))
+        raw.append(engine.raw(kind, files))
         for file in files:
             (spool / file.name).unlink()
     octets = engine.octets()
     shutil.rmtree(spool)
     shutil.rmtree(later)
-    return Loaded(engine.name, kind.name, made, best, raw, octets)
+    return Loaded(engine.name, kind.name, made, _least(loader), _least(raw), octets)
+
+
+def _least(costs: list[Cost]) -> Cost:
+    return Cost(min(c.cpu_s for c in costs), min(c.wall_s for c in costs))
 
 
 def _tell(results: list[Loaded]) -> None:
     table = Table(box=box.SIMPLE, pad_edge=False)
-    for heading in ("engine", "kind", "rows", "raw, rows/s", "loader, rows/s", "ratio", "octets a row"):
+    for heading in ("engine", "kind", "rows", "raw, rows/s", "loader, rows/s", "ratio", "raw, rows/CPU s", "loader", "ratio",
+                    "octets a row"):
         table.add_column(heading, justify="left" if heading in ("engine", "kind") else "right")
     for r in results:
-        table.add_row(r.engine, r.kind, f"{r.rows:,}", f"{r.rows / r.raw_s:,.0f}", f"{r.rows / r.seconds:,.0f}",
-                      f"{r.raw_s / r.seconds:.2f}", f"{r.octets / r.rows:.1f}")
+        table.add_row(r.engine, r.kind, f"{r.rows:,}", f"{r.rows / r.raw.wall_s:,.0f}", f"{r.rows / r.loader.wall_s:,.0f}",
+                      f"{r.raw.wall_s / r.loader.wall_s:.2f}", f"{r.rows / r.raw.cpu_s:,.0f}", f"{r.rows / r.loader.cpu_s:,.0f}",
+                      f"{r.raw.cpu_s / r.loader.cpu_s:.2f}", f"{r.octets / r.rows:.1f}")
     Console(width=132, highlight=False).print(table)
     print(circumstances.machine())
 

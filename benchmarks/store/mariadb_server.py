@@ -22,6 +22,12 @@ class Server:
 
     socket: Path
     data: Path
+    pid: int
+
+    def cpu_s(self) -> float:
+        """CPU time that it has taken so far, seconds."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def do(self, sql: str) -> None:
         """Statements by Debian's own client, as root. CalledProcessError if one fails."""
@@ -56,7 +62,7 @@ def server(directory: Path, *options: str) -> Iterator[Server]:
             if process.poll() is not None or time.monotonic() > end:
                 raise RuntimeError(f"mariadbd does not start: see {log}")
             time.sleep(0.1)
-        yield Server(socket, data)
+        yield Server(socket, data, process.pid)
     finally:
         process.terminate()
         process.wait()

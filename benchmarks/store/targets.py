@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import shutil
 import time
 from abc import ABC, abstractmethod
@@ -9,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from benchmarks.measure import Cost, cpu_of
 from benchmarks.store.mariadb_server import Server, server
 from tmon_common.config.store_model import Server as Reached
 from tmon_common.config.store_model import Store
@@ -27,13 +29,21 @@ class Target(ABC):
     def fresh(self) -> None:
         """Forget the database."""
 
+    def cost(self) -> Cost:
+        """CPU seconds so far, of this process, what it has started and the server; the clock."""
+        usage = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+        return Cost(sum(map(cpu_of, usage)) + self._server_s(), time.perf_counter())
+
+    def _server_s(self) -> float:
+        return 0.0
+
     @abstractmethod
     def octets(self) -> int:
         """What the database takes on the disk."""
 
     @abstractmethod
-    def raw(self, kind: Kind, files: Sequence[Path]) -> float:
-        """Seconds that the engine takes for the rows of the files, one after the other, into an empty table without a key,
+    def raw(self, kind: Kind, files: Sequence[Path]) -> Cost:
+        """What the engine takes for the rows of the files, one after the other, into an empty table without a key,
         until all are on the disk."""
 
 
@@ -51,7 +61,7 @@ class DuckDB(Target):
     def octets(self) -> int:
         return self._path.stat().st_size
 
-    def raw(self, kind: Kind, files: Sequence[Path]) -> float:
+    def raw(self, kind: Kind, files: Sequence[Path]) -> Cost:
         import duckdb
 
         types = {c.name: "VARCHAR" if c.type in (Type.STRING, Type.ADDRESS) else "DECIMAL(20, 9)" if c.type.fractional else "BIGINT"
@@ -60,13 +70,13 @@ class DuckDB(Target):
         with duckdb.connect(self._raw) as connection:
             columns = ", ".join(f'"{n}" {types.get(n, "VARCHAR" if n == "probe" else "BIGINT")}' for n in kind.header)
             connection.execute(f"CREATE TABLE raw ({columns})")
-        began = time.perf_counter()
+        began = self.cost()
         with duckdb.connect(self._raw) as connection:
             for file in files:
                 connection.execute(f"COPY raw FROM '{file}' (HEADER)")
-        seconds = time.perf_counter() - began
+        taken = self.cost().without(began)
         self._raw.unlink()
-        return seconds
+        return taken
 
 
 class MariaDB(Target):
@@ -82,10 +92,13 @@ class MariaDB(Target):
     def fresh(self) -> None:
         self._running.do("DROP DATABASE IF EXISTS trafMon_months")
 
+    def _server_s(self) -> float:
+        return self._running.cpu_s()
+
     def octets(self) -> int:
         return self._running.octets("trafMon_months")
 
-    def raw(self, kind: Kind, files: Sequence[Path]) -> float:
+    def raw(self, kind: Kind, files: Sequence[Path]) -> Cost:
         types = {c.name: "TEXT" if c.type in (Type.STRING, Type.ADDRESS) else "DECIMAL(20, 9)" if c.type.fractional else "BIGINT"
                  for c in kind.expanded}
         columns = ", ".join(f'`{n}` {types.get(n, "TEXT" if n == "probe" else "BIGINT")}' for n in kind.header)
@@ -94,12 +107,12 @@ class MariaDB(Target):
         nullable = any(c.nullable for c in kind.expanded)
         into = f"({names}) SET {filled}" if nullable else ""
         self._running.do(f"DROP DATABASE IF EXISTS raw; CREATE DATABASE raw; CREATE TABLE raw.raw ({columns})")
-        began = time.perf_counter()
+        began = self.cost()
         for file in files:
             self._running.do(f"LOAD DATA LOCAL INFILE '{file}' INTO TABLE raw.raw FIELDS TERMINATED BY ',' IGNORE 1 LINES {into}")
-        seconds = time.perf_counter() - began
+        taken = self.cost().without(began)
         self._running.do("DROP DATABASE raw")
-        return seconds
+        return taken
 
 
 @contextmanager
