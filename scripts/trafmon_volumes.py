@@ -39,12 +39,13 @@ def main() -> int:
     parser.add_argument("--from", dest="first", type=day, metavar="YYYY-MM-DD", help="all days from this one on")
     parser.add_argument("--to", dest="last", type=day, metavar="YYYY-MM-DD", help="the last of them")
     parser.add_argument("--netflow", action="store_true", help="of what exporters of NetFlow told, instead of what probes counted")
+    parser.add_argument("-q", dest="quiet", action="store_true", help="no line for a day without traffic")
     options = parser.parse_args()
     if (options.first is None) != (options.last is None) or (options.day and options.first):
         parser.error("give --day, or both --from and --to, or none of them")
     days = (options.day, options.day) if options.day else (options.first, options.last) if options.first else None
     config = options.config or Path("tmon.xml" if options.local else "/etc/trafMon/xml/tmon.xml")
-    return run(config, days, options.database, netflow=options.netflow)
+    return run(config, days, options.database, netflow=options.netflow, quiet=options.quiet)
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="DATABASE: a DuckDB file, or the name of a database on the server of the configuration")
     parser.add_argument("-c", dest="config", type=Path, metavar="FILE",
                         help=f"configuration whose database is asked, where none is given ({CONFIGURATION})")
-    parser.add_argument("--list", action="store_true", help="tell the questions, and what each can be narrowed by")
+    parser.add_argument("--list", action="store_true", help="tell the questions")
     parser.add_argument("--since", metavar="TIME", help="from then on: 2026-11-22, 2026-11-22T10:30, today, yesterday")
     parser.add_argument("--until", metavar="TIME", help="before that")
     parser.add_argument("--last", metavar="LENGTH", help="so long before --until, or before now: 90min, 24h, 7d")
@@ -77,8 +77,10 @@ def run(options: argparse.Namespace) -> int:
         print(f"{NAME}: {line}", file=sys.stderr)
     try:
         _give(answer, format_, options.file)
-    except (StoreError, OSError) as error:
+    except StoreError as error:
         return _fail(str(error), FAILED)
+    except OSError as error:
+        return _fail(f"standard output cannot be written: {error.strerror or error}", FAILED)
     except KeyboardInterrupt:
         return INTERRUPTED
     return 0
@@ -150,9 +152,19 @@ def _ask(options: argparse.Namespace, question: Question, database: str | None) 
         told = [text for text in ("" if options.last else moved(answer, wishes), why_empty(store, answer)) if text]
     finally:
         store.close()
+    if not answer.rows and not told and (narrowed := _narrowed(options)):
+        told.append(f"nothing fits {narrowed}")
     if answer.more and options.limit is None and _format(options) != "table":
         told.append(f"only the first {len(answer.rows)} rows; --limit all gives all")
     return answer, told
+
+
+def _narrowed(options: argparse.Namespace) -> str:
+    """By what the answer was narrowed, besides time, as it was given."""
+    given = (("--probe", options.probe), ("--class", options.flow_class), ("--flow", options.flow),
+             ("--activity", options.activity), ("--location", options.location), ("--service", options.service),
+             ("--source", options.source), *(("--address", a) for a in options.address), *(("--host", h) for h in options.host))
+    return ", ".join(f"{option} {value}" for option, value in given if value is not None)
 
 
 def _limit(text: str | None) -> int | None:

@@ -3,6 +3,7 @@
 import os
 import pty
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -106,6 +107,18 @@ def test_by_a_python_that_lacks_everything(tmp_path):
     result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert (0, "") == (result.returncode, result.stderr)
     assert (tmp_path / "t.duckdb").stat().st_size
+
+
+def test_by_a_python_that_lacks_everything_where_nothing_was_set_up(tmp_path):
+    """A fresh clone: a line that says how to set it up, no traceback."""
+    shutil.copytree(ROOT / "tmon_common", tmp_path / "tmon_common")
+    (tmp_path / "scripts").mkdir()
+    shutil.copy(SCRIPT, tmp_path / "scripts")
+    command = [sys.executable, "-I", "-S", tmp_path / "scripts" / "trafmon_loader.py", "--help"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert (1, "") == (result.returncode, result.stdout)
+    assert result.stderr.startswith("trafmon_loader: ")
+    assert result.stderr.endswith(f": run {tmp_path}/scripts/setup\n")
 
 
 def test_a_line_only_for_work(tmp_path):

@@ -9,6 +9,7 @@ import pty
 import subprocess
 import sys
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import polars as pl
@@ -18,7 +19,10 @@ from tests.pipeline.small_disk import small_disk
 from tests.unit.store.questions.made import made
 from tests.unit.store.spool_files import row_of, write_file
 from tmon_common.config.store_model import Store
+from tmon_common.observations import IP_COUNTERS
 from tmon_store.load import load_spool
+from tmon_store.open import open_store
+from tmon_store.schema import rollups
 from trafmon import query as trafmon_query
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -301,3 +305,32 @@ def test_the_list():
     done = program("--list")
     assert done.returncode == 0
     assert all(name in done.stdout for name in QUESTIONS)
+
+
+def test_why_nothing_fits_is_told(query, database):
+    """No row without a reason: what the answer was narrowed by is named."""
+    done = query(database, "classes", "--probe", "nowhere", "--address", "203.0.113.99", "--format", "csv")
+    assert (done.returncode, len(done.stdout.splitlines())) == (0, 1)
+    assert done.stderr == "trafmon query: nothing fits --probe nowhere, --address 203.0.113.99\n"
+
+
+def test_what_was_purged_is_told(query, tmp_path):
+    """Minutes are gone, hours are there."""
+    made().write(tmp_path / "spool")
+    load_spool(tmp_path / "spool", tmp_path / "t.duckdb")
+    store = open_store(Store(database=tmp_path / "t.duckdb"))
+    for level in rollups(IP_COUNTERS)[:1]:
+        store.drop_before(level, datetime(2100, 1, 1))  # noqa: DTZ001 as databases have it
+    store.close()
+    done = query(tmp_path / "t.duckdb", "classes", "--by", "1min", "--format", "csv")
+    assert (done.returncode, done.stderr) == (0, "trafmon query: nothing of ip_counters by 1min is held\n")
+    assert query(tmp_path / "t.duckdb", "classes", "--by", "1h", "--format", "csv").stderr == ""
+
+
+def test_full_standard_output_is_told(database):
+    """What cannot be written to is named."""
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run([*COMMAND, str(database), "classes", "--format", "csv"], cwd=ROOT, stdout=full,
+                              stderr=subprocess.PIPE, text=True, timeout=120, check=False)
+    assert done.returncode == 1
+    assert done.stderr == "trafmon query: standard output cannot be written: No space left on device\n"

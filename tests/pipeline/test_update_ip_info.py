@@ -189,6 +189,9 @@ def test_check(tmp_path):
     told = ("10.1.0.2: activity ADM, location Site 1, two; activity by 10.1.0.2 (line 2); location by 10.1.0.2 (line 2)\n"
             "8.8.8.8: activity Internet, location Internet\n")
     assert (0, told, "") == check("10.1.0.2", "8.8.8.8")
+    status, out, err = check("8.8.8.8", "www.example")
+    assert (2, "") == (status, out)
+    assert "www.example is not an address" in err
     path.write_text(ORGANISATION.replace('name="Site 1"', ""), encoding="utf-8")
     status, out, err = check()
     assert (2, "") == (status, out)

@@ -95,6 +95,13 @@ def test_days_from_to(small):
     assert ask(small, "SELECT count(*), sum(octets_out) FROM volume_1day") == [(2, 200)]
 
 
+def test_quiet(small):
+    """A line for the days that have volumes, so cron sends no mail of empty ones."""
+    done = volumes("-q", "-c", small.parent / "none.xml", "--database", small, "--from", "2023-11-12", "--to", "2023-11-15")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "trafmon_volumes: 2023-11-15 (probe): 1 rows, 1 packets, 100 octets\n"
+
+
 def test_yesterday(small):
     """Without a day: yesterday's, and nothing of a year ago."""
     done = volumes("-c", small.parent / "none.xml", "--database", small, "--netflow")
@@ -148,3 +155,9 @@ def test_on_a_server(mariadb, tmp_path):
     done = volumes("-c", config, "--day", date(2023, 11, 14))
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == "trafmon_volumes: 2023-11-14 (probe): 1 rows, 1 packets, 100 octets\n"
+    partitions = ("SELECT count(*) FROM information_schema.partitions"
+                  f" WHERE table_name IN ('volume_1h', 'volume_1day', 'ftp_data_flow') AND table_schema = '{where.database}'")
+    before = mariadb.sql(partitions)
+    done = volumes("-c", config, "--from", "2022-01-01", "--to", "2022-02-28")
+    assert (done.returncode, done.stderr, len(done.stdout.splitlines())) == (0, "", 59)
+    assert mariadb.sql(partitions) == before, "days without traffic take no room: a table has 2,000 partitions"

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,6 +52,11 @@ def check(path: Path, addresses: Sequence[str] = ()) -> int:
     except ConfigurationError as error:
         sys.stderr.write(f"{error}\n")
         return MISUSED
+    for address in addresses:
+        try:
+            ip_address(address)
+        except ValueError:
+            return _fail(f"{address} is not an address; expected one such as 192.0.2.7 or 2001:db8::7", MISUSED)
     hosts = sum(d.is_host for d in organisation.declarations)
     activities = {d.activity for d in organisation.declarations if d.activity} | {organisation.activity} - {""}
     locations = {d.location for d in organisation.declarations if d.location} | {organisation.location} - {""}

@@ -97,10 +97,12 @@ def why_empty(store: Backend, answer: Answer) -> str:
         return f"nothing of {', '.join(absent)} has been loaded{volumes}"
     span = answer.scope.span
     first = next((n for n in answer.question.tables if n not in absent and by_interval(n, span.granularity) is not None), None)
-    if first is None or not (span.since or span.until):
+    if first is None:
         return ""
     whole = held(store, first, span.granularity)
-    return f"nothing of {first} by {span.granularity} is held" if whole is None else (
+    if whole is None:
+        return "" if answer.question.partly else f"nothing of {first} by {span.granularity} is held"
+    return "" if not (span.since or span.until) else (
         f"{first} by {span.granularity} is held from {whole[0]:%Y-%m-%d %H:%M} until {whole[1]:%Y-%m-%d %H:%M} UTC")
 
 

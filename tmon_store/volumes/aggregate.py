@@ -71,7 +71,8 @@ def sum_up(store: Backend, day: date, source: str, classes: Sequence[str] = ()) 
     After `ensure`. A StoreError leaves the day as it was: CountersGoneError if counters of it have been purged.
     """
     begin, end = midnight(day), midnight(day + timedelta(days=1))
-    _check_counters(store, day, source)
+    if not _has_counters(store, day, source):
+        return DayVolumes(day, source, 0, 0, 0, 0)  # and no room is made for it: a server's table has a bounded number of days
     store.prepare({table: [day] for table in TABLES})
     store.begin()
     try:
@@ -90,8 +91,8 @@ def sum_up(store: Backend, day: date, source: str, classes: Sequence[str] = ()) 
     return DayVolumes(day, source, rows, ftp_flows, octets or 0, packets or 0)
 
 
-def _check_counters(store: Backend, day: date, source: str) -> None:
-    """Retention takes whole days of a table."""
+def _has_counters(store: Backend, day: date, source: str) -> bool:
+    """Whether there is anything to sum up. CountersGoneError if there was more: retention takes whole days of a table."""
     begin, end = midnight(day), midnight(day + timedelta(days=1))
 
     def any_of(start: sa.ColumnElement, *more: sa.ColumnElement) -> bool:
@@ -102,6 +103,7 @@ def _check_counters(store: Backend, day: date, source: str) -> None:
     if any(counted) != all(counted) or (any(kept) and not any(counted)):
         msg = f"{day} ({source}): its counters are not in the database any more, so its volumes stay as they are"
         raise CountersGoneError(msg)
+    return all(counted)
 
 
 def outdated(store: Backend, since: date, until: date, source: str, classes: Sequence[str] = ()) -> list[date]:

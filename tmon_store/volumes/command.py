@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 DONE, FAILED, MISUSED, BUSY = 0, 1, 2, 3
 
 
-def run(config: Path, days: tuple[date, date] | None = None, database: Path | None = None, *, netflow: bool = False) -> int:
-    """Sum up the days from the first to the last; gives the exit status. One line per day on stdout, errors on stderr.
+def run(config: Path, days: tuple[date, date] | None = None, database: Path | None = None, *,
+        netflow: bool = False, quiet: bool = False) -> int:
+    """Sum up the days from the first to the last; gives the exit status. One line per day on stdout (if quiet, of
+    those that have volumes), errors on stderr.
 
     days: None: yesterday, and those of the week before that are not up to date. database: a DuckDB file, instead of the configured
     database; the configuration is then read if it is there, for the flow classes.
@@ -38,7 +40,7 @@ def run(config: Path, days: tuple[date, date] | None = None, database: Path | No
     if store.backend == "duckdb" and not Path(store.database).exists():
         return _fail(f"{store.database}: there is no such database; the loader makes it", FAILED)
     try:
-        return _sum_up(store, days, NETFLOW if netflow else PROBE)
+        return _sum_up(store, days, NETFLOW if netflow else PROBE, quiet=quiet)
     except StoreBusyError as error:
         return _fail(str(error), BUSY)
     except StoreError as error:
@@ -53,7 +55,7 @@ def _store(config: Path, database: Path | None) -> Store:
     return replace(read(config).store if config.exists() else Store(), backend="duckdb", database=database)
 
 
-def _sum_up(where: Store, days: tuple[date, date] | None, source: str) -> int:
+def _sum_up(where: Store, days: tuple[date, date] | None, source: str, *, quiet: bool) -> int:
     """Day by day: a loader comes in between. Gives the exit status."""
     status, database = DONE, Access(where)
     with database.opened(read_only=True):
@@ -68,8 +70,9 @@ def _sum_up(where: Store, days: tuple[date, date] | None, source: str) -> int:
         except CountersGoneError as error:
             status = _fail(str(error), FAILED)
             continue
-        sys.stdout.write(f"trafmon_volumes: {made}\n")
-        sys.stdout.flush()
+        if made.rows or not quiet:
+            sys.stdout.write(f"trafmon_volumes: {made}\n")
+            sys.stdout.flush()
     return status
 
 
