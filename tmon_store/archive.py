@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,6 +24,8 @@ from tmon_store.growing_tar import Entry, add, contents, is_part, mend
 LOCK_NAME = ".archive.lock"
 MODE, DIRECTORY_MODE = 0o640, 0o750
 DAY_NS = 86_400_000_000_000
+_LATEST = 253_402_300_799
+"""9999-12-31 23:59:59; some file systems know later times."""
 
 _SPOOL_NAME = re.compile(r"[^.]+\.(?P<collector>.+)\.(?P<day>[0-9]{8})T[0-9]{6}(_[0-9]{6})?Z(-[0-9]+)?\.csv")
 _ARCHIVE_NAME = re.compile(r"(?P<collector>.+)\.(?P<day>[0-9]{8})\.tar\.gz")
@@ -51,7 +53,10 @@ def archive(directory: Path, files: Iterable[Loaded]) -> Archived:
     result = Archived()
     groups: dict[str, list[Loaded]] = defaultdict(list)
     for file in files:
-        groups[_archive_of(file.path)].append(file)
+        try:
+            groups[_archive_of(file.path)].append(file)
+        except OSError as error:
+            result.left.append(f"{file.path.name}: cannot be read, so it is not archived: {error.strerror}")
     if not groups and not has_torn(directory):
         return result
     try:
@@ -82,7 +87,7 @@ def has_torn(directory: Path) -> bool:
 def expired(names: Iterable[str], keep_ns: int, now_ns: int) -> list[str]:
     """Those of the names in an archive directory whose day ended longer than `keep_ns` ago."""
     limit = now_ns - keep_ns
-    return sorted(name for name in names if (day := _day(name)) and _ns(day + timedelta(days=1)) <= limit)
+    return sorted(name for name in names if (day := _day(name)) and _ns(day) + DAY_NS <= limit)
 
 
 def purge(directory: Path, keep_ns: int, now_ns: int) -> list[str]:
@@ -107,7 +112,8 @@ def _archive_of(path: Path) -> str:
     if match and _day(name := f"{match['collector']}.{match['day']}.tar.gz"):
         return name
     parts = path.name.split(".")
-    return f"{parts[1] if len(parts) > 2 else 'other'}.{datetime.fromtimestamp(path.lstat().st_mtime, UTC):%Y%m%d}.tar.gz"
+    written = min(max(0, int(path.lstat().st_mtime)), _LATEST)
+    return f"{parts[1] if len(parts) > 2 else 'other'}.{datetime.fromtimestamp(written, UTC):%Y%m%d}.tar.gz"
 
 
 def _archive_day(path: Path, members: list[Loaded], result: Archived) -> None:

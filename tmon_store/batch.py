@@ -52,7 +52,7 @@ class Batch:
     @property
     def loaded(self) -> list[Loaded]:
         """The files, as the manifest has them once they are loaded."""
-        return [Loaded(f.path, f.octets, c.sha256) for f, c in zip(self.files, self.contents, strict=True)]
+        return [Loaded(f.path, c.octets, c.sha256) for f, c in zip(self.files, self.contents, strict=True)]
 
 
 def batches(files: Iterable[SpoolFile], kinds: Mapping[str, Kind]) -> Iterator[list[SpoolFile]]:
@@ -124,5 +124,5 @@ def _load_frames(store: Backend, frames: Mapping[Kind, pl.DataFrame], manifest: 
 def _manifest(batch: Batch, now_ns: int) -> pl.DataFrame:
     loaded = datetime.fromtimestamp(now_ns // 1_000_000_000, UTC).replace(tzinfo=None)
     return pl.DataFrame([
-        {"name": f.name, "kind": f.kind, "rows": c.frame.height, "rejected": len(c.rejections), "octets": f.octets,
+        {"name": f.name, "kind": f.kind, "rows": c.frame.height, "rejected": len(c.rejections), "octets": c.octets,
          "sha256": c.sha256, "loaded": loaded} for f, c in zip(batch.files, batch.contents, strict=True)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int, str], None]
 """Called with octets done, octets in all and the name of the file at hand."""
+_NAME_OCTETS = 200
+"""Of a file's name: those of its reject file and of its archive, up to 40 longer, have to fit in 255."""
 _ASKED = 1000
 """Files that are looked up in the manifest at once."""
 
@@ -86,9 +89,9 @@ def _usable(files: list[SpoolFile], report: LoadReport) -> list[SpoolFile]:
     usable = []
     for file in files:
         if file.kind in kinds:
-            if len(file.name) > KEY_TEXT_LIMIT or not file.name.isprintable():
-                report.warnings.append(f"{file.name!r}: left in the spool: a name has at most"
-                                       f" {KEY_TEXT_LIMIT} characters, all of them printable")
+            if len(file.name) > KEY_TEXT_LIMIT or len(os.fsencode(file.name)) > _NAME_OCTETS or not file.name.isprintable():
+                report.warnings.append(f"{file.name!r}: left in the spool: a name has at most {KEY_TEXT_LIMIT} characters"
+                                       f" and {_NAME_OCTETS} octets, all of them printable")
             else:
                 usable.append(file)
     return usable

@@ -28,11 +28,13 @@ _TIME = r"^-?[0-9]{1,10}\.[0-9]{9}$"
 class FileContent:
     """What a file held. frame: one row per good row, the columns of `loaded_columns`; times and durations in ns.
 
+    octets: its length when it was read, which need not be that when it was found
     extra: columns of the file that the kind does not have.
     """
 
     frame: pl.DataFrame
     sha256: str
+    octets: int
     rejections: list[Rejection] = field(default_factory=list)
     extra: list[str] = field(default_factory=list)
 
@@ -49,7 +51,7 @@ def read_file(file: SpoolFile, kind: Kind, now_ns: int | None) -> FileContent:
     now_ns      time of loading (UTC): rows far after it, or before anybody measured, are refused; None: none are
     """
     data = file.path.read_bytes()
-    content = FileContent(_frame(kind, []), hashlib.sha256(data).hexdigest())
+    content = FileContent(_frame(kind, []), hashlib.sha256(data).hexdigest(), len(data))
     data = data.removeprefix(_BOM)
     columns = loaded_columns(kind)
     try:

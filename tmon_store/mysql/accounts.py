@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import pwd
 import re
 import secrets
-import shutil
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -75,6 +75,8 @@ def set_up(admin: Server, account: Account, host: str, file: Path, owner: str = 
 def _has_rights(connection: Connection, account: Account, host: str) -> bool:
     """Those of the account, and no others; USAGE is none."""
     told = [text for (text,) in connection.rows("SHOW GRANTS FOR %s@%s", [account.name, host])]
+    if any("WITH GRANT OPTION" in text for text in told):
+        return False
     rights = [text for text in told if not text.startswith("GRANT USAGE ON *.* ")]
     return len(rights) == 1 and re.match(rf'GRANT {account.rights} ON [`"]{DATABASES}[`"]\.\* TO ', rights[0]) is not None
 
@@ -109,10 +111,10 @@ def _write(file: Path, account: Account, password: str, owner: str) -> None:
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "w", encoding="ascii") as out:
             out.write(text)
-        if owner:
-            shutil.chown(part, owner)
+            if owner:
+                os.fchown(out.fileno(), pwd.getpwnam(owner).pw_uid, -1)
         part.rename(file)
-    except LookupError:
+    except KeyError:
         part.unlink(missing_ok=True)
         msg = f"{file}: there is no user {owner!r} to own it"
         raise StoreError(msg) from None

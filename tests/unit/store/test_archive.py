@@ -86,6 +86,21 @@ def test_odd_names(tmp_path):
     assert {n: n.encode() for n in names if n.startswith("event.c1")} == content
 
 
+def test_files_of_other_names_are_gone_or_of_no_time(tmp_path):
+    """Their archive is that of their time: who has none is told, and a time that no calendar has is the last one of it."""
+    late = Path("/dev/shm", f"ip_counters.{tmp_path.name}.csv")  # a file system that keeps any time
+    try:
+        late.write_bytes(b"x")
+        os.utime(late, (1 << 40, 1 << 40))
+        files = [Loaded(tmp_path / "ip_counters.gone.csv", 1, ""), Loaded(late, 1, hashlib.sha256(b"x").hexdigest())]
+        done = archive(tmp_path / "archive", files)
+    finally:
+        late.unlink(missing_ok=True)
+    assert (1, ["ip_counters.gone.csv: cannot be read, so it is not archived: No such file or directory"]) == (done.gone, done.left)
+    assert [f"{tmp_path.name}.99991231.tar.gz"] == [p.name for p in (tmp_path / "archive").glob("*.tar.gz")]
+    assert [] == purge(tmp_path / "archive", 1, (1 << 62) - 1)
+
+
 def test_what_is_archived_already_only_leaves_the_spool(tmp_path):
     """As after a kill between archive and spool."""
     spool, out = tmp_path / "spool", tmp_path / "archive"

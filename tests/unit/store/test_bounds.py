@@ -122,11 +122,11 @@ def test_file_names_that_the_manifest_cannot_hold(tmp_path):
     """Such files stay, and are told."""
     spool, database = tmp_path / "spool", tmp_path / "t.duckdb"
     path = write_file(spool, "event", [row_of("event", code="x")])
-    names = [f"event.c1.{'x' * 180}.csv", "event.c1.a\nb.csv"]
+    names = [f"event.c1.{'x' * 180}.csv", "event.c1.a\nb.csv", f"event.{'é' * 120}.csv"]
     for name in names:
         (spool / name).write_bytes(path.read_bytes())
     (spool / os.fsdecode(b"event.c1.\xff.csv")).write_bytes(path.read_bytes())
     report = load_spool(spool, database)
-    assert (1, 3) == (report.files, len(report.warnings))
+    assert (1, 4) == (report.files, len(report.warnings))
     assert all("left in the spool: a name has at most 190 characters" in w for w in report.warnings)
     assert all(w.isprintable() for w in report.warnings)

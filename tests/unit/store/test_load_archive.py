@@ -1,5 +1,6 @@
 """Loading with an archive: what leaves the spool and when."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -123,3 +124,17 @@ def test_nothing_to_do_opens_nothing(places):
     load_spool(spool, store)
     store.database.write_bytes(b"not a database")
     assert load_spool(spool, store).files == 0
+
+
+def test_a_file_that_is_replaced_before_it_is_read(places):
+    """The manifest has what was read; that is what leaves the spool, and nothing is told of it."""
+    spool, store = places
+    write_file(spool, "ip_counters", [counter(packets=3)])
+
+    def replaced(_done, _total, _name):
+        write_file(spool, "ip_counters", [counter(packets=4444)])
+
+    load_spool(spool, replace(store, archive=None), progress=replaced)
+    report = load_spool(spool, store)
+    assert (1, []) == (report.archived, report.warnings)
+    assert ask(store.database, "SELECT sum(packets_sum) FROM ip_counters_1day") == [(4444,)]

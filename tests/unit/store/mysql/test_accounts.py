@@ -169,6 +169,13 @@ def test_a_lost_file_gets_a_new_password(place):
         row[0] for row in place.mariadb.sql("SHOW GRANTS FOR tmon_birt@localhost")][1:]
 
 
+def test_rights_to_pass_on_rights_go(place):
+    """They look like those of the account, and are more."""
+    place.mariadb.sql("GRANT SELECT, EXECUTE, SHOW VIEW ON `trafMon%`.* TO tmon_birt@localhost WITH GRANT OPTION")
+    assert 0 == place.run("setup").returncode
+    assert "GRANT OPTION" not in str(place.mariadb.sql("SHOW GRANTS FOR tmon_birt@localhost"))
+
+
 def test_the_server_never_sees_a_password(tmp_path):
     """Not even in the log of all statements."""
     with short_folder() as folder:
