@@ -21,6 +21,10 @@ PERMANENT = 0.9
 """Share of the intervals with traffic from which on errors are there all the time."""
 
 
+SEEN = "ip_counters"
+"""The kind that has a row for each interval in which a flow had packets."""
+
+
 def errors(store: Backend, scope: Scope) -> list[tuple]:
     """By probe, class and kind of error: how many, of what, in how many flows."""
     rows = [(p, name, sign.name, count, count / of if of else None, flows)
@@ -42,7 +46,7 @@ def flow_errors(store: Backend, scope: Scope) -> list[tuple]:
     """By flow and kind of error: how many, in how many of its intervals."""
     f, rows, at = tables.flow.c, [], 1 + len(DESCRIPTION)
     for sign in _found(store, scope):
-        flows = _intervals(sign, scope, ("flow_key", "start"))
+        flows = _with_quiet(_intervals(sign, scope, ("flow_key", "start")), scope)
         key = [f[n] for n in DESCRIPTION]
         each = with_flow(flows, *key, flows.c.start, sa.func.min(f.flow_key).label("flow"),
                          *(sa.func.sum(flows.c[n]).label(n) for n in ("count", "whole")))
@@ -103,6 +107,15 @@ def _intervals(sign: Sign, scope: Scope, key: tuple[str, ...]) -> sa.Subquery:
     return asked.where(*_conditions(c, scope)).group_by(*(c[n] for n in key)).subquery(sign.name)
 
 
+def _with_quiet(touched: sa.Subquery, scope: Scope) -> sa.Subquery:
+    """Beside rows of a sign, all intervals in which flows had packets: some kinds (ICMP, FTP) have few rows."""
+    if SEEN not in scope.present:
+        return touched
+    c, none = tables.rollup(SEEN, scope.span.granularity).c, number(0)
+    quiet = sa.select(c.flow_key, c.start, none.label("count"), none.label("whole")).where(*_conditions(c, scope))
+    return sa.union_all(sa.select(*touched.c), quiet).subquery("seen")
+
+
 _ERROR = Column("error", Form.TEXT, "kind of error, see below", "Error")
 _COUNT = Column("count", Form.COUNT, "how many", "Count")
 _SHARE = Column("share", Form.SHARE, "of the packets, segments, messages, requests or transfers there were", "Share")
@@ -121,5 +134,5 @@ QUESTIONS = (
          Column("affected_share", Form.SHARE, "affected / intervals", "Share"),
          Column("course", Form.TEXT, "permanent, intermittent, once; one interval: nobody knows", "Course"),
          Column("first", Form.TIME, "first interval with one, UTC", "First (UTC)"),
-         Column("last", Form.TIME, "last one", "Last (UTC)")), flow_errors, KINDS, course=True, partly=True),
+         Column("last", Form.TIME, "last one", "Last (UTC)")), flow_errors, (*KINDS, SEEN), course=True, partly=True),
 )

@@ -352,7 +352,9 @@ def errors(asked: Asked) -> list[tuple]:
 
 
 def flow_errors(asked: Asked) -> list[tuple]:
+    """Intervals are those with packets, too: a flow with one ICMP error in a day has one bad interval of many."""
     rows = []
+    seen = grouped((tuple(f[n] for n in WHAT), (asked.start(row["start"]), f["number"])) for row, f in asked.rows("ip_counters"))
     for name, (kind, counted, of) in SIGNS.items():
         flows = grouped((tuple(f[n] for n in WHAT), (row, f["number"])) for row, f in asked.rows(kind))
         for key, found in flows.items():
@@ -362,10 +364,12 @@ def flow_errors(asked: Asked) -> list[tuple]:
             touched = sorted(start for start, r in each.items() if summed(r, *counted))
             if not count:
                 continue
-            course = "one interval" if len(each) == 1 else "permanent" if len(touched) >= 0.9 * len(each) else (
+            passed = seen.get(key, [])
+            intervals = len({*each, *(start for start, _ in passed)})
+            course = "one interval" if intervals == 1 else "permanent" if len(touched) >= 0.9 * intervals else (
                 "once" if len(touched) == 1 else "intermittent")
-            rows.append((min(n for _, n in found), *key, name, count, count / whole if whole else None, len(each), len(touched),
-                         len(touched) / len(each), course, touched[0], touched[-1]))
+            rows.append((min(n for _, n in (*found, *passed)), *key, name, count, count / whole if whole else None, intervals,
+                         len(touched), len(touched) / intervals, course, touched[0], touched[-1]))
     return sorted(rows, key=lambda r: (-r[12], r[11], last_if_empty(r[1:11])))
 
 
