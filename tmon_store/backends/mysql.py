@@ -233,14 +233,18 @@ class MySQL:
 
     @contextmanager
     def _working(self, name: str, table: Table, frame: pl.DataFrame) -> Iterator[list[str]]:
-        """A working table with these rows of a table; gives its columns."""
+        """A working table with these rows of a table; gives its columns.
+
+        What it is joined with is looked up row by row: a load costs the same, however large that table is.
+        """
         from tmon_store.backends.mysql_text import split_times
 
         columns = split_times(frame.clear()).columns
         self._connection.rows(f'DROP TEMPORARY TABLE IF EXISTS "{WORKING}{name}"')
         self._connection.rows(written.create_working(name, table, columns, self._connection.collation))
         self._load(f"{WORKING}{name}", frame)
-        yield columns
+        with self._connection.looking_up():
+            yield columns
         self._connection.rows(f'DROP TEMPORARY TABLE "{WORKING}{name}"')
 
     def _columns(self, database: str) -> dict[str, set[str]]:

@@ -409,3 +409,34 @@ def test_settings_of_the_server_do_not_stop_the_loader(folder, tmp_path):
         with pytest.raises(StoreError, match=r"not taken as they are.*Out of range"):
             store.append(Table("loaded_file", (Field("rows", Storage.TEXT),)), pl.DataFrame({"name": ["x"], "rows": ["9" * 30]}))
         store.close()
+
+
+def test_few_rows_do_not_cost_more_in_a_large_table(mariadb):
+    """Numbers of flows, descriptions and rows with keys are looked up: the server does not read all that it has."""
+    where = mariadb.store()
+    store = open_store(where)
+    store.ensure(*loaders_tables())
+    many = pl.DataFrame({"probe": "p", "run": 1, "flow": range(30_000)},
+                        schema={"probe": pl.String, "run": pl.Int64, "flow": pl.Int64})
+    store.begin()
+    store.flow_keys(many)
+    store.commit()
+    store.close()
+
+    store = open_store(where)
+    before = rows_read_in_a_row(store)
+    store.begin()
+    keys = store.flow_keys(many.tail(10))
+    assert keys.to_list() == list(range(29_991, 30_001))
+    store.describe_flows(pl.DataFrame({"flow_key": keys, "flow_class": "all"}))
+    store.commit()
+    assert rows_read_in_a_row(store) - before < 1_000
+    assert store.query(sa.select(sa.func.count()).where(flow.c.flow_class == "all")) == [(10,)]
+    assert rows_read_in_a_row(store) - before >= 30_000  # what reading all of them is
+    store.close()
+
+
+def rows_read_in_a_row(store) -> int:
+    """How many rows the server has read for this connection by going through tables, or an index, from one to the next."""
+    names = ("Handler_read_rnd_next", "Handler_read_next")
+    return sum(int(value) for name, value in store._connection.rows("SHOW SESSION STATUS LIKE 'Handler_read%'") if name in names)
