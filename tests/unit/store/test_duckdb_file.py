@@ -1,5 +1,6 @@
 """DuckDB's file: how it is made when several come at once."""
 
+import os
 import signal
 import threading
 import time
@@ -16,23 +17,25 @@ from tmon_store.schema import manifest_table
 def test_a_database_that_is_being_made_is_not_taken_for_a_torn_one(tmp_path, monkeypatch):
     """Every file is empty for a moment; a second loader (of another spool) that comes then waits until it is one."""
     path, connect, others = tmp_path / "t.duckdb", duckdb.connect, []
+    links: list[int] = []
 
     def makes_slowly(*arguments, **options):
         monkeypatch.setattr(duckdb, "connect", connect)
-        path.touch()
-        inode = path.stat().st_ino
+        file = path.open("wb")  # held, or the number of its inode would be given again
         others.append(threading.Thread(target=lambda: open_store(path).close()))
         others[0].start()
         limit = time.monotonic() + 10
         while others[0].is_alive() and not is_awaited(tmp_path) and time.monotonic() < limit:
             others[0].join(0.01)
-        assert inode == path.stat().st_ino
-        path.unlink()
+        links.append(os.fstat(file.fileno()).st_nlink)
+        file.close()
+        path.unlink(missing_ok=True)
         return connect(*arguments, **options)
 
     monkeypatch.setattr(duckdb, "connect", makes_slowly)
     store = open_store(path)
     others[0].join()
+    assert links == [1]
     store.ensure([manifest_table()])
     store.close()
     assert [(0,)] == ask(path, "SELECT count(*) FROM loaded_file")
