@@ -15,6 +15,7 @@ from tmon_common.installation import end_with, go_on_with_the_installed_python
 go_on_with_the_installed_python()
 
 from tmon_store.command import Options, run  # noqa: E402
+from tmon_store.program import add_arguments, configuration_of  # noqa: E402
 
 FOLLOW_S = 10
 MIN_FOLLOW_S, MAX_FOLLOW_S = 0.1, 86_400
@@ -23,17 +24,14 @@ MIN_FOLLOW_S, MAX_FOLLOW_S = 0.1, 86_400
 def main() -> int:
     """Arguments, then the work."""
     parser = argparse.ArgumentParser(description="Load the spool of a collector into the database.")
-    parser.add_argument("-l", dest="local", action="store_true", help="the configuration is ./tmon.xml")
-    parser.add_argument("-c", dest="config", type=Path, metavar="FILE", help="configuration (/etc/trafMon/xml/tmon.xml)")
+    add_arguments(parser)
     parser.add_argument("--collector", metavar="NAME", help="the collector whose spool is loaded, of several")
     parser.add_argument("--spool", type=Path, metavar="DIR", help="spool, instead of the configured one")
-    parser.add_argument("--database", type=Path, metavar="FILE", help="database, instead of the configured one")
     parser.add_argument("--follow", type=_seconds, nargs="?", const=FOLLOW_S, metavar="SECONDS",
                         help=f"go on: look every so many seconds ({FOLLOW_S}) for new files, until SIGTERM or Ctrl-C")
     parser.add_argument("-q", dest="quiet", action="store_true", help="no line when there was nothing to do")
     given = parser.parse_args()
-    config = given.config or Path("tmon.xml" if given.local else "/etc/trafMon/xml/tmon.xml")
-    return run(Options(config, given.spool, given.database, given.collector, given.follow, given.quiet))
+    return run(Options(configuration_of(given), given.spool, given.database, given.collector, given.follow, given.quiet))
 
 
 def _seconds(text: str) -> float:

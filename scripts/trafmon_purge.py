@@ -14,19 +14,17 @@ from tmon_common.installation import end_with, go_on_with_the_installed_python
 
 go_on_with_the_installed_python()
 
+from tmon_store.program import add_arguments, configuration_of  # noqa: E402
 from tmon_store.purge_command import run  # noqa: E402
 
 
 def main() -> int:
     """Arguments, then the work."""
     parser = argparse.ArgumentParser(description="Remove what is older than the configuration keeps it.")
-    parser.add_argument("-l", dest="local", action="store_true", help="the configuration is ./tmon.xml")
-    parser.add_argument("-c", dest="config", type=Path, metavar="FILE", help="configuration (/etc/trafMon/xml/tmon.xml)")
-    parser.add_argument("--database", type=Path, metavar="FILE", help="DuckDB file, instead of the configured database")
+    add_arguments(parser)
     parser.add_argument("-q", dest="quiet", action="store_true", help="no line when nothing went")
     given = parser.parse_args()
-    config = given.config or Path("tmon.xml" if given.local else "/etc/trafMon/xml/tmon.xml")
-    return run(config, given.database, quiet=given.quiet)
+    return run(configuration_of(given), given.database, quiet=given.quiet)
 
 
 if __name__ == "__main__":

@@ -15,14 +15,13 @@ from tmon_common.installation import end_with, go_on_with_the_installed_python
 go_on_with_the_installed_python()
 
 from tmon_store.ip_info.command import check, run  # noqa: E402
+from tmon_store.program import add_arguments, configuration_of  # noqa: E402
 
 
 def main() -> int:
     """Arguments, then the work."""
     parser = argparse.ArgumentParser(description="Update what is known about the addresses in the database.")
-    parser.add_argument("-l", dest="local", action="store_true", help="the configuration is ./tmon.xml")
-    parser.add_argument("-c", dest="config", type=Path, metavar="FILE", help="configuration (/etc/trafMon/xml/tmon.xml)")
-    parser.add_argument("--database", type=Path, metavar="FILE", help="DuckDB file, instead of the configured database")
+    add_arguments(parser)
     parser.add_argument("--all", action="store_true", help="look at all addresses anew, and ask for all names again")
     parser.add_argument("--no-names", action="store_true", help="do not ask the DNS in this run")
     parser.add_argument("-q", dest="quiet", action="store_true", help="print nothing if there was nothing to do")
@@ -34,8 +33,7 @@ def main() -> int:
         return check(options.check, options.addresses)
     if options.addresses:
         parser.error("addresses are explained with --check ORGANISATION only")
-    config = options.config or Path("tmon.xml" if options.local else "/etc/trafMon/xml/tmon.xml")
-    return run(config, options.database, everything=options.all, names=not options.no_names, quiet=options.quiet)
+    return run(configuration_of(options), options.database, everything=options.all, names=not options.no_names, quiet=options.quiet)
 
 
 if __name__ == "__main__":

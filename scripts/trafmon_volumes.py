@@ -17,6 +17,7 @@ from tmon_common.installation import end_with, go_on_with_the_installed_python
 
 go_on_with_the_installed_python()
 
+from tmon_store.program import add_arguments, configuration_of  # noqa: E402
 from tmon_store.volumes.command import run  # noqa: E402
 
 
@@ -31,9 +32,7 @@ def day(text: str) -> date:
 def main() -> int:
     """Arguments, then the work."""
     parser = argparse.ArgumentParser(description="Sum up the traffic of days by activity, location, country, host and service.")
-    parser.add_argument("-l", dest="local", action="store_true", help="the configuration is ./tmon.xml")
-    parser.add_argument("-c", dest="config", type=Path, metavar="FILE", help="configuration (/etc/trafMon/xml/tmon.xml)")
-    parser.add_argument("--database", type=Path, metavar="FILE", help="DuckDB file, instead of the configured database")
+    add_arguments(parser)
     parser.add_argument("--day", type=day, metavar="YYYY-MM-DD",
                         help="the day, UTC (yesterday, and those of the week before that are not up to date)")
     parser.add_argument("--from", dest="first", type=day, metavar="YYYY-MM-DD", help="all days from this one on")
@@ -44,8 +43,7 @@ def main() -> int:
     if (options.first is None) != (options.last is None) or (options.day and options.first):
         parser.error("give --day, or both --from and --to, or none of them")
     days = (options.day, options.day) if options.day else (options.first, options.last) if options.first else None
-    config = options.config or Path("tmon.xml" if options.local else "/etc/trafMon/xml/tmon.xml")
-    return run(config, days, options.database, netflow=options.netflow, quiet=options.quiet)
+    return run(configuration_of(options), days, options.database, netflow=options.netflow, quiet=options.quiet)
 
 
 if __name__ == "__main__":

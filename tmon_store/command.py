@@ -14,9 +14,8 @@ from tmon_common.config.store_model import Store
 from tmon_store.errors import StoreBusyError, StoreError
 from tmon_store.follow import Stop, Watch
 from tmon_store.load import LoadReport, Progress, load_spool
+from tmon_store.program import BUSY, DONE, FAILED, MISUSED
 from tmon_store.spool import complete_files
-
-DONE, FAILED, MISUSED, BUSY = 0, 1, 2, 3
 
 
 @dataclass(frozen=True)

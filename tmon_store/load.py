@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from tmon_common.analyses.catalogue import PluginError, catalogue
 from tmon_common.config.store_model import Store
+from tmon_store.access import Access
 from tmon_store.archive import Loaded, archive, has_torn
 from tmon_store.errors import StoreError, StoreFullError
 from tmon_store.open import open_store
@@ -64,20 +65,13 @@ def load_spool(spool: Path, where: Store | Path, progress: Progress | None = Non
     except PluginError as error:
         raise StoreError(str(error)) from None
     directory = where.archive if isinstance(where, Store) else None
-    if complete_files(spool) or not _exists(where):
+    if complete_files(spool) or not Access(where).exists:
         with spool_lock(spool):  # another loader may have archived some until here
             _load(spool, _usable(complete_files(spool), report), where, report, progress, stopping, recorded=recorded)
     elif directory and has_torn(directory):
         _archive(directory, [], report)
     report.seconds = time.monotonic() - started
     return report
-
-
-def _exists(where: Store | Path) -> bool:
-    """Whether there is nothing to do without files: the database of a server is made when there are some."""
-    if isinstance(where, Store) and where.backend == "mysql":
-        return True
-    return Path(where.database if isinstance(where, Store) else where).exists()
 
 
 def _usable(files: list[SpoolFile], report: LoadReport) -> list[SpoolFile]:
@@ -99,7 +93,7 @@ def _usable(files: list[SpoolFile], report: LoadReport) -> list[SpoolFile]:
 
 def _load(spool: Path, files: list[SpoolFile], where: Store | Path, report: LoadReport, progress: Progress | None,
           stopping: Callable[[], bool], *, recorded: bool) -> None:
-    if not files and _exists(where):
+    if not files and Access(where).exists:
         return
     directory = where.archive if isinstance(where, Store) else None
     store = open_store(where)

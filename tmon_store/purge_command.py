@@ -4,31 +4,24 @@ from __future__ import annotations
 
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 from tmon_common.config.problems import ConfigurationError
 from tmon_common.config.read import read
+from tmon_store.access import Access
 from tmon_store.errors import StoreBusyError, StoreError
-from tmon_store.ip_info.access import Access
+from tmon_store.program import BUSY, DONE, FAILED, MISUSED, with_file
 from tmon_store.purge import Purged, purge
-
-DONE, FAILED, MISUSED, BUSY = 0, 1, 2, 3
 
 
 def run(config: Path, database: Path | None = None, *, quiet: bool = False) -> int:
     """Purge; gives the exit status. One line per run on stdout (none if quiet and nothing went); all else on stderr."""
     try:
         configuration = read(config)
-        store = configuration.store
-        if database:
-            store = replace(store, backend="duckdb", database=database)
+        store = with_file(configuration.store, database)
         started = time.monotonic()
         access = Access(store)
-        if not access.exists:
-            return _fail(f"{access.name}: there is no database yet; the loader makes it", FAILED)
-        with access.opened(read_only=True):
-            pass  # to be opened for writing, a server would make one that is not there
+        access.require()
         purged = purge(access.opened, store, [c.spool for c in configuration.collectors], time.time_ns())
     except (ConfigurationError, OSError) as error:
         return _fail(str(error), MISUSED)

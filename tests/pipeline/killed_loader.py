@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tmon_common.config.read import read
-from tmon_store.ip_info.access import Access
+from tmon_store.access import Access
 from tmon_store.load import load_spool
 from tmon_store.purge import purge
 

@@ -14,8 +14,8 @@ from tests.pipeline.loader_site import LEVELS, ROOT, Site, run_script
 from tests.unit.store.spool_files import expected_rollup, row_of, stored_rollup, write_file
 from tmon_common.config.store_model import DAY_NS, Retention, Server, Store
 from tmon_store import load
+from tmon_store.access import Access
 from tmon_store.errors import StoreBusyError
-from tmon_store.ip_info.access import Access
 from tmon_store.ip_info.schema import IP_INFO
 from tmon_store.load import load_spool
 from tmon_store.open import open_store

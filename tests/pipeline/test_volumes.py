@@ -111,7 +111,7 @@ def test_yesterday(small):
 
 
 @pytest.mark.parametrize(("arguments", "status", "reason"), [
-    (["--day", "2023-11-15", "--database", "nowhere.duckdb"], 1, "nowhere.duckdb: there is no such database; the loader makes it"),
+    (["--day", "2023-11-15", "--database", "nowhere.duckdb"], 1, "nowhere.duckdb: there is no database yet; the loader makes it"),
     (["--day", "2023-13-15"], 2, "invalid day value"),
     (["--day", "0001-01-01"], 2, "invalid day value"),
     (["--from", "2023-11-15"], 2, "both --from and --to"),

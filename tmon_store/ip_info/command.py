@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 
 from tmon_common.config.problems import ConfigurationError
 from tmon_store.errors import StoreBusyError, StoreError
+from tmon_store.program import BUSY, DONE, FAILED, MISUSED, with_file
 
 if TYPE_CHECKING:
     from tmon_common.config.store_model import Store
     from tmon_store.ip_info.update import Progress, Report
 
-DONE, FAILED, MISUSED, BUSY = 0, 1, 2, 3
 NAME = "trafmon_update_ip_info"
 
 
@@ -29,9 +29,7 @@ def run(config: Path, database: Path | None = None, *, everything: bool = False,
     from tmon_common.config.read import read
 
     try:
-        where = read(config).store
-        if database:
-            where = replace(where, backend="duckdb", database=database)
+        where = with_file(read(config).store, database)
         return _update(where if names else replace(where, names=None), everything, quiet)
     except ConfigurationError as error:
         return _fail(str(error), MISUSED)
@@ -72,7 +70,8 @@ def check(path: Path, addresses: Sequence[str] = ()) -> int:
 
 
 def _update(where: Store, everything: bool, quiet: bool) -> int:
-    from tmon_store.ip_info.access import Access
+    from tmon_store.access import Access
+    from tmon_store.ip_info.alone import alone
     from tmon_store.ip_info.describe import Describer
     from tmon_store.ip_info.geoip import GeoIP
     from tmon_store.ip_info.update import Update
@@ -80,16 +79,14 @@ def _update(where: Store, everything: bool, quiet: bool) -> int:
 
     started = time.monotonic()
     access = Access(where)
-    if not access.exists:
-        msg = f"{access.name}: there is no database yet; the loader makes it"
-        raise StoreError(msg)
+    access.require()
     organisation = read_organisation(where.organisation) if where.organisation else Organisation()
     geoip = GeoIP(where.geoip)
     update = Update(access, Describer(organisation, geoip), where.names, _now, everything)
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     done = False
     try:
-        with access.alone(), _progress() as progress:
+        with alone(access), _progress() as progress:
             update.run(progress)
         done = True
     finally:  # what was done is told, too, if the rest failed

@@ -12,9 +12,9 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from tmon_common.config.store_model import Names
+from tmon_store.access import Access
 from tmon_store.errors import StoreError
 from tmon_store.ip_info import rows
-from tmon_store.ip_info.access import Access
 from tmon_store.ip_info.answers import Answer
 from tmon_store.ip_info.describe import Describer
 from tmon_store.ip_info.due import due

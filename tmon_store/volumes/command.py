@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,15 +11,14 @@ from typing import TYPE_CHECKING
 from tmon_common.config.problems import ConfigurationError
 from tmon_common.config.read import read
 from tmon_common.config.store_model import Store
+from tmon_store.access import Access
 from tmon_store.errors import StoreBusyError, StoreError
-from tmon_store.ip_info.access import Access
+from tmon_store.program import BUSY, DONE, FAILED, MISUSED, with_file
 from tmon_store.volumes.aggregate import DAYS_BACK, MAX_DAYS, CountersGoneError, ensure, outdated, sum_up, yesterday
 from tmon_store.volumes.schema import NETFLOW, PROBE
 
 if TYPE_CHECKING:
     from tmon_store.backends.backend import Backend
-
-DONE, FAILED, MISUSED, BUSY = 0, 1, 2, 3
 
 
 def run(config: Path, days: tuple[date, date] | None = None, database: Path | None = None, *,
@@ -37,8 +35,6 @@ def run(config: Path, days: tuple[date, date] | None = None, database: Path | No
         store = _store(config, database)
     except (ConfigurationError, OSError) as error:
         return _fail(str(error), MISUSED)
-    if store.backend == "duckdb" and not Path(store.database).exists():
-        return _fail(f"{store.database}: there is no such database; the loader makes it", FAILED)
     try:
         return _sum_up(store, days, NETFLOW if netflow else PROBE, quiet=quiet)
     except StoreBusyError as error:
@@ -52,14 +48,13 @@ def run(config: Path, days: tuple[date, date] | None = None, database: Path | No
 def _store(config: Path, database: Path | None) -> Store:
     if database is None:
         return read(config).store
-    return replace(read(config).store if config.exists() else Store(), backend="duckdb", database=database)
+    return with_file(read(config).store if config.exists() else Store(), database)
 
 
 def _sum_up(where: Store, days: tuple[date, date] | None, source: str, *, quiet: bool) -> int:
     """Day by day: a loader comes in between. Gives the exit status."""
     status, database = DONE, Access(where)
-    with database.opened(read_only=True):
-        pass  # a database on a server that is opened for writing is made if it is not there
+    database.require()
     with database.opened() as store:
         ensure(store)
         due = _range(*days) if days else _due(store, where, source)

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tmon_common.config.store_model import Names
+from tmon_store.access import Access
 from tmon_store.ip_info import update as module
-from tmon_store.ip_info.access import Access
 from tmon_store.ip_info.answers import Answer
 from tmon_store.ip_info.describe import Describer
 from tmon_store.ip_info.due import RETRY_FAILED

@@ -11,10 +11,11 @@ import sqlalchemy as sa
 
 from tests.mmdb import write_mmdb
 from tests.unit.store.spool_files import START
+from tmon_store.access import Access
 from tmon_store.backends import mysql
 from tmon_store.errors import StoreBusyError, StoreError
 from tmon_store.ip_info import update as module
-from tmon_store.ip_info.access import Access
+from tmon_store.ip_info.alone import alone
 from tmon_store.ip_info.describe import Describer
 from tmon_store.ip_info.geoip import GeoIP
 from tmon_store.ip_info.rows import INFO
@@ -163,11 +164,11 @@ def test_no_database_yet(where):
 
 def test_one_at_a_time(where, some):
     """A second update is told to come later; loaders get in meanwhile; after the first has ended, it does its work."""
-    with Access(where, 0).alone():
-        with pytest.raises(StoreBusyError, match="another update of addresses is at work"), Access(where, 0).alone():
+    with alone(Access(where, 0)):
+        with pytest.raises(StoreBusyError, match="another update of addresses is at work"), alone(Access(where, 0)):
             pytest.fail("two at once")
         some.flows(30, ("10.1.0.30", "10.1.0.1"))
-    with Access(where, 0).alone():
+    with alone(Access(where, 0)):
         assert 8 == run(where).new
 
 
