@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import logging
-import selectors
-import signal
-import socket
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import asdict
 
 from tmon_collector.decode import Decoding
@@ -20,6 +16,7 @@ from tmon_collector.receive import Receiver
 from tmon_collector.spool import Spool
 from tmon_collector.telling import Telling
 from tmon_collector.thresholds.online import Thresholds
+from tmon_collector.waiting import waiting
 from tmon_common.clock import Clock
 from tmon_common.config.model import Collector as Parameters
 from tmon_common.config.model import Configuration
@@ -69,15 +66,8 @@ class Collector:
         on_ready: called once everything is in place. In the main thread only.
         """
         self._control.take_signals()
-        wake, wake_end = socket.socketpair()
-        wake.setblocking(False)
-        wake_end.setblocking(False)
-        previous = signal.set_wakeup_fd(wake_end.fileno(), warn_on_full_buffer=False)
-        handlers = {s: signal.signal(s, self._ask_to_stop) for s in (signal.SIGTERM, signal.SIGINT)}
-        try:
-            with selectors.DefaultSelector() as selector:
-                selector.register(self.receiver, selectors.EVENT_READ)
-                selector.register(wake, selectors.EVENT_READ)
+        with waiting(self.receiver, self._ask_to_stop) as wait:
+            try:
                 warm_up()
                 if self.one_way.engines:
                     warm_up_one_way()
@@ -87,21 +77,14 @@ class Collector:
                 on_ready()
                 self.telling.tell(self._control.started())
                 while not (self._stop or self._may_restart()):
-                    selector.select(self._wait_s())
-                    with suppress(BlockingIOError):
-                        wake.recv(4096)
+                    wait(self._wait_s())
                     self._round()
                     self._heed()
-            for _ in range(LAST_ROUNDS):
-                if not self._round():
-                    break
-        finally:
-            self.close()
-            signal.set_wakeup_fd(previous)
-            for number, handler in handlers.items():
-                signal.signal(number, handler)
-            wake.close()
-            wake_end.close()
+                for _ in range(LAST_ROUNDS):
+                    if not self._round():
+                        break
+            finally:
+                self.close()
 
     # ---- what operators ask for
 

@@ -23,10 +23,10 @@ LOOK_AGAIN_S = 0.1
 class Access:
     """where: as for open_store. wait_s: how long to wait for others; sleep, clock: how, in s."""
 
-    def __init__(self, where: Store | Path, wait_s: float = WAIT_S, sleep: Callable[[float], object] = time.sleep,
+    def __init__(self, where: Store | Path, wait_s: float = WAIT_S, sleep: Callable[[float], object] | None = None,
                  clock: Callable[[], float] = time.monotonic) -> None:
         self.where = where
-        self._wait_s, self._sleep, self._clock = wait_s, sleep, clock
+        self._wait_s, self._sleep, self._clock = wait_s, sleep or time.sleep, clock
 
     @property
     def name(self) -> str:

@@ -11,30 +11,34 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
-import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from trafmon.database_argument import (
+    DATABASE_HELP,
+    NoDatabaseError,
+    add_configuration_argument,
+    configuration_of,
+    database_of,
+)
+
 if TYPE_CHECKING:
     from tmon_common.config.model import Configuration
-    from tmon_common.config.store_model import Store
-    from tmon_store.backends.backend import Backend
     from tmon_store.questions.question import Answer, Question
 
 NAME = "trafmon query"
-CONFIGURATION = Path("/etc/trafMon/xml/tmon.xml")
 FORMATS = ("table", "csv", "json", "jsonl", "parquet")
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130
-BUSY_WAIT_S, BUSY_AGAIN_S = 10, 0.1
+BUSY_WAIT_S = 10
+"""While a loader has a DuckDB file, for some seconds most often, it is waited for."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("words", nargs="*", metavar="[DATABASE] QUESTION",
-                        help="DATABASE: a DuckDB file, or the name of a database on the server of the configuration")
-    parser.add_argument("-c", dest="config", type=Path, metavar="FILE",
-                        help=f"configuration whose database is asked, where none is given ({CONFIGURATION})")
+                        help=f"DATABASE: {DATABASE_HELP}")
+    add_configuration_argument(parser)
     parser.add_argument("--list", action="store_true", help="tell the questions")
     parser.add_argument("--since", metavar="TIME", help="from then on: 2026-11-22, 2026-11-22T10:30, today, yesterday")
     parser.add_argument("--until", metavar="TIME", help="before that")
@@ -69,7 +73,7 @@ def run(options: argparse.Namespace) -> int:
         question, database = _question(options, QUESTIONS)
         format_ = _format(options)
         answer, hint = _ask(options, question, database)
-    except _Misused as error:
+    except (_Misused, NoDatabaseError) as error:
         return _fail(str(error), MISUSED)
     except StoreError as error:
         return _fail(str(error), FAILED)
@@ -130,6 +134,8 @@ def _format(options: argparse.Namespace) -> str:
 
 
 def _ask(options: argparse.Namespace, question: Question, database: str | None) -> tuple[Answer, list[str]]:
+    from tmon_store.access import Access
+    from tmon_store.errors import StoreError
     from tmon_store.questions.ask import Wishes, addresses_of, ask, moved, why_empty
     from tmon_store.questions.span import parse_address, parse_span
 
@@ -140,9 +146,12 @@ def _ask(options: argparse.Namespace, question: Question, database: str | None) 
         limit = _limit(options.limit)
     except ValueError as error:
         raise _Misused(str(error)) from None
-    configuration = _configuration(options.config, needed=database is None)
-    store = _open(_where(configuration, database))
-    try:
+    configuration = configuration_of(options, database)
+    access = Access(database_of(configuration, database), BUSY_WAIT_S)
+    if not access.exists:
+        msg = f"{access.name}: no such database; expected a file that the loader has filled"
+        raise StoreError(msg)
+    with access.opened(read_only=True) as store:
         addresses += addresses_of(store, options.host)
         if "one address" in question.narrowed and len(addresses) > 1:
             raise _Misused(f"--host {options.host[0]}: {', '.join(addresses)}; expected one of them as --address")
@@ -150,8 +159,6 @@ def _ask(options: argparse.Namespace, question: Question, database: str | None) 
                         options.activity, options.location, options.service, options.source or "probe", limit)
         answer = ask(store, question, wishes, now, _hops(configuration))
         told = [text for text in ("" if options.last else moved(answer, wishes), why_empty(store, answer)) if text]
-    finally:
-        store.close()
     if not answer.rows and not told and (narrowed := _narrowed(options)):
         told.append(f"nothing fits {narrowed}")
     if answer.more and options.limit is None and _format(options) != "table":
@@ -173,54 +180,6 @@ def _limit(text: str | None) -> int | None:
     if not (text.isascii() and text.isdecimal() and 0 < int(text[:18])):
         raise ValueError(f"--limit {text}: expected a number from 1 on, or all")
     return int(text[:18])
-
-
-def _configuration(file: Path | None, *, needed: bool) -> Configuration | None:
-    from tmon_common.config.problems import ConfigurationError
-    from tmon_common.config.read import read
-
-    if file is None and not needed:
-        return None
-    try:
-        return read(file or CONFIGURATION)
-    except (ConfigurationError, OSError) as error:
-        where = "" if file else "; expected a DATABASE, or a configuration (-c FILE)"
-        raise _Misused(f"{error}{where}") from None
-
-
-def _where(configuration: Configuration | None, database: str | None) -> Store | Path:
-    from dataclasses import replace
-
-    if configuration is None:
-        return _file(Path(database))
-    store = configuration.store
-    if store.backend == "duckdb":
-        return _file(Path(database) if database else Path(store.database))
-    return replace(store, database=database) if database else store
-
-
-def _open(where: Store | Path) -> Backend:
-    """As `open_store`; while a loader has a DuckDB file, for some seconds most often, it is waited for."""
-    from tmon_store.errors import StoreBusyError
-    from tmon_store.open import open_store
-
-    end = time.monotonic() + BUSY_WAIT_S
-    while True:
-        try:
-            return open_store(where, read_only=True)
-        except StoreBusyError:
-            if time.monotonic() >= end:
-                raise
-            time.sleep(BUSY_AGAIN_S)
-
-
-def _file(database: Path) -> Path:
-    from tmon_store.errors import StoreError
-
-    if not database.exists():
-        msg = f"{database}: no such database; expected a file that the loader has filled"
-        raise StoreError(msg)
-    return database
 
 
 def _hops(configuration: Configuration | None) -> dict[str, tuple[str, ...]]:

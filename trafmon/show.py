@@ -8,11 +8,18 @@ from __future__ import annotations
 import argparse
 import sys
 
-from trafmon.database_argument import NoDatabaseError, add_database_arguments, database_of
+from trafmon.database_argument import (
+    DATABASE_HELP,
+    NoDatabaseError,
+    add_configuration_argument,
+    configuration_of,
+    database_of,
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add_database_arguments(parser)
+    parser.add_argument("database", nargs="?", metavar="DATABASE", help=DATABASE_HELP)
+    add_configuration_argument(parser)
     parser.add_argument("--top", type=int, default=10, metavar="N", help="lines of each table (10)")
 
 
@@ -21,7 +28,7 @@ def run(options: argparse.Namespace) -> int:
     from trafmon.summary import summarise
 
     try:
-        summarise(database_of(options), {}, limit=max(options.top, 1))
+        summarise(database_of(configuration_of(options, options.database), options.database), {}, limit=max(options.top, 1))
     except NoDatabaseError as error:
         print(f"trafmon show: {error}", file=sys.stderr)
         return 2

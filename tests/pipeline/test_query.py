@@ -236,7 +236,7 @@ def test_a_loader_is_waited_for(query, database, monkeypatch):
     assert (1, "") == (done.returncode, done.stdout)
     assert "another program has the database open" in done.stderr
     monkeypatch.setattr(trafmon_query, "BUSY_WAIT_S", 60)
-    monkeypatch.setattr(trafmon_query.time, "sleep", lambda _: held.poll() is None and held.communicate(b"\n"))
+    monkeypatch.setattr("tmon_store.access.time.sleep", lambda _: held.poll() is None and held.communicate(b"\n"))
     assert query(database, "classes").returncode == 0
     assert held.returncode == 0
 

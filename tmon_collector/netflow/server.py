@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import logging
-import selectors
-import signal
 import socket
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 
 from tmon_collector.gathering import warm_up
@@ -21,6 +18,7 @@ from tmon_collector.netflow.warm_up import warm_up as warm_up_netflow
 from tmon_collector.own_rows import OwnRows
 from tmon_collector.receive import Receiver
 from tmon_collector.spool import Spool
+from tmon_collector.waiting import waiting
 from tmon_common.clock import Clock
 from tmon_common.config.model import Collector
 from tmon_common.events import Event, event
@@ -73,34 +71,20 @@ class Server:
 
         on_ready: called once everything is in place. In the main thread only.
         """
-        wake, wake_end = socket.socketpair()
-        wake.setblocking(False)
-        wake_end.setblocking(False)
-        previous = signal.set_wakeup_fd(wake_end.fileno(), warn_on_full_buffer=False)
-        handlers = {s: signal.signal(s, self._ask_to_stop) for s in (signal.SIGTERM, signal.SIGINT)}
-        try:
-            with selectors.DefaultSelector() as selector:
-                selector.register(self.receiver, selectors.EVENT_READ)
-                selector.register(wake, selectors.EVENT_READ)
+        with waiting(self.receiver, self._ask_to_stop) as wait:
+            try:
                 warm_up()
                 warm_up_netflow()
                 self._started()
                 on_ready()
                 while not self._stop:
-                    selector.select(self._wait_s())
-                    with suppress(BlockingIOError):
-                        wake.recv(4096)
+                    wait(self._wait_s())
                     self._round()
-            for _ in range(LAST_ROUNDS):
-                if not self._round():
-                    break
-        finally:
-            self._close()
-            signal.set_wakeup_fd(previous)
-            for number, handler in handlers.items():
-                signal.signal(number, handler)
-            wake.close()
-            wake_end.close()
+                for _ in range(LAST_ROUNDS):
+                    if not self._round():
+                        break
+            finally:
+                self._close()
 
     def _round(self) -> int:
         """One wake-up. Gives how many datagrams there were."""
