@@ -56,6 +56,7 @@ class Decoder:
         self._sampling, self._longest_ms, self._happened = sampling, longest_ms, happened
         self.early, self._last_early = EarlySets(), ""
         self._gathered: dict[object, _Gathered] = {}
+        self._decoded: list[np.ndarray] = []  # what was gathered before options changed what it means
 
     def handle(self, datagrams: Iterable[tuple[bytes, str]], now_ns: int) -> np.ndarray:
         """RECORD (n,) of what datagrams tell. datagrams: with the address of who sent each; now_ns: wall clock."""
@@ -65,8 +66,8 @@ class Decoder:
             if reason := self._take(datagram, address, now_ns):
                 self.statistics.refuse(reason, address)
         self._count_given_up()
-        flows = [self._decoded(g, now_ns // _MS) for g in self._gathered.values()]
-        self._gathered = {}
+        flows = [*self._decoded, *(self._decode(g, now_ns) for g in self._gathered.values())]
+        self._gathered, self._decoded = {}, []
         if not flows:
             return np.zeros(0, RECORD)
         found = np.concatenate(flows)
@@ -96,7 +97,7 @@ class Decoder:
             if header is None:
                 return "short"
             session = self.sessions.get(address, version, header.engine, exporter, now_ns)
-            self._take_v5(datagram, header, session)
+            self._take_v5(datagram, header, session, now_ns)
             return ""
         message = read_message(datagram)
         if message is None:
@@ -104,8 +105,8 @@ class Decoder:
         self._take_sets(datagram, message, self.sessions.get(address, version, message.domain, exporter, now_ns), now_ns)
         return ""
 
-    def _take_v5(self, datagram: bytes, header: v5.Header, session: Session) -> None:
-        self._check(session, header.uptime_ms, header.sequence, header.count, None)
+    def _take_v5(self, datagram: bytes, header: v5.Header, session: Session, now_ns: int) -> None:
+        self._check(session, header.uptime_ms, header.sequence, header.count, None, now_ns)
         if header.sampling > 1 and session.sampling.whole != header.sampling:
             session.sampling.whole = header.sampling
             self._happened(session, "sampling", header.sampling)
@@ -117,7 +118,7 @@ class Decoder:
         records: int | None = 0
         options = 0
         if message.version == 9:
-            self._check(session, message.uptime_ms, message.sequence, 1, None)
+            self._check(session, message.uptime_ms, message.sequence, 1, None, now_ns)
         for number, content in sets(datagram, message):
             if content is None:
                 self.statistics.refuse("length", session.name)
@@ -131,7 +132,7 @@ class Decoder:
             else:
                 self.statistics.refuse("unknown_set", session.name)
         if message.version == 10:
-            self._check(session, None, message.sequence, records, None if records is None else records - options)
+            self._check(session, None, message.sequence, records, None if records is None else records - options, now_ns)
 
     def _take_templates(self, session: Session, read: Callable, content: memoryview, now_ns: int) -> None:
         try:
@@ -160,12 +161,18 @@ class Decoder:
         if not len(starts):
             return 0, False
         if template.is_options:
+            self._settle(session, now_ns)
             self._learn(session, Layout(template, np.frombuffer(content, np.uint8), starts))
         elif template.tells_flows:
             self._group(session, template).add(content, starts, (len(starts), message.export_ms, message.uptime_ms, 0))
         else:
             self.statistics.refuse("not_flows", session.name, len(starts))
         return len(starts), template.is_options
+
+    def _settle(self, session: Session, now_ns: int) -> None:
+        """Decodes what has come of a session so far: rates and the start that options tell count from there on."""
+        for key in [k for k, g in self._gathered.items() if g.session is session]:
+            self._decoded.append(self._decode(self._gathered.pop(key), now_ns))
 
     def _learn(self, session: Session, options: Layout) -> None:
         before = session.sampling.highest
@@ -176,9 +183,11 @@ class Decoder:
             if 0 < told <= MAX_INIT_MS:
                 session.init_ms = told
 
-    def _check(self, session: Session, uptime_ms: int | None, sequence: int, count: int | None,
-               flows: int | None) -> None:
-        if uptime_ms is not None and session.ran_for(uptime_ms):
+    def _check(self, session: Session, uptime_ms: int | None, sequence: int, count: int | None, flows: int | None,
+               now_ns: int) -> None:
+        if uptime_ms is not None and not session.ran_for(uptime_ms):
+            self._settle(session, now_ns)
+            session.forget()
             self.early.forget(session)
             self._happened(session, "restart", 0)
         lost = session.sequence.came(sequence, count, flows)
@@ -192,7 +201,7 @@ class Decoder:
             self._gathered[key] = _Gathered(session, template)
         return self._gathered[key]
 
-    def _decoded(self, gathered: _Gathered, now_ms: int) -> np.ndarray:
+    def _decode(self, gathered: _Gathered, now_ns: int) -> np.ndarray:
         session, template = gathered.session, gathered.template
         octets = b"".join(gathered.contents)
         export_ms, uptime_ms, rates = gathered.per_record()
@@ -205,5 +214,5 @@ class Decoder:
                 uptime_ms = np.where(uptime_ms == UNKNOWN_UPTIME, (export_ms - session.init_ms) & _MASK, uptime_ms)
             flows, told, origin = flow_sets.decode(layout, session.exporter, export_ms, uptime_ms)
             rates = session.sampling.rates(layout, self._sampling)[origin]
-        bound_times(flows, told, now_ms, self.statistics, self._longest_ms)
+        bound_times(flows, told, now_ns // _MS, self.statistics, self._longest_ms)
         return sound_counts(flows, rates, self.statistics, session.name)

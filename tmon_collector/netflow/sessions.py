@@ -56,13 +56,14 @@ class Session:
         self._uptime_ms: int | None = None
 
     def ran_for(self, uptime_ms: int) -> bool:
-        """Takes the uptime of a datagram. True: the exporter has started anew, and what was known of it is forgotten."""
+        """Takes the uptime of a datagram. False: the exporter has started anew since the last one."""
         before, self._uptime_ms = self._uptime_ms, uptime_ms
-        if before is None or not RESTART_MS < before - uptime_ms < _WRAP_MS - RESTART_MS * 60:
-            return False
+        return before is None or not RESTART_MS < before - uptime_ms < _WRAP_MS - RESTART_MS * 60
+
+    def forget(self) -> None:
+        """What was known counts no longer: the exporter has started anew."""
         self.templates.clear()
         self.sequence, self.sampling = Sequence(), Sampling()
-        return True
 
     def take_template(self, number: int, template: Template | None, now_ns: int) -> bool:
         """A template came; None: it is withdrawn. One that says what the known one says changes nothing. False: no room."""
