@@ -86,15 +86,22 @@ class Resolver:
         return False
 
     async def _exchange(self, query: dns.message.Message, position: int) -> dns.message.Message | None:
-        """The response of that server, whatever it says, to a query that waits its turn; None: there is none."""
+        """The response of that server, whatever it says; None: there is none. By TCP what does not fit UDP (RFC 7766 section 5)."""
         host, port = self._servers[position]
-        await asyncio.sleep(self._bucket.reserve(asyncio.get_running_loop().time()))
         try:
-            response, _ = await dns.asyncquery.udp_with_fallback(
-                query, host, self._timeout_s, port, ignore_unexpected=True, ignore_errors=True)
+            try:
+                await self._turn()
+                return await dns.asyncquery.udp(query, host, self._timeout_s, port, ignore_unexpected=True, ignore_errors=True,
+                                                raise_on_truncation=True)
+            except dns.message.Truncated:
+                await self._turn()
+                return await dns.asyncquery.tcp(query, host, self._timeout_s, port)
         except (OSError, EOFError, dns.exception.DNSException):
             return None
-        return response
+
+    async def _turn(self) -> None:
+        """Each query waits its turn."""
+        await asyncio.sleep(self._bucket.reserve(asyncio.get_running_loop().time()))
 
 
 def _system_servers() -> tuple[tuple[str, int], ...]:

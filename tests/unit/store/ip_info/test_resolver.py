@@ -145,10 +145,13 @@ def test_a_port_where_nobody_listens():
 
 
 def test_many_names_by_tcp(tmp_path):
-    """An answer that does not fit a datagram comes by TCP."""
+    """An answer that does not fit a datagram comes by TCP, which is one more query to wait its turn."""
     records = [f"--ptr-record=1.0.0.10.in-addr.arpa,{'a' * 60}.{'b' * 60}.{'c' * 60}.{i:02}.example" for i in range(20)]
     with name_server(tmp_path, *records, "--edns-packet-max=512") as server:
-        answers, _ = resolve(Names(servers=(("127.0.0.1", server.port),)), ["10.0.0.1"])
+        resolver, answers, turns = Resolver(Names(servers=(("127.0.0.1", server.port),))), [], []
+        resolver._bucket.reserve = lambda now: turns.append(now) or 0.0
+        resolver.resolve(["10.0.0.1"], answers.append)
+    assert 2 == len(turns)
     assert [Answer("10.0.0.1", "found", f"{'a' * 60}.{'b' * 60}.{'c' * 60}.00.example")] == answers
 
 
@@ -163,14 +166,14 @@ def test_parallel_and_rate(monkeypatch):
         for _ in range(3):
             await real_sleep(0)
         at_once -= 1
-        return dns.message.make_response(query), False
+        return dns.message.make_response(query)
 
     async def sleep(delay):
         delays.append(delay)
         await real_sleep(0)
 
     real_sleep = asyncio.sleep
-    monkeypatch.setattr(module.dns.asyncquery, "udp_with_fallback", exchange)
+    monkeypatch.setattr(module.dns.asyncquery, "udp", exchange)
     monkeypatch.setattr(module.asyncio, "sleep", sleep)
     answers, _ = resolve(Names(servers=(("127.0.0.1", 53),), rate=10, parallel=7), [f"10.0.0.{i}" for i in range(100)])
     assert 100 == len(answers)
@@ -184,10 +187,10 @@ def test_interrupted_while_asking(monkeypatch):
         if len(found) == 5:
             signal.raise_signal(signal.SIGINT)
             await asyncio.get_running_loop().create_future()
-        return dns.message.make_response(query), False
+        return dns.message.make_response(query)
 
     found = []
-    monkeypatch.setattr(module.dns.asyncquery, "udp_with_fallback", exchange)
+    monkeypatch.setattr(module.dns.asyncquery, "udp", exchange)
     with pytest.raises(KeyboardInterrupt):
         Resolver(Names(servers=(("127.0.0.1", 53),), parallel=1, **FAST)).resolve([f"10.0.0.{i}" for i in range(20)], found.append)
     assert 5 == len(found)
