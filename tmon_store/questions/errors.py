@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from tmon_store import tables
-from tmon_store.questions.pieces import CLASS, DESCRIPTION, FLOW_COLUMNS, PROBE, in_order, number, of_flow, with_flow, within
+from tmon_store.questions.pieces import (
+    CLASS,
+    DESCRIPTION,
+    FLOW_COLUMNS,
+    PROBE,
+    described_as,
+    in_order,
+    number,
+    of_flow,
+    with_flow,
+    within,
+)
 from tmon_store.questions.question import Column, Form, Question
 from tmon_store.questions.signs import KINDS, SIGNS, Sign
 
@@ -19,10 +30,10 @@ if TYPE_CHECKING:
 
 PERMANENT = 0.9
 """Share of the intervals with traffic from which on errors are there all the time."""
-
-
 SEEN = "ip_counters"
 """The kind that has a row for each interval in which a flow had packets."""
+MAX_NAMED = 200
+"""Flows that are asked for by what they are; of more, all are read."""
 
 
 def errors(store: Backend, scope: Scope) -> list[tuple]:
@@ -44,25 +55,54 @@ def counted(store: Backend, sign: Sign, scope: Scope) -> list[tuple]:
 
 def flow_errors(store: Backend, scope: Scope) -> list[tuple]:
     """By flow and kind of error: how many, in how many of its intervals."""
-    f, rows, at = tables.flow.c, [], 1 + len(DESCRIPTION)
-    for sign in _found(store, scope):
-        flows = _with_quiet(_intervals(sign, scope, ("flow_key", "start")), scope)
-        key = [f[n] for n in DESCRIPTION]
-        each = with_flow(flows, *key, flows.c.start, sa.func.min(f.flow_key).label("flow"),
-                         *(sa.func.sum(flows.c[n]).label(n) for n in ("count", "whole")))
-        c = each.group_by(*key, flows.c.start).subquery("each").c
-        touched = c["count"] > number(0)
-        asked = sa.select(
-            sa.func.min(c.flow), *(c[n] for n in DESCRIPTION), sa.func.sum(c["count"]), sa.func.sum(c.whole), sa.func.count(),
-            sa.func.sum(sa.case((touched, number(1)), else_=number(0))), sa.func.min(sa.case((touched, c.start))),
-            sa.func.max(sa.case((touched, c.start))))
-        what = [c[n] for n in DESCRIPTION]
-        asked = asked.group_by(*what).having(sa.func.sum(c["count"]) > number(0))
-        for row in store.query(asked.order_by(sa.func.sum(c["count"]).desc(), *in_order(what)).limit(scope.limit)):
-            count, of, intervals, affected, first, last = row[at:]
-            rows.append((*row[:at], sign.name, count, count / of if of else None, intervals, affected, affected / intervals,
-                         _course(intervals, affected), first, last))
-    return sorted(rows, key=lambda row: (-row[at + 1], row[at], *map(_orderly, row[1:at])))[:scope.limit]
+    worst = [(sign, *row) for sign in _found(store, scope) for row in _worst(store, scope, sign)]
+    worst.sort(key=lambda row: (-row[2], row[0].name, *map(_orderly, row[1])))
+    worst, rows = worst[:scope.limit], []
+    seen = {kind: _seen(store, scope, kind, {row[1] for row in worst if row[0].kind == kind})
+            for kind in {sign.kind for sign, *_ in worst}}
+    for sign, what, count, of, affected, first, last in worst:
+        flow, intervals = seen[sign.kind][what]
+        rows.append((flow, *what, sign.name, count, count / of if of else None, intervals, affected, affected / intervals,
+                     _course(intervals, affected), first, last))
+    return rows
+
+
+def _worst(store: Backend, scope: Scope, sign: Sign) -> list[tuple]:
+    """Flows with most errors of a kind: description, how many, of what, in how many intervals, in which first and last."""
+    f, flows = tables.flow.c, _intervals(sign, scope, ("flow_key", "start"))
+    key = [f[n] for n in DESCRIPTION]
+    each = with_flow(flows, *key, flows.c.start, *(sa.func.sum(flows.c[n]).label(n) for n in ("count", "whole")))
+    c = each.group_by(*key, flows.c.start).subquery("each").c
+    what, touched = [c[n] for n in DESCRIPTION], c["count"] > number(0)
+    asked = sa.select(
+        *what, sa.func.sum(c["count"]), sa.func.sum(c.whole), sa.func.sum(sa.case((touched, number(1)), else_=number(0))),
+        sa.func.min(sa.case((touched, c.start))), sa.func.max(sa.case((touched, c.start))))
+    asked = asked.group_by(*what).having(sa.func.sum(c["count"]) > number(0))
+    found = store.query(asked.order_by(sa.func.sum(c["count"]).desc(), *in_order(what)).limit(scope.limit))
+    return [(row[:len(what)], *row[len(what):]) for row in found]
+
+
+def _seen(store: Backend, scope: Scope, kind: str, flows: set[tuple]) -> dict[tuple, tuple[int, int]]:
+    """Of flows, by description: the first of their numbers, and the intervals in which they had packets, or a row of the kind.
+
+    Some kinds (ICMP, FTP) have few rows: one error in a day would be all that there was.
+    """
+    f = tables.flow.c
+    wanted = _conditions_on_flows(scope, flows)
+    parts = []
+    for name in {kind, SEEN} & scope.present:
+        c = tables.rollup(name, scope.span.granularity).c
+        parts.append(sa.select(c.flow_key, c.start).where(*within(c.start, scope), *(
+            [c.flow_key.in_(sa.select(f.flow_key).where(*wanted))] if wanted else [])))
+    each = sa.union_all(*parts).subquery("seen")
+    what = [f[n] for n in DESCRIPTION]
+    asked = with_flow(each, *what, sa.func.min(f.flow_key), sa.func.count(each.c.start.distinct())).group_by(*what)
+    return {row[:len(what)]: row[len(what):] for row in store.query(asked)}
+
+
+def _conditions_on_flows(scope: Scope, flows: set[tuple]) -> list[sa.ColumnElement]:
+    named = [sa.and_(*described_as(zip(DESCRIPTION, flow, strict=True))) for flow in flows] if len(flows) <= MAX_NAMED else []
+    return [*of_flow(scope), *([sa.or_(*named)] if named else [])]
 
 
 def _course(intervals: int, affected: int) -> str:
@@ -105,15 +145,6 @@ def _intervals(sign: Sign, scope: Scope, key: tuple[str, ...]) -> sa.Subquery:
     count, whole = (_added(c, sign.columns(names)) for names in (sign.counted, sign.of))
     asked = sa.select(*(c[n] for n in key), sa.func.sum(count).label("count"), sa.func.sum(whole).label("whole"))
     return asked.where(*_conditions(c, scope)).group_by(*(c[n] for n in key)).subquery(sign.name)
-
-
-def _with_quiet(touched: sa.Subquery, scope: Scope) -> sa.Subquery:
-    """Beside rows of a sign, all intervals in which flows had packets: some kinds (ICMP, FTP) have few rows."""
-    if SEEN not in scope.present:
-        return touched
-    c, none = tables.rollup(SEEN, scope.span.granularity).c, number(0)
-    quiet = sa.select(c.flow_key, c.start, none.label("count"), none.label("whole")).where(*_conditions(c, scope))
-    return sa.union_all(sa.select(*touched.c), quiet).subquery("seen")
 
 
 _ERROR = Column("error", Form.TEXT, "kind of error, see below", "Error")

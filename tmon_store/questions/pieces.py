@@ -79,10 +79,16 @@ def of_flow(scope: Scope, *, ends: Sequence[sa.ColumnElement] = ()) -> list[sa.C
     f = tables.flow.c
     found = [f.probe == scope.probe] if scope.probe is not None else []
     found += [f.flow_class == scope.flow_class] if scope.flow_class is not None else []
-    found += [f[name].is_(None) if value is None else f[name] == value for name, value in scope.flow]
+    found += described_as(scope.flow)
     if scope.addresses:
         found.append(sa.or_(*(end.in_(scope.addresses) for end in (ends or (f.src_addr, f.dst_addr)))))
     return found
+
+
+def described_as(description: Iterable[tuple[str, Any]]) -> list[sa.ColumnElement]:
+    """Conditions on the table `flow`: these columns have these values."""
+    f = tables.flow.c
+    return [f[name].is_(None) if value is None else f[name] == value for name, value in description]
 
 
 def per_flow(scope: Scope, kind: str, values: dict[str, sa.ColumnElement], *, by: Sequence[str] = (), where: Sequence = (),
