@@ -8,8 +8,6 @@ A bucket is found by comparing whole numbers, so that every machine finds the sa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 RATIO = 1.04
@@ -54,16 +52,3 @@ def middles_ns(buckets: np.ndarray) -> np.ndarray:
     """float64: the middle, on the log scale, of each bucket (int64); of bucket 0, 1 ns."""
     sizes = np.where(buckets < 0, -1 - buckets, buckets)
     return np.where(buckets < 0, -1.0, 1.0) * np.where(sizes > 0, RATIO ** (sizes - 0.5), 1.0)
-
-
-def percentiles_ns(buckets: Sequence[int], counts: Sequence[int], percents: Sequence[float]) -> list[float]:
-    """Times below or at which so many percent lie, ns: the middle, on the log scale, of the bucket that holds that one.
-
-    buckets, counts     numbers of buckets, each once, in any order, and how many times are in them. ValueError if there are none.
-    """
-    order = np.argsort(np.asarray(buckets))
-    numbers, sums = np.asarray(buckets)[order], np.cumsum(np.asarray(counts)[order])
-    if not len(sums) or sums[-1] <= 0:
-        raise ValueError("no percentile of no times")
-    ranks = np.maximum(np.ceil(np.asarray(percents) / 100 * sums[-1]), 1)
-    return middles_ns(numbers[np.searchsorted(sums, ranks)]).tolist()

@@ -73,7 +73,7 @@ class Interval:
         return counted / seconds if self._form is Form.RATE else counted.copy(), np.ones(len(counted), bool)
 
     def _percentiles(self, percentile: float, samples: int) -> tuple[np.ndarray, np.ndarray]:
-        """As `log_buckets.percentiles_ns`, in seconds: the middle, on the log scale, of the bucket."""
+        """In seconds: the middle, on the log scale, of the bucket that holds the percentile by nearest rank."""
         self._merge()
         series = self._keys // _CELLS
         ends = np.searchsorted(series, np.arange(len(self.rows)), side="right")

@@ -17,7 +17,6 @@ INTERNET = "Internet"
 """Activity and location of what is not the organisation's own; relation of own hosts to it."""
 UNKNOWN = "unknown"
 """Activity, location or relation that cannot be told."""
-RELATIONS = (SAME_SAME, SAME_OTHER, OTHER_SAME, OTHER_OTHER, INTERNET, UNKNOWN)
 
 _PLACE = ("activity", "location", "country")
 

@@ -20,8 +20,6 @@ from tmon_store.open import open_store
 from tmon_store.schema import Field, Storage, Table
 
 
-
-
 def server_with(mariadb, tmp_path, text, mode=0o600, **more):
     file = tmp_path / f"o{len(text)}.cnf"
     file.touch(mode)
