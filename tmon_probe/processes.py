@@ -131,8 +131,7 @@ class ProbeProcesses:
                    "orphaned": self._offloading.restore, "forked": ground.keep_sources}
         child = multiprocessing.get_context("fork").Process(
             target=run_child, name=f"{self._probe.name}-child", kwargs=options,
-            args=(self._probe, ground.lanes.father_cpus, self._lanes, self._chain, self._statistics.child(), self._pipe,
-                  self._clock))
+            args=(self._probe, ground.lanes.father_cpus, self._lanes, self._chain, self._statistics, self._pipe, self._clock))
         child.start()
         self._child = child
         for n, cpu in enumerate(ground.lanes.father_cpus[1:], 1):
