@@ -95,10 +95,14 @@ class ProbeStatistics:
         """Every number, and the totals."""
         return self._totals.of(self.numbers)
 
-    def close(self) -> None:
-        """Remove the block."""
+    @property
+    def block(self) -> Statistics:
+        return self._block
+
+    def close(self, *, in_order: bool = True) -> None:
+        """Remove the block, if this run ends in order."""
         self.numbers = None
-        self._block.close()
+        self._block.close(in_order=in_order)
 
     def _part(self, key: tuple, names: Sequence[str]) -> Part:
         return Part(self._block.numbers[self._parts[key]], {name: i for i, name in enumerate(names)})
