@@ -44,6 +44,6 @@ def test_only_its_user_may_look(name):
 
 def test_without_room_there_is_an_error_and_nothing_is_left(name):
     """Instead of a signal when it is written to."""
-    with pytest.raises(OSError, match="no room for .* octets of shared memory"):
+    with pytest.raises(OSError, match=r"no room for .* octets of shared memory"):
         Segment(name, 1 << 50)
     assert not (SEGMENTS / name).exists()
