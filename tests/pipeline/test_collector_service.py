@@ -3,6 +3,7 @@
 import pytest
 
 from tests.notified import Notified
+from tests.pipeline.netflow_peers import Receiver
 from tests.pipeline.probe_process import START_LIMIT_S, configure, start_collector, until
 
 WATCHDOG_US = 400_000
@@ -37,3 +38,14 @@ def test_a_collector(tmp_path, manager):
     [reloading] = [m for m in manager.told if "RELOADING" in m]
     assert int(reloading["MONOTONIC_USEC"]) > 0
     assert 1 == manager.count("STOPPING")
+
+
+def test_a_receiver_of_flow_records(tmp_path, manager):
+    """Ready once it listens; that it gets on, though nothing comes; at last why it stops."""
+    with Receiver(tmp_path / "spool") as receiver:
+        until(lambda: manager.count("READY"), "it is ready")
+        until(lambda: manager.count("WATCHDOG") >= 5, "it gets on")
+        assert 0 == receiver.stop(), receiver.messages
+    told = manager.values("STATUS")
+    assert (f"listening on port {receiver.port}", "stopping: asked to") == (told[0], told[-1])
+    assert 1 == manager.count("READY") == manager.count("STOPPING")
