@@ -43,7 +43,8 @@ def test_a_signal_while_it_starts(watcher, tmp_path, number):
 
 
 def test_the_main_process_is_killed_while_it_waits_for_the_child(cable, watcher, tmp_path):
-    """Nobody acknowledges, so the child is still at work when the probe was told to stop and is killed then: the keeper restores."""
+    """Nobody acknowledges, so the child is still at work when the probe was told to stop and is killed then: the keeper
+    restores."""
     before = features(watcher)
     with Probe(tmp_path, configure(tmp_path, INTERFACE), command=watcher.command) as probe:
         probe.until_capturing()

@@ -98,8 +98,12 @@ def _taken_over(text: str) -> Remaining | None:
     _, channel, pid, kept, had = map(int, fields)
     if channel < 0:
         return Remaining(None, _unmasked(had))
-    os.set_inheritable(channel, False)
-    return Remaining(Kept(socket.socket(fileno=channel), pid, _unmasked(kept)), _unmasked(had))
+    return Remaining(Kept(_channel(channel), pid, _unmasked(kept)), _unmasked(had))
+
+
+def _channel(descriptor: int) -> socket.socket:
+    os.set_inheritable(descriptor, False)
+    return socket.socket(fileno=descriptor)
 
 
 def _mask(numbers: frozenset[int] | tuple[()]) -> int:

@@ -97,9 +97,11 @@ class Kept:
                     raise OSError(errno.EPIPE, _DEAD) from None
             mine.settimeout(ANSWER_S)
             try:
-                octets, descriptors, _, _ = socket.recv_fds(mine, MAX_MESSAGE_OCTETS, 1, socket.MSG_CMSG_CLOEXEC)
+                octets, descriptors, _, _ = socket.recv_fds(mine, MAX_MESSAGE_OCTETS, 1)
             except TimeoutError:
                 raise OSError(errno.ETIMEDOUT, "the keeper of the probe's privileges does not answer; restart the probe") from None
+        for descriptor in descriptors:
+            os.set_inheritable(descriptor, False)
         if not octets:
             raise OSError(errno.EPIPE, _DEAD)
         told = parse_answer(octets)
