@@ -76,3 +76,25 @@ def test_the_probe_starts_no_thread_before():
         from numpy import linalg
         print(len(os.listdir("/proc/self/task")))
         """) == ["1"]
+
+
+def test_the_keeper_cannot_be_taken_over():
+    """By a process of the same user that has nothing: it gets what it asks for, but cannot look into the keeper's memory."""
+    assert told(f"""
+        import socket
+        from tmon_probe.privileges.capabilities import keep
+        from tmon_probe.privileges.kept import Kept
+        keeper = Kept.start([{NET_RAW}])
+        keep([])
+        try:
+            socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+        except PermissionError:
+            print("refused")
+        with keeper.packet_socket() as given:
+            print(given.family == socket.AF_PACKET)
+        try:
+            open(f"/proc/{{keeper.pid}}/mem", "rb")
+        except PermissionError:
+            print("refused")
+        keeper.close()
+        """) == ["refused", "True", "refused"]
