@@ -1,0 +1,1 @@
+"""The agent of a probe or collector: tells others how it is (SNMP, Prometheus), and managers what happened."""
