@@ -1,1 +1,1 @@
-"""The agent of a probe or collector: tells others how it is (SNMP, Prometheus), and managers what happened."""
+"""The agent of a probe or collector: a process beside it that answers monitors and tells managers of events."""

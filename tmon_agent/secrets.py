@@ -23,8 +23,10 @@ MAX_SECRET_OCTETS = 255
 _NEW_OCTETS = 24
 _WHAT = "file of secrets"
 _MAKE = "`trafmon snmp-secrets -c CONFIGURATION`"
-_HEAD = ("# Secrets of SNMP: who has a community string may ask; who has the passphrases of a user, too, and in secret. They are needed\n"
-         "# at the managers as well. Made by `trafmon snmp-secrets`; they may be changed by hand.\n")
+_HEAD = """\
+# Secrets of SNMP: who has a community string may ask; who has the passphrases of a user, too, and in secret.
+# They are needed at the managers as well. Made by `trafmon snmp-secrets`; they may be changed by hand.
+"""
 
 
 class SecretsError(PrivateFileError):
