@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from enum import Enum
+from hashlib import blake2s
 from typing import Any
 
 from tmon_agent.managed.declaration import ROOT, Column, Syntax, Table
@@ -23,6 +24,8 @@ Oid = tuple[int, ...]
 NOTIFICATIONS: Oid = (*ROOT, 0)
 OBJECTS: Oid = (*ROOT, 1)
 CONFORMANCE: Oid = (*ROOT, 2)
+MAX_INDEX_OCTETS = 56
+"""Of a text in an index: an identifier has at most 128 numbers (RFC 2578 section 3.5), and two texts may be in it."""
 MAX_TEXT_OCTETS = 255
 """SnmpAdminString, RFC 3411 section 5."""
 NEVER = bytes(8)
@@ -69,7 +72,7 @@ def index_oid(columns: Iterable[Column], values: Iterable[str | int]) -> Oid:
     found: list[int] = []
     for column, value in zip(columns, values, strict=False):
         if column.syntax is Syntax.TEXT:
-            octets = str(value).encode(errors="replace")
+            octets = _index_text(str(value))
             found += [len(octets), *octets]
         else:
             found.append(int(value))
@@ -121,6 +124,15 @@ def date_and_time(time_ns: int) -> bytes:
 
 def _scaled(column: Column, value: int) -> int:
     return int(value / _NS_PER_US) if told_in_us(column) else value
+
+
+def _index_text(text: str) -> bytes:
+    """What is too long keeps its beginning and differs by its end."""
+    octets = text.encode(errors="replace")
+    if len(octets) <= MAX_INDEX_OCTETS:
+        return octets
+    end = b"~" + blake2s(octets, digest_size=4).hexdigest().encode()
+    return octets[: MAX_INDEX_OCTETS - len(end)] + end
 
 
 def _cut(text: str) -> bytes:
