@@ -10,12 +10,18 @@ import argparse
 import asyncio
 import logging
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tmon_common.config.locate import locate
 from tmon_common.config.problems import ConfigurationError
 from tmon_common.config.read import read
 from tmon_common.config.select import select_collector, select_probe
+
+if TYPE_CHECKING:
+    from tmon_agent.service import Service
+    from tmon_agent.view import View
 
 FAULT, UNUSABLE = 1, 2
 
@@ -39,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     of = parser.add_mutually_exclusive_group(required=True)
     of.add_argument("--probe", metavar="NAME", help="answer for this probe")
     of.add_argument("--collector", metavar="NAME", help="answer for this collector")
+    parser.add_argument("--restarts", type=int, default=0, metavar="N", help="how often the program has started it again")
     parser.add_argument("--lifeline", action="store_true",
                         help="end when standard input ends, and not by signals: for the program that starts it")
     return parser
@@ -47,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
 def _run(options: argparse.Namespace) -> int:
     from tmon_agent.agent import services
     from tmon_agent.service import ServiceError, Setting
+    from tmon_agent.view import View
     from tmon_common import diagnostics
 
     kind = "probe" if options.probe else "collector"
@@ -64,7 +72,7 @@ def _run(options: argparse.Namespace) -> int:
         return UNUSABLE
     try:
         setting = Setting(kind, declared.name, declared.agent, configuration)
-        asyncio.run(_serve(list(services(setting)), setting, lifeline=options.lifeline))
+        asyncio.run(_serve(list(services(setting)), View(setting, restarts=options.restarts), lifeline=options.lifeline))
     except (ServiceError, OSError) as error:
         log.error("agent of %s %s: %s", kind, declared.name, error)
         return UNUSABLE
@@ -75,13 +83,12 @@ def _run(options: argparse.Namespace) -> int:
     return 0
 
 
-async def _serve(running: list, setting, *, lifeline: bool) -> None:
+async def _serve(running: Sequence[Service], view: View, *, lifeline: bool) -> None:
     from tmon_agent.agent import serve
     from tmon_agent.ending import end_of
-    from tmon_agent.view import View
 
     end = end_of(lifeline=lifeline)
-    await serve(running, View(setting), end.wait())
+    await serve(running, view, end.wait())
 
 
 if __name__ == "__main__":

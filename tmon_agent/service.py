@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from tmon_common.config.model import Agent, Configuration
@@ -33,19 +32,6 @@ class Setting:
     def program(self) -> str:
         """For messages."""
         return f"{self.kind} {self.name}"
-
-
-@dataclass
-class Counts:
-    """What a service counts of itself, for the other services to show. Written by its owner, read by all."""
-
-    numbers: dict[str, int] = field(default_factory=dict)
-
-    def add(self, name: str, number: int = 1) -> None:
-        self.numbers[name] = self.numbers.get(name, 0) + number
-
-    def snapshot(self) -> Mapping[str, int]:
-        return dict(self.numbers)
 
 
 class Service(Protocol):

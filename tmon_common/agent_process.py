@@ -54,7 +54,8 @@ class AgentProcess:
             return []
         self._revival.started(self._clock.monotonic_ns())
         try:
-            self._process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, close_fds=True,
+            command = [*self._command, f"--restarts={self._revival.failures}"]
+            self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, close_fds=True,
                                              env=_environment())
         except OSError as error:
             return [self._failed(str(error))]
