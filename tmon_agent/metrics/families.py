@@ -25,7 +25,7 @@ class Families(Collector):
     def collect(self) -> Iterator[Metric]:
         setting, tables = self._view.setting, self._view.tables()
         up = UP[setting.kind]
-        yield _family(up, [((setting.name,), int(self._view.program() is not None))])
+        yield family_of(up, [((setting.name,), int(self._view.program() is not None))])
         for table, rows in tables.items():
             place = name_place(table)
             labelled = [(_labels(index, values, place), values) for index, values in rows.items()]
@@ -51,12 +51,13 @@ def _table_family(metric: Named, rows: list[tuple[tuple[str, ...], tuple]]) -> M
     known = [(labels, values[n]) for labels, values in rows if values[n] is not None]
     if metric.type is Type.STATES:
         states = metric.table.columns[n].states
-        return _family(metric, [((*labels, state), int(value == place)) for labels, value in known
+        return family_of(metric, [((*labels, state), int(value == place)) for labels, value in known
                                 for place, state in enumerate(states)])
-    return _family(metric, known)
+    return family_of(metric, known)
 
 
-def _family(metric: Named, samples: list[tuple[tuple[str, ...], int]]) -> Metric:
+def family_of(metric: Named, samples: list[tuple[tuple[str, ...], int]]) -> Metric:
+    """With samples: values of the labels, and a value of the declared column."""
     family = _FAMILIES[metric.type](metric.name, metric.help, labels=metric.labels, unit=metric.unit)
     for labels, value in samples:
         family.add_metric(labels, value / metric.divisor if metric.divisor != 1 else value)

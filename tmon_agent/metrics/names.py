@@ -99,5 +99,9 @@ UP = {kind: Named(f"{NAMESPACE}_{kind}_up", Type.GAUGE, "", 1,
       for kind in ("probe", "collector")}
 """Told also when the program does not run: nothing else is then."""
 
-METRICS: tuple[Named, ...] = (*UP.values(), *(metric for table in TABLES for metric in named(table)))
+CONNECTIONS = Named(f"{NAMESPACE}_agent_http_connections", Type.COUNTER, "", 1,
+                    "Connections to this agent for metrics: answered, refused (too many at once), cut (too slow), garbled.",
+                    ("outcome",), TABLES[0], ())
+
+METRICS: tuple[Named, ...] = (*UP.values(), CONNECTIONS, *(metric for table in TABLES for metric in named(table)))
 """All there are, of probes and collectors."""
