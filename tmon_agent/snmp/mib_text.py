@@ -57,7 +57,7 @@ def _head() -> str:
 {MODULE} DEFINITIONS ::= BEGIN
 
 IMPORTS
-    MODULE-IDENTITY, OBJECT-TYPE, NOTIFICATION-TYPE,
+    MODULE-IDENTITY, OBJECT-IDENTITY, OBJECT-TYPE, NOTIFICATION-TYPE,
     Counter64, Gauge32, Integer32, Unsigned32, TimeTicks
         FROM SNMPv2-SMI
     DateAndTime, TruthValue
@@ -83,7 +83,17 @@ trafMon MODULE-IDENTITY
 
 trafMonNotifications OBJECT IDENTIFIER ::= {{ trafMon 0 }}
 trafMonObjects       OBJECT IDENTIFIER ::= {{ trafMon 1 }}
-trafMonConformance   OBJECT IDENTIFIER ::= {{ trafMon 2 }}"""
+trafMonConformance   OBJECT IDENTIFIER ::= {{ trafMon 2 }}
+trafMonPrograms      OBJECT IDENTIFIER ::= {{ trafMon 3 }}
+
+{_program("Probe", 1)}
+
+{_program("Collector", 2)}"""
+
+
+def _program(kind: str, number: int) -> str:
+    return (f"trafMon{kind}Program OBJECT-IDENTITY\n    STATUS current\n    DESCRIPTION\n"
+            f"{_quoted(f'The agent of a {kind.lower()}, for sysObjectID.')}\n    ::= {{ trafMonPrograms {number} }}")
 
 
 def _table(table: Table) -> str:

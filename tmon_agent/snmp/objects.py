@@ -3,6 +3,7 @@
     ROOT.0.n                 notifications
     ROOT.1.table.1.column    the tables: the index columns come first, then the others in their order
     ROOT.2                   conformance
+    ROOT.3.n                 what sysObjectID says of an agent: 1 of a probe, 2 of a collector
 
 Behind the column stands the index (RFC 2578 section 7.7). A text there has its length before it, also where it is the last one
 (nothing is IMPLIED): so the rows of a program lie in subtrees that those of a program with a longer name cannot be in, and several
@@ -24,6 +25,7 @@ Oid = tuple[int, ...]
 NOTIFICATIONS: Oid = (*ROOT, 0)
 OBJECTS: Oid = (*ROOT, 1)
 CONFORMANCE: Oid = (*ROOT, 2)
+PROGRAMS: Oid = (*ROOT, 3)
 MAX_INDEX_OCTETS = 56
 """Of a text in an index: an identifier has at most 128 numbers (RFC 2578 section 3.5), and two texts may be in it."""
 MAX_TEXT_OCTETS = 255
@@ -36,7 +38,7 @@ _NS_PER_TICK, _NS_PER_US = 10_000_000, 1_000
 
 
 class Smi(Enum):
-    """Types on the wire."""
+    """Types on the wire, and what stands for a value where there is none."""
 
     COUNTER64 = "Counter64"
     GAUGE32 = "Gauge32"  # Unsigned32 is the same on the wire
@@ -44,6 +46,10 @@ class Smi(Enum):
     OCTETS = "OctetString"
     TIMETICKS = "TimeTicks"
     OBJECT_ID = "ObjectIdentifier"
+    COUNTER32 = "Counter32"
+    NO_SUCH_OBJECT = "noSuchObject"
+    NO_SUCH_INSTANCE = "noSuchInstance"
+    END_OF_MIB_VIEW = "endOfMibView"
 
 
 TYPES = {
@@ -94,7 +100,7 @@ def wire_value(column: Column, value: Any) -> int | bytes:
         case Syntax.NUMBER:
             return min(max(0, value), MAX_UNSIGNED)
         case Syntax.DURATION:
-            return max(0, value) // _NS_PER_TICK & MAX_UNSIGNED
+            return ticks(value)
         case Syntax.TRUTH:
             return 1 if value else 2
         case Syntax.STATE:
@@ -103,6 +109,11 @@ def wire_value(column: Column, value: Any) -> int | bytes:
             return date_and_time(value)
         case _:
             return _cut(str(value))
+
+
+def ticks(duration_ns: int) -> int:
+    """TimeTicks; they begin again after 497 days."""
+    return max(0, duration_ns) // _NS_PER_TICK & MAX_UNSIGNED
 
 
 def told_in_us(column: Column) -> bool:
