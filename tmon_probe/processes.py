@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from importlib.metadata import version
 from multiprocessing.connection import wait
 
+from tmon_common.agent_process import AgentProcess
 from tmon_common.clock import Clock
 from tmon_common.config.model import Configuration, Probe
 from tmon_common.control import SWITCH_REASON, Control
@@ -61,6 +62,7 @@ class ProbeProcesses:
         self._reporter: Reporter | None = None
         self._watchman: Watchman | None = None
         self._run = new_run(self._clock.wall_ns())
+        self._agent = AgentProcess(configuration, probe, clock)
 
     @property
     def stop_asked(self) -> bool:
@@ -110,11 +112,12 @@ class ProbeProcesses:
                 if self._control.switching:
                     self._child.join(SWITCH_PATIENCE_S)
                     self._lanes.cut()
-                self._child.join()
+                self._await_child()
             finally:
                 self._stop_others()
                 self._pipe.close()
                 self._end_child()
+                self._agent.end()
                 for number in STOP_SIGNALS:  # there is nothing left to stop, and no ring to tell it to
                     signal.signal(number, self._on_late_signal if self._control.switching else signal.SIG_IGN)
                 self._others = []
@@ -153,11 +156,13 @@ class ProbeProcesses:
                              *self._offloading.events(self._clock.wall_ns())])
         self._watchman = Watchman(self._probe, self._statistics, self._reporter, self._clock,
                                   self._offloading.device_back)
+        self._reporter.tell(self._agent.start())
         return fathers.make(0, self._stopping, self._look_around)
 
     def _look_around(self) -> None:
         self._watchman.look()
         self._reporter.tell(self._control.look())
+        self._reporter.tell(self._agent.look())
 
     def _say_goodbye(self) -> None:
         """What is still to be told; the child waits for it."""
@@ -194,6 +199,13 @@ class ProbeProcesses:
         while not self._stopping() and (living := [o.sentinel for o in self._others if o.alive]):
             wait([*living, self._child.sentinel], WATCH_EVERY_S)
             self._look_around()
+
+    def _await_child(self) -> None:
+        """It delivers what it has, for as long as that takes; events do not reach it any more."""
+        while self._child.is_alive():
+            for told in self._agent.look():
+                log.log(told.severity.level, "%s", told.text)
+            self._child.join(WATCH_EVERY_S)
 
     def _stop_others(self) -> None:
         """After this nobody writes any more, and the child knows."""
