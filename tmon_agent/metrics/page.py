@@ -11,10 +11,11 @@ _HEAD = """\
 
 <!-- Written by scripts/generate_docs from tmon_agent/managed/. Do not edit. -->
 
-What the agents of probes and collectors tell Prometheus ([prometheus.md](prometheus.md)), and monitors by SNMP ([snmp.md](snmp.md)).
+What the agents of probes and collectors tell Prometheus ([prometheus.md](prometheus.md)); SNMP ([snmp.md](snmp.md)) has the same.
 A metric that does not apply to a program, or is not known now, is not there. Times are seconds since 1970-01-01 UTC, 0 for never.
 """
-_TYPES = {Type.COUNTER: "counter", Type.GAUGE: "gauge", Type.STATES: "gauge, one a state", Type.UNKNOWN: "untyped", Type.INFO: "info"}
+_TYPES = {Type.COUNTER: "counter", Type.GAUGE: "gauge", Type.STATES: "gauge, one a state", Type.UNKNOWN: "untyped",
+          Type.INFO: "info"}
 
 
 def metrics_page() -> str:

@@ -102,8 +102,8 @@ ROWS = (
               meaning="How often the father had to wait: the child does not keep up."))),
     Row("From probes to collectors", (
         Panel("PDUs sent", "ops", _one(rate("link_pdus_sent_total"), "probe", "collector")),
-        Panel("Sent again", "percentunit", _one(f"{rate('link_pdus_retried_total')} / ({rate('link_pdus_sent_total')} > 0)", "probe",
-                                                "collector")),
+        Panel("Sent again", "percentunit",
+              _one(f"{rate('link_pdus_retried_total')} / ({rate('link_pdus_sent_total')} > 0)", "probe", "collector")),
         Panel("PDUs that wait", "short", _one(now("link_pdus_waiting"), "probe", "collector")),
         Panel("Backlog", "bytes", _one(now("link_backlog_bytes"), "probe", "collector")),
         Panel("Long retry mode", "short", _one(now("link_long_retry"), "probe", "collector"),
