@@ -12,13 +12,16 @@ from contextlib import ExitStack
 from importlib.metadata import version
 from multiprocessing.connection import wait
 
+from tmon_common.agent_process import AgentProcess
 from tmon_common.clock import Clock
 from tmon_common.config.model import Configuration, Probe
 from tmon_common.control import SWITCH_REASON, Control
+from tmon_common.event_board import ENDING, EventBoard
 from tmon_common.events import event
 from tmon_common.observations import Rows
 from tmon_common.pdu.header import new_run, run_ms
 from tmon_common.pdu.key_file import read_keys
+from tmon_common.previous_run import previous_run_died
 from tmon_common.restart import CONTROL_SIGNALS, STOP_SIGNALS
 from tmon_probe import health
 from tmon_probe.child import merge
@@ -61,6 +64,7 @@ class ProbeProcesses:
         self._reporter: Reporter | None = None
         self._watchman: Watchman | None = None
         self._run = new_run(self._clock.wall_ns())
+        self._agent = AgentProcess(configuration, probe, clock)
 
     @property
     def stop_asked(self) -> bool:
@@ -94,7 +98,9 @@ class ProbeProcesses:
             self._statistics = health.create(self._configuration, self._probe.name, run_ms(self._run), ground.interfaces_of_fathers,
                                              tuple(compiled.counters()))
             del compiled
-            opened.callback(self._statistics.close)
+            opened.callback(lambda: self._statistics.close(in_order=not self._lost))
+            self._board = EventBoard.create(health.segment_name(self._configuration, self._probe.name) + ENDING)
+            opened.callback(self._board.close)
             self._lanes = Lanes(ground.lanes.lanes, self._probe.ring_slots, self._probe.ring_octets)
             opened.callback(self._lanes.close)
             self._pipe = EventPipe()
@@ -110,11 +116,13 @@ class ProbeProcesses:
                 if self._control.switching:
                     self._child.join(SWITCH_PATIENCE_S)
                     self._lanes.cut()
-                self._child.join()
+                self._await_child()
+                self._look_how_it_ended()
             finally:
                 self._stop_others()
                 self._pipe.close()
                 self._end_child()
+                self._agent.end()
                 for number in STOP_SIGNALS:  # there is nothing left to stop, and no ring to tell it to
                     signal.signal(number, self._on_late_signal if self._control.switching else signal.SIG_IGN)
                 self._others = []
@@ -131,7 +139,7 @@ class ProbeProcesses:
                    "orphaned": self._offloading.restore, "forked": ground.keep_sources}
         child = multiprocessing.get_context("fork").Process(
             target=run_child, name=f"{self._probe.name}-child", kwargs=options,
-            args=(self._probe, ground.lanes.father_cpus, self._lanes, self._chain, self._statistics.child(), self._pipe,
+            args=(self._probe, ground.lanes.father_cpus, self._lanes, self._chain, self._statistics, self._board, self._pipe,
                   self._clock))
         child.start()
         self._child = child
@@ -148,16 +156,19 @@ class ProbeProcesses:
         self._control.take_signals()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, (*STOP_SIGNALS, signal.SIGCHLD))
         self._reporter = fathers.reporters[0]
-        self._reporter.tell([event("probe_started", self._clock.wall_ns(), self._probe.name, version=version("trafmon"),
-                                   interfaces=len(self._probe.interfaces)), *self._control.started(),
+        died = previous_run_died("tmon_probe", self._probe.name, self._statistics.block, self._clock.wall_ns())
+        self._reporter.tell([*died, event("probe_started", self._clock.wall_ns(), self._probe.name, version=version("trafmon"),
+                                          interfaces=len(self._probe.interfaces)), *self._control.started(),
                              *self._offloading.events(self._clock.wall_ns())])
         self._watchman = Watchman(self._probe, self._statistics, self._reporter, self._clock,
                                   self._offloading.device_back)
+        self._reporter.tell(self._agent.start())
         return fathers.make(0, self._stopping, self._look_around)
 
     def _look_around(self) -> None:
         self._watchman.look()
         self._reporter.tell(self._control.look())
+        self._reporter.tell(self._agent.look())
 
     def _say_goodbye(self) -> None:
         """What is still to be told; the child waits for it."""
@@ -195,6 +206,13 @@ class ProbeProcesses:
             wait([*living, self._child.sentinel], WATCH_EVERY_S)
             self._look_around()
 
+    def _await_child(self) -> None:
+        """It delivers what it has, for as long as that takes; events do not reach it any more."""
+        while self._child.is_alive():
+            for told in self._agent.look():
+                log.log(told.severity.level, "%s", told.text)
+            self._child.join(WATCH_EVERY_S)
+
     def _stop_others(self) -> None:
         """After this nobody writes any more, and the child knows."""
         for other in self._others:
@@ -212,9 +230,11 @@ class ProbeProcesses:
             self._child.kill()
             self._child.join()
 
-    def _status(self) -> int:
+    def _look_how_it_ended(self) -> None:
         if not self._lost and self._child.exitcode not in (DELIVERED, NOT_DELIVERED):
             self._lost = f"its child process died ({_how(self._child.exitcode)})"
+
+    def _status(self) -> int:
         if not self._lost:
             return self._child.exitcode
         log.error("probe %s: %s; the probe ends", self._probe.name, self._lost)
