@@ -31,9 +31,9 @@ def agent(tmp_path_factory):
         yield service.port
 
 
-def fails(*credentials, port, program="snmpget", asked=(NAME,)):
+def fails(*credentials, port, program="snmpget", asked=(NAME,), wait_s="10"):
     """What the program says."""
-    done = net_snmp.run(program, *credentials, "-r", "0", "-t", "2", f"127.0.0.1:{port}", *asked)
+    done = net_snmp.run(program, *credentials, "-r", "0", "-t", wait_s, f"127.0.0.1:{port}", *asked)
     assert done.returncode != 0, done.stdout
     return done.stdout + done.stderr
 
@@ -50,8 +50,8 @@ def test_communities(agent):
 
 def test_who_is_not_answered(agent):
     """Each by what the RFC says: silence for a community, a report for a user."""
-    assert "Timeout" in fails("-v", "2c", "-c", "public", port=agent)
-    assert "Timeout" in fails("-v", "1", "-c", COMMUNITY, port=agent)
+    assert "Timeout" in fails("-v", "2c", "-c", "public", port=agent, wait_s="1")
+    assert "Timeout" in fails("-v", "1", "-c", COMMUNITY, port=agent, wait_s="1")
     assert "Authentication failure" in fails(*v3(auth_passphrase="not this one"), port=agent)
     assert "Decryption error" in fails(*v3(priv_passphrase="not this one"), port=agent)
     assert "Unknown user name" in fails(*v3(user="nobody"), port=agent)
@@ -70,7 +70,7 @@ def test_what_was_refused_is_counted(tmp_path):
     with serving(snmp_setting(tmp_path), view_of(probe_source())) as service:
         fails(*v3(auth_passphrase="not this one"), port=service.port)
         fails(*v3(user="nobody"), port=service.port)
-        fails("-v", "2c", "-c", "public", port=service.port)
+        fails("-v", "2c", "-c", "public", port=service.port, wait_s="0.2")
         found = net_snmp.values("snmpget", V2C, service.port, WRONG_DIGESTS, UNKNOWN_USERS, BAD_COMMUNITIES)
     assert list(found.values()) == ["1", "1", "1"]
 
