@@ -51,6 +51,9 @@ class Part:
         """Of a lane: int64 (counts.COUNT,), for the dissection."""
         return self.numbers[: counts.COUNT]
 
+    def get(self, name: str) -> int:
+        return int(self.numbers[self.index[name]])
+
     def set(self, **values: int) -> None:
         for name, value in values.items():
             self.numbers[self.index[name]] = value
