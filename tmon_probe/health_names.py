@@ -19,12 +19,14 @@ RING = ("ring_full_waits", "ring_slots", "ring_filled", "ring_high_water")
 FATHER_OWN = (*RING,
               "ring_octets", "ring_octets_filled",  # the area of packets that travel whole or in part
               "events_lost",  # for want of room in the pipe
-              "pid", "cpu_ns")  # processor time used
+              "pid", "cpu_ns",  # processor time used
+              "turns")  # grows as long as it gets on, whether packets come or not
 FATHER = (*TALLY, "kernel_drops", "ring_full_waits", "read_octets", "total_octets", "ring_slots", "ring_filled", "ring_high_water")
 """Totals of what fathers count."""
 CHILD = ("flows", "flows_created", "flows_expired", "flows_evicted", "rows", "pdus_sent", "pdus_retried", "pdus_acknowledged",
          "pdus_waiting", "rows_given_up", "packet_time_ns")
-CHILD_HEALTH = ("events_published", "events_garbled", "child_pid", "child_cpu_ns", "flows_max", "links_broken", "backlog_octets")
+CHILD_HEALTH = ("events_published", "events_garbled", "child_pid", "child_cpu_ns", "flows_max", "links_broken", "backlog_octets",
+                "child_turns")  # as `turns` of a father
 
 LINK = ("pdus_sent",  # every sending counts
         "pdus_retried", "pdus_acknowledged", "pdus_refused", "pdus_waiting", "rows_given_up", "octets_sent", "backlog_octets",
@@ -38,7 +40,7 @@ PLACED = re.compile(r"(interface|father|collector)_\d+_\w+")
 _LINE = 8  # numbers in a cache line
 
 _LARGEST = "last_packet_ns"  # of several, the largest is meant; others are added
-_TOTALLED = frozenset((*LANE, *FATHER_OWN)) - {"pid", "cpu_ns"}
+_TOTALLED = frozenset((*LANE, *FATHER_OWN)) - {"pid", "cpu_ns", "turns"}
 _PART = re.compile(r"(?:interface_(\d+)_)?(?:father_(\d+)_)?(\w+)")
 
 

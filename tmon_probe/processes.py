@@ -7,7 +7,7 @@ import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from importlib.metadata import version
 from multiprocessing.connection import wait
@@ -37,6 +37,7 @@ from tmon_probe.fathers import Fathers, Ground, prepare
 from tmon_probe.lanes import Lanes
 from tmon_probe.offloading import Offloading
 from tmon_probe.reporting import Reporter, Watchman
+from tmon_probe.service import Service, reloading, step, stopping
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +64,7 @@ class ProbeProcesses:
         self._others: list[FatherProcess] = []
         self._reporter: Reporter | None = None
         self._watchman: Watchman | None = None
+        self._service: Service | None = None
         self._run = new_run(self._clock.wall_ns())
         self._agent = AgentProcess(configuration, probe, clock)
 
@@ -88,12 +90,15 @@ class ProbeProcesses:
             self._offloading = opened.enter_context(Offloading(self._probe))
             signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the start as Ctrl-C does: there is what to restore
             signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+            step("opening the interfaces")
             self._factories = factories_of(self._configuration.classes_of(self._probe))
             ground = prepare(self._configuration, self._probe, self._factories, opened)
+            step("compiling")
             compile_dissection()
             compiled = self._chain(_nowhere)
             compiled.warm_up()
             merge.warm_up()
+            step("starting the processes")
             signal.pthread_sigmask(signal.SIG_BLOCK, (*STOP_SIGNALS, signal.SIGCHLD))  # from here on there is more to clean up
             self._statistics = health.create(self._configuration, self._probe.name, run_ms(self._run), ground.interfaces_of_fathers,
                                              tuple(compiled.counters()))
@@ -114,9 +119,9 @@ class ProbeProcesses:
                 self._stop_others()
                 self._say_goodbye()
                 if self._control.switching:
-                    self._child.join(SWITCH_PATIENCE_S)
+                    self._wait_for_child(SWITCH_PATIENCE_S)
                     self._lanes.cut()
-                self._await_child()
+                self._wait_for_child()
                 self._look_how_it_ended()
             finally:
                 self._stop_others()
@@ -126,7 +131,7 @@ class ProbeProcesses:
                 for number in STOP_SIGNALS:  # there is nothing left to stop, and no ring to tell it to
                     signal.signal(number, self._on_late_signal if self._control.switching else signal.SIG_IGN)
                 self._others = []
-                father = self._watchman = self._reporter = None  # they look into the two segments that are closed now
+                father = self._watchman = self._reporter = self._service = None  # they look into segments that are closed now
         return self._status()
 
     def _start(self, ground: Ground) -> Father:
@@ -162,13 +167,16 @@ class ProbeProcesses:
                              *self._offloading.events(self._clock.wall_ns())])
         self._watchman = Watchman(self._probe, self._statistics, self._reporter, self._clock,
                                   self._offloading.device_back)
+        self._service = Service(self._probe, self._statistics, self._clock)
         self._reporter.tell(self._agent.start())
-        return fathers.make(0, self._stopping, self._look_around)
+        return fathers.make(0, self._stopping, lambda: self._look_around([0]))
 
-    def _look_around(self) -> None:
+    def _look_around(self, own: Sequence[int] = ()) -> None:
+        """own: number of this father, while it reads."""
         self._watchman.look()
         self._reporter.tell(self._control.look())
         self._reporter.tell(self._agent.look())
+        self._service.look([*own, *(n for n, other in enumerate(self._others, 1) if other.alive)])
 
     def _say_goodbye(self) -> None:
         """What is still to be told; the child waits for it."""
@@ -177,6 +185,10 @@ class ProbeProcesses:
             self._reporter.tell([event("father_lost", self._clock.wall_ns(), self._probe.name)])
         switching = SWITCH_REASON if self._control.switching else ""
         reason = self._lost or ("asked to" if self._stop_asked else switching or "at the end of the recordings")
+        if self._lost or self._stop_asked:
+            stopping(reason)
+        elif self._control.switching:
+            reloading()
         self._reporter.tell([event("probe_stopped", self._clock.wall_ns(), self._probe.name, reason=reason)])
         self._pipe.close()
         self._lanes.end()
@@ -206,13 +218,6 @@ class ProbeProcesses:
             wait([*living, self._child.sentinel], WATCH_EVERY_S)
             self._look_around()
 
-    def _await_child(self) -> None:
-        """It delivers what it has, for as long as that takes; events do not reach it any more."""
-        while self._child.is_alive():
-            for told in self._agent.look():
-                log.log(told.severity.level, "%s", told.text)
-            self._child.join(WATCH_EVERY_S)
-
     def _stop_others(self) -> None:
         """After this nobody writes any more, and the child knows."""
         for other in self._others:
@@ -221,6 +226,15 @@ class ProbeProcesses:
         for other in self._others:
             other.join(max(deadline - time.monotonic(), 0))
         self._lanes.end()
+
+    def _wait_for_child(self, limit_s: float = float("inf")) -> None:
+        """Until it has delivered all. Events do not reach it any more."""
+        until = time.monotonic() + limit_s
+        while self._child.is_alive() and time.monotonic() < until:
+            self._child.join(WATCH_EVERY_S)
+            self._service.look([])
+            for told in self._agent.look():
+                log.log(told.severity.level, "%s", told.text)
 
     def _end_child(self) -> None:
         if self._child is None:

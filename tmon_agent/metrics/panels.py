@@ -116,6 +116,7 @@ ROWS = (
         Panel("Probes", "short", (
             Query(now("collector_probes_alive"), "{{collector}} alive"),
             Query(now("collector_probes_silent"), "{{collector}} silent"),
+            Query(now("collector_probes_broken"), "{{collector}} not taken"),
             Query(now("collector_keys_missing"), "{{collector}} without a key"))),
         Panel("Last heard", "s", _one(f"time() - ({now('heard_probe_last_heard_seconds')} > 0)", "collector", "probe")),
         Panel("Clock offset of probes", "s", (
@@ -131,7 +132,7 @@ ROWS = (
         Panel("Observations that wait", "short", _one(now("one_way_class_waiting"), "collector", "class")),
         Panel("Observations not used", "ops", tuple(
             Query(rate(f"one_way_class_{why}_total"), f"{{{{collector}}}} {{{{class}}}} {why}")
-            for why in ("late", "refused", "ahead", "undefined", "unexpected"))),
+            for why in ("late", "refused", "ahead", "undefined", "unexpected", "outdated"))),
         Panel("Rounds", "ops", (
             Query(rate("one_way_class_rounds_total"), "{{collector}} {{class}}"),
             Query(rate("one_way_class_rounds_forced_total"), "{{collector}} {{class}} forced"))),

@@ -237,6 +237,7 @@ class Child:
                              events_garbled=self._pipe.garbled, child_cpu_ns=time.process_time_ns(), flows_max=registry.max_flows,
                              links_broken=sum(p.broken for p in publishers),
                              backlog_octets=sum(p.backlog_octets for p in publishers), **analyses)
+        self._statistics.add(child_turns=1)
         put_link_figures(self._link_parts, publishers)
         diagnostics.follow()
         if log.isEnabledFor(logging.DEBUG):
