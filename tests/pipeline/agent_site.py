@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import urllib.request
 from contextlib import ExitStack
@@ -114,4 +113,4 @@ def samples(address: str) -> dict[tuple[str, tuple], float]:
 
 def descriptors(pid: int) -> dict[int, str]:
     """What each open descriptor of a process is."""
-    return {int(fd): os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")}
+    return {int(fd.name): str(fd.readlink()) for fd in Path(f"/proc/{pid}/fd").iterdir()}
