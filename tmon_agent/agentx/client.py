@@ -79,7 +79,7 @@ class Client:
                 logger.info("AgentX master %s: all rows registered", self._master)
             case Refused(region, why):
                 self._tell(f"refuses {'.'.join(map(str, region.subtree))}: {why}; it is tried again")
-            case Closed(why):
+            case Closed(why) if why:
                 self._tell(f"session ended: {why}")
             case Notified():
                 self._notified(happening)

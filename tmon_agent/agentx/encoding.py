@@ -63,7 +63,7 @@ def _encode_binding(binding: Binding) -> bytes:
 
 
 class PduReader:
-    """Reads one part of a PDU after the other. order: "!" or "<", as the PDU's header says. MalformedPdu where it ends too early."""
+    """Reads one part of a PDU after the other. order: "!" or "<", as its header says. MalformedPdu where it ends too early."""
 
     def __init__(self, octets: bytes, order: str) -> None:
         self._octets, self._order, self._at = octets, order, 0

@@ -99,7 +99,7 @@ class Response:
 
 
 def take_pdu(buffer: bytearray) -> Pdu | None:
-    """The first PDU of a stream, taken off it; None: it is not all there. MalformedPdu where the stream cannot be read any further."""
+    """The first PDU of a stream, taken off it; None: it is not all there. MalformedPdu where the stream cannot be read on."""
     if len(buffer) < HEADER_OCTETS:
         return None
     order = "!" if buffer[2] & _NETWORK_BYTE_ORDER else "<"

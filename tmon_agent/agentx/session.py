@@ -1,4 +1,4 @@
-"""A session with a master agent as a state machine, without I/O: octets and moments in, octets and happenings out (RFC 2741 section 7.1).
+"""A session with a master agent as a state machine: octets and moments in, octets and happenings out (RFC 2741 section 7.1).
 
     CLOSED --connected--> OPENING --its response--> OPEN --Close, an error, no answer, connection lost--> CLOSED
 
@@ -29,7 +29,8 @@ from tmon_agent.agentx.pdu import (
     response_payload,
     take_pdu,
 )
-from tmon_agent.agentx.values import Bindings, Objects, Oid
+from tmon_agent.agentx.values import Bindings, Oid
+from tmon_agent.snmp.tree import Tree
 
 SECOND = 1_000_000_000
 RESPONSE_NS = 10 * SECOND
@@ -46,8 +47,8 @@ _REQUESTS = frozenset({Type.GET, Type.GET_NEXT, Type.GET_BULK, Type.TEST_SET, Ty
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """Names that this sub-agent answers for: all below `subtree`, and, where range_subid is the position (from 1) of a number in it,
-    all below what it becomes with that number one, two, ... more, up to upper_bound."""
+    """Names that this sub-agent answers for: all below `subtree`; where range_subid is the position (from 1) of a number in it,
+    also all below what it becomes with that number one, two, ... more, up to upper_bound."""
 
     subtree: Oid
     range_subid: int = 0
@@ -83,7 +84,7 @@ class Notified:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """The session has ended, by the master or by what it sent; the connection is of no use any more."""
+    """The session has ended, the connection is of no use any more. why: "" if it was ended here."""
 
     why: str
 
@@ -99,11 +100,11 @@ class _Awaited:
 
 
 class Session:
-    """objects: gives those of the moment. Times are of any one clock, ns."""
+    """tree: gives what can be asked at the moment. Times are of any one clock, ns."""
 
-    def __init__(self, oid: Oid, description: str, regions: Sequence[Region], objects: Callable[[], Objects]) -> None:
+    def __init__(self, oid: Oid, description: str, regions: Sequence[Region], tree: Callable[[], Tree]) -> None:
         self.state = State.CLOSED
-        self._oid, self._description, self._regions, self._objects = oid, description, tuple(regions), objects
+        self._oid, self._description, self._regions, self._tree = oid, description, tuple(regions), tree
         self._session = self._packet = 0
         self._reset()
 
@@ -140,7 +141,7 @@ class Session:
         """End the session; what is to be sent says so to the master."""
         if self.state == State.OPEN:
             self._out.append(build(Type.CLOSE, close_payload(Reason.SHUTDOWN), session=self._session, packet=self._number()))
-        self.lost("it was ended here")
+        self.lost("")
 
     def receive(self, octets: bytes, now_ns: int) -> None:
         if self.state == State.CLOSED:
@@ -171,17 +172,16 @@ class Session:
     def handle_timer(self, now_ns: int) -> None:
         if self.state == State.CLOSED:
             return
-        for awaited in self._awaited.values():
-            if awaited.deadline_ns <= now_ns:
-                kind = awaited.kind.name.capitalize()
-                return self.lost(f"the master has not answered {kind} within {RESPONSE_NS // SECOND} s")
+        late = next((a for a in self._awaited.values() if a.deadline_ns <= now_ns), None)
+        if late:
+            self.lost(f"the master has not answered {late.kind.name.capitalize()} within {RESPONSE_NS // SECOND} s")
+            return
         if self._again_at and self._again_at <= now_ns:
             self._register(now_ns)
         if self._quiet_at <= now_ns:
             self._quiet_at = now_ns + QUIET_NS
             if self.state == State.OPEN:
                 self._send(Type.PING, b"", now_ns)
-        return None
 
     def take_octets(self) -> bytes:
         """What is to be sent."""
@@ -205,7 +205,7 @@ class Session:
 
     def _answer(self, pdu: Pdu) -> bytes | None:
         try:
-            return answer(pdu, self._objects())
+            return answer(pdu, self._tree())
         except MalformedPdu:
             return response_payload(Error.PARSE_FAILED)
 
@@ -216,17 +216,20 @@ class Session:
         error = read_response(pdu).error
         why = Error.words(error) if error else ""
         if awaited.kind == Type.OPEN:
-            if error:
-                return self.lost(f"the master refused the session: {why}")
-            self._session, self.state = pdu.session, State.OPEN
-            self._register(now_ns)
+            self._opened(pdu.session, why, now_ns)
         elif awaited.kind == Type.REGISTER:
             self._registered(awaited.about, why, now_ns)
         elif awaited.kind == Type.NOTIFY:
             self._happened.append(Notified(awaited.about, why))
         if error == Error.NOT_OPEN:
             self.lost("the master does not know the session any more")
-        return None
+
+    def _opened(self, session: int, why: str, now_ns: int) -> None:
+        if why:
+            self.lost(f"the master refused the session: {why}")
+            return
+        self._session, self.state = session, State.OPEN
+        self._register(now_ns)
 
     def _register(self, now_ns: int) -> None:
         self._again_at = 0

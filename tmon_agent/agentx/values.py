@@ -1,13 +1,15 @@
-"""Values of managed objects and what they are called by: as AgentX and SNMP have them, whose tags are the same numbers."""
+"""Values of managed objects and their names, with the tags that AgentX has for their types: the same numbers as in SNMP."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Protocol
 
-Oid = tuple[int, ...]
+from tmon_agent.snmp.objects import Oid, Smi
+from tmon_agent.snmp.tree import Instance
+
+__all__ = ["END_OF_MIB_VIEW", "NO_SUCH_INSTANCE", "NO_SUCH_OBJECT", "Binding", "Bindings", "Oid", "Syntax", "Value", "binding_of"]
 
 
 class Syntax(IntEnum):
@@ -49,17 +51,12 @@ class Binding:
     value: Value
 
 
-class Objects(Protocol):
-    """The objects that there are at the moment, in the order of their names."""
-
-    def get(self, oid: Oid) -> Value | None:
-        """The object of this name."""
-
-    def following(self, oid: Oid, *, include: bool) -> Binding | None:
-        """The first object after this name, or at it where that is to be included."""
-
-    def knows(self, oid: Oid) -> bool:
-        """Whether this is an object's name with any instance after it, be there such an instance or not."""
-
-
 Bindings = Iterable[Binding]
+
+_SYNTAXES = {Smi.COUNTER64: Syntax.COUNTER64, Smi.GAUGE32: Syntax.GAUGE32, Smi.INTEGER32: Syntax.INTEGER,
+             Smi.OCTETS: Syntax.OCTET_STRING, Smi.TIMETICKS: Syntax.TIME_TICKS, Smi.OBJECT_ID: Syntax.OBJECT_IDENTIFIER}
+
+
+def binding_of(instance: Instance) -> Binding:
+    oid, kind, value = instance
+    return Binding(oid, Value(_SYNTAXES[kind], value))

@@ -1,7 +1,7 @@
 """What one manager is told, one event after the other: those severe enough, in their order, neither too many at once nor for ever.
 
-An event waits until those before it are settled: answered, or given up. Where too many come, those that find no room are summed, and
-one notification tells how many of each code there were; after it, in their order, come those that followed.
+An event waits until those before it are settled: answered, or given up. Where too many come, those that find no room are summed,
+and one notification tells how many of each code there were; after it, in their order, come those that followed.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from tmon_common.event_board import BoardEvent
-from tmon_common.events.declaration import Severity
+from tmon_common.events import Severity, event
 
 SECOND = 1_000_000_000
 MAX_WAITING = 100
@@ -34,6 +34,7 @@ class Outlet:
 
     def __init__(self, severity: Severity, told: int = 0) -> None:
         self.sent = self.lost = 0
+        self._counted = (0, 0)
         self._least = _SEVERITIES.index(severity)
         self._told = self._seen = told
         self._waiting: deque[BoardEvent] = deque()
@@ -50,6 +51,11 @@ class Outlet:
         return self._told if unsettled or self._summed or self._missed else self._seen
 
     @property
+    def seen(self) -> int:
+        """Number of the last event that was offered."""
+        return self._seen
+
+    @property
     def waiting(self) -> int:
         return len(self._waiting) + (self._current is not None)
 
@@ -60,20 +66,17 @@ class Outlet:
             self._missed += missed
             self.lost += missed
             self._summed_as(BoardEvent(self._seen + missed, now_ns, Severity.WARNING, SUMMED, "", ""))
-        for event in events:
-            self._seen = event.sequence
-            if _SEVERITIES.index(event.severity) < self._least:
-                continue
-            if self._sum is None and len(self._waiting) < MAX_WAITING:
-                self._waiting.append(event)
+        for new in events:
+            self._seen = new.sequence
+            if _SEVERITIES.index(new.severity) < self._least:
                 continue
             self._tell_sum()
-            if self._sum is None:
-                self._waiting.append(event)
+            if self._sum is None and len(self._waiting) < MAX_WAITING:
+                self._waiting.append(new)
             else:
                 self.lost += 1
-                self._summed[event.code] += 1
-                self._summed_as(event)
+                self._summed[new.code] += 1
+                self._summed_as(new)
         self._tell_sum()
 
     def take(self, now_ns: int) -> BoardEvent | None:
@@ -100,15 +103,21 @@ class Outlet:
         self._tell_sum()
 
     def untaken(self) -> None:
-        """The one that was taken could not even be tried; it is the next again."""
+        """The one that was taken could not be tried, or nobody knows what became of it; it is the next again."""
         if self._current is not None:
             self._waiting.appendleft(self._current)
             self._current = None
+            self._tokens += 1
 
-    def _summed_as(self, event: BoardEvent) -> None:
+    def take_counts(self) -> tuple[int, int]:
+        """How many more have arrived, and are lost, since this was last asked."""
+        before, self._counted = self._counted, (self.sent, self.lost)
+        return self.sent - before[0], self.lost - before[1]
+
+    def _summed_as(self, latest: BoardEvent) -> None:
         """The sum is as late and as severe as the latest and the worst in it."""
-        worst = max(self._sum.severity if self._sum else event.severity, event.severity, key=_SEVERITIES.index)
-        self._sum = replace(event, severity=worst, code=SUMMED, subject="", text="")
+        worst = max(self._sum.severity if self._sum else latest.severity, latest.severity, key=_SEVERITIES.index)
+        self._sum = replace(latest, severity=worst, code=SUMMED, subject="", text="")
 
     def _tell_sum(self) -> None:
         if self._sum is None or len(self._waiting) > ROOM_AGAIN:
@@ -116,10 +125,11 @@ class Outlet:
         codes = self._summed.most_common()
         parts = [f"{count:,} {code}" for code, count in codes[:MAX_CODES]]
         if others := sum(count for _, count in codes[MAX_CODES:]):
-            parts.append(f"{others:,} of {len(codes) - MAX_CODES} other codes")
+            parts.append(f"{others:,} of other codes")
         if self._missed:
-            parts.append(f"{self._missed:,} that were overwritten before they could be read")
-        total = self._summed.total() + self._missed
-        self._waiting.append(replace(self._sum, text=f"{total:,} events not told one by one: {', '.join(parts)}"))
+            parts.append(f"{self._missed:,} overwritten before they could be read")
+        told = event(SUMMED, self._sum.time_ns, told_as=self._sum.severity, events=self._summed.total() + self._missed,
+                     which=", ".join(parts))
+        self._waiting.append(replace(self._sum, text=told.text))
         self._sum, self._missed = None, 0
         self._summed.clear()
