@@ -30,8 +30,8 @@ class Carrier(Protocol):
     """Takes notifications to one manager."""
 
     def send(self, event: BoardEvent, program: Program, done: Done) -> bool:
-        """False: it cannot be tried now. Else `done` is called, once: with "" if it has arrived (or nobody can know), with what
-        is the matter if it is given up, with None if it is to be tried again."""
+        """False: it cannot be tried now. Else `done` is called, once: with "" if it has arrived (or nobody can know), with
+        what is the matter if it is given up, with None if it is to be tried again."""
         ...
 
 
