@@ -1,7 +1,8 @@
 """When an agent is to end: a signal where it was started by hand; the end of standard input where a program started it.
 
 The program holds the other end of that pipe, and nobody else: it is closed when the program asks, dies, or becomes another by
-execv. Signals to a whole group (Ctrl-C, a service manager that stops) then are the program's to heed, which still has something to tell.
+execv. Signals to a whole group (Ctrl-C, a service manager that stops) then are the program's to heed: it still has something to
+tell.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
     ROOT.0.n                 notifications
     ROOT.1.table.1.column    the tables: the index columns come first, then the others in their order
     ROOT.2                   conformance
+    ROOT.3.n                 what sysObjectID says of an agent: 1 of a probe, 2 of a collector
 
 Behind the column stands the index (RFC 2578 section 7.7). A text there has its length before it, also where it is the last one
 (nothing is IMPLIED): so the rows of a program lie in subtrees that those of a program with a longer name cannot be in, and several
@@ -14,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from enum import Enum
+from hashlib import blake2s
 from typing import Any
 
 from tmon_agent.managed.declaration import ROOT, Column, Syntax, Table
@@ -23,6 +25,9 @@ Oid = tuple[int, ...]
 NOTIFICATIONS: Oid = (*ROOT, 0)
 OBJECTS: Oid = (*ROOT, 1)
 CONFORMANCE: Oid = (*ROOT, 2)
+PROGRAMS: Oid = (*ROOT, 3)
+MAX_INDEX_OCTETS = 56
+"""Of a text in an index: an identifier has at most 128 numbers (RFC 2578 section 3.5), and two texts may be in it."""
 MAX_TEXT_OCTETS = 255
 """SnmpAdminString, RFC 3411 section 5."""
 NEVER = bytes(8)
@@ -33,7 +38,7 @@ _NS_PER_TICK, _NS_PER_US = 10_000_000, 1_000
 
 
 class Smi(Enum):
-    """Types on the wire."""
+    """Types on the wire, and what stands for a value where there is none."""
 
     COUNTER64 = "Counter64"
     GAUGE32 = "Gauge32"  # Unsigned32 is the same on the wire
@@ -41,6 +46,10 @@ class Smi(Enum):
     OCTETS = "OctetString"
     TIMETICKS = "TimeTicks"
     OBJECT_ID = "ObjectIdentifier"
+    COUNTER32 = "Counter32"
+    NO_SUCH_OBJECT = "noSuchObject"
+    NO_SUCH_INSTANCE = "noSuchInstance"
+    END_OF_MIB_VIEW = "endOfMibView"
 
 
 TYPES = {
@@ -69,7 +78,7 @@ def index_oid(columns: Iterable[Column], values: Iterable[str | int]) -> Oid:
     found: list[int] = []
     for column, value in zip(columns, values, strict=False):
         if column.syntax is Syntax.TEXT:
-            octets = str(value).encode(errors="replace")
+            octets = _index_text(str(value))
             found += [len(octets), *octets]
         else:
             found.append(int(value))
@@ -91,7 +100,7 @@ def wire_value(column: Column, value: Any) -> int | bytes:
         case Syntax.NUMBER:
             return min(max(0, value), MAX_UNSIGNED)
         case Syntax.DURATION:
-            return max(0, value) // _NS_PER_TICK & MAX_UNSIGNED
+            return ticks(value)
         case Syntax.TRUTH:
             return 1 if value else 2
         case Syntax.STATE:
@@ -100,6 +109,11 @@ def wire_value(column: Column, value: Any) -> int | bytes:
             return date_and_time(value)
         case _:
             return _cut(str(value))
+
+
+def ticks(duration_ns: int) -> int:
+    """TimeTicks; they begin again after 497 days."""
+    return max(0, duration_ns) // _NS_PER_TICK & MAX_UNSIGNED
 
 
 def told_in_us(column: Column) -> bool:
@@ -121,6 +135,15 @@ def date_and_time(time_ns: int) -> bytes:
 
 def _scaled(column: Column, value: int) -> int:
     return int(value / _NS_PER_US) if told_in_us(column) else value
+
+
+def _index_text(text: str) -> bytes:
+    """What is too long keeps its beginning and differs by its end."""
+    octets = text.encode(errors="replace")
+    if len(octets) <= MAX_INDEX_OCTETS:
+        return octets
+    end = b"~" + blake2s(octets, digest_size=4).hexdigest().encode()
+    return octets[: MAX_INDEX_OCTETS - len(end)] + end
 
 
 def _cut(text: str) -> bytes:
