@@ -10,12 +10,13 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Self
 
 import pytest
 
 SBIN = "/usr/sbin:/usr/local/sbin"
 PATIENCE_S = 20.0
-AUTH, PRIV = "authentication phrase", "privacy phrase"
+AUTH, PRIV, COMMUNITY = "authentication phrase", "privacy phrase", "secret string"
 
 
 def needed(*programs: str) -> pytest.MarkDecorator:
@@ -49,9 +50,9 @@ class Daemon:
         self.directory, self.port, self.process = directory, free_port(), None
         self._arguments = arguments
         self.log = directory / "log"
-        (directory / "conf").write_text(settings)
+        (directory / f"{self.program}.conf").write_text(settings)
 
-    def __enter__(self) -> Daemon:
+    def __enter__(self) -> Self:
         self.start()
         return self
 
@@ -60,11 +61,11 @@ class Daemon:
 
     def start(self) -> None:
         before = self.text().count("NET-SNMP version")
-        environment = {"PATH": f"{os.environ['PATH']}:{SBIN}", "SNMP_PERSISTENT_DIR": str(self.directory / "state"), "MIBS": "",
-                       "HOME": str(self.directory)}
+        environment = {"PATH": f"{os.environ['PATH']}:{SBIN}", "SNMPCONFPATH": str(self.directory), "MIBS": "",
+                       "SNMP_PERSISTENT_DIR": str(self.directory / "state"), "HOME": str(self.directory)}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [self.program, "-f", "-C", "-c", self.directory / "conf", "-LE", "7", "-On", *self._arguments,
+                [self.program, "-f", "-LE", "7", "-On", *self._arguments,
                  f"udp:127.0.0.1:{self.port}"],
                 stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment)
         until(lambda: self.process.poll() is not None or self.text().count("NET-SNMP version") > before, f"{self.program} starts")
@@ -95,8 +96,8 @@ class Snmpd(Daemon):
         return dict(line.split(" = ", 1) for line in lines if "No Such" not in line)
 
     def ask(self, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([command, "-v2c", "-c", "public", "-On", "-m", "", "-t", "5", "-r", "2", f"127.0.0.1:{self.port}", *arguments],
-                              capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run([command, "-v2c", "-c", "public", "-On", "-m", "", "-t", "5", "-r", "2", f"127.0.0.1:{self.port}",
+                               *arguments], capture_output=True, text=True, timeout=60, check=False)
 
 
 class Snmptrapd(Daemon):
@@ -108,9 +109,9 @@ class Snmptrapd(Daemon):
         users = f'createUser tester SHA-256 "{AUTH}" AES "{PRIV}"\n'
         if engine:
             users += f'createUser -e 0x{engine} tester SHA-256 "{AUTH}" AES "{PRIV}"\n'
-        super().__init__(directory, f"{users}authUser log tester priv\nauthCommunity log secret string\n".replace("secret string", '"secret string"'),
+        super().__init__(directory, f'{users}authUser log tester priv\nauthCommunity log "{COMMUNITY}"\n',
                          "-F", "%#V|%v\\n", "-Oqn")
 
     def received(self) -> list[str]:
         """A line for each notification."""
-        return re.findall(r"^\.1\.3\.6\.1\.2\.1\.1\.3\.0 .*", self.text(), re.MULTILINE)
+        return re.findall(r"^\|(\.1\.3\.6\.1\.2\.1\.1\.3\.0 .*)", self.text(), re.MULTILINE)

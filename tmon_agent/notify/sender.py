@@ -2,50 +2,55 @@
 
 from __future__ import annotations
 
-import ipaddress
-import logging
+import asyncio
 import random
-from collections.abc import Iterable
+import socket
+from collections.abc import Callable, Iterable
 
-from pysnmp.carrier.asyncio.dgram import udp, udp6
+from pysnmp.carrier.asyncio.dispatch import AsyncioDispatcher
 from pysnmp.entity import config
 from pysnmp.entity.engine import SnmpEngine
 from pysnmp.entity.rfc3413.ntforg import NotificationOriginator
 from pysnmp.error import PySnmpError
-from pysnmp.proto import rfc1902, rfc1905
+from pysnmp.proto import rfc1905
 from pysnmp.proto.api import v2c
 
 from tmon_agent.managed.declaration import Program
 from tmon_agent.notify.notification import notification_of, up_time
 from tmon_agent.notify.teller import Done
-from tmon_agent.snmp.objects import Smi
+from tmon_agent.snmp.port import PortV4, PortV6, port_of
+from tmon_agent.snmp.responder import binding
 from tmon_agent.snmp.tree import Instance
 from tmon_common.config.monitoring_model import Manager
 from tmon_common.event_board import BoardEvent
 
-logger = logging.getLogger(__name__)
-
-_TYPES = {Smi.COUNTER64: rfc1902.Counter64, Smi.GAUGE32: rfc1902.Gauge32, Smi.INTEGER32: rfc1902.Integer32,
-          Smi.OCTETS: rfc1902.OctetString, Smi.TIMETICKS: rfc1902.TimeTicks, Smi.OBJECT_ID: rfc1902.ObjectIdentifier}
+TIMER_S = 0.1
+"""How often pysnmp looks whether an answer is late."""
 _NS_PER_CENTISECOND = 10_000_000
+Pdu = rfc1905.InformRequestPDU | rfc1905.SNMPv2TrapPDU
 
 
 class Sender:
-    """Carries notifications to one manager. engine: knows its user or community by the name that the configuration has for it."""
+    """Carries notifications to one manager. make: an engine of pysnmp that knows its user or community by the name that the
+    configuration has for it.
 
-    def __init__(self, engine: SnmpEngine, originator: NotificationOriginator, manager: Manager) -> None:
-        self._engine, self._originator, self._manager = engine, originator, manager
-        v3 = manager.version == "3"
-        config.add_target_parameters(engine, manager.name, manager.security, "authPriv" if v3 else "noAuthNoPriv", 3 if v3 else 1)
-        config.add_target_address(engine, manager.name, _domain(manager.address), (manager.address, manager.port), manager.name,
-                                  timeout=manager.timeout_ns // _NS_PER_CENTISECOND, retryCount=manager.retries)
+    An engine remembers of a manager who it is and how often it has started (RFC 3414 section 2.3), for five minutes. One that
+    answered and does not any more may have come back as another: what it does not answer is sent once more, by a new engine.
+    """
+
+    def __init__(self, make: Callable[[], SnmpEngine], manager: Manager) -> None:
+        self._make, self._manager = make, manager
+        self._line: _Line | None = None
+        self._known = False
 
     def send(self, event: BoardEvent, program: Program, done: Done) -> bool:
         """A trap has arrived as far as anybody can know; an inform, when it is answered."""
+        if self._line is None:
+            self._line = _Line(self._make(), self._manager)
         inform = self._manager.notify == "inform"
         pdu = _pdu([up_time(program), *notification_of(event, program)], inform=inform)
         try:
-            self._originator.send_pdu(self._engine, self._manager.name, None, "", pdu, _answered, done)
+            self._line.send(pdu, lambda why: self._answered(why, done))
         except PySnmpError as error:
             done(f"it cannot be sent: {error}")
             return True
@@ -53,31 +58,54 @@ class Sender:
             done("")
         return True
 
+    def close(self) -> None:
+        if self._line:
+            self._line.close()
+            self._line = None
 
-def open_transports(engine: SnmpEngine, managers: Iterable[Manager]) -> None:
-    """A socket for each IP version that the managers have."""
-    domains = {_domain(m.address) for m in managers}
-    for domain, transport in ((udp.DOMAIN_NAME, udp.UdpAsyncioTransport), (udp6.DOMAIN_NAME, udp6.Udp6AsyncioTransport)):
-        if domain in domains:
-            config.add_transport(engine, domain, transport().open_client_mode())
+    def _answered(self, why: str, done: Done) -> None:
+        if why and self._known and self._manager.version == "3":
+            self._known = False
+            asyncio.get_running_loop().call_soon(self.close)  # not within the engine's own call
+            done(None)
+            return
+        self._known = self._known or not why
+        done(why)
 
 
-def _domain(address: str) -> tuple[int, ...]:
-    return udp6.DOMAIN_NAME if ipaddress.ip_address(address).version == 6 else udp.DOMAIN_NAME
+class _Line:
+    """An engine with a socket, to one manager. Within the event loop."""
+
+    def __init__(self, engine: SnmpEngine, manager: Manager) -> None:
+        kind, v3 = (PortV6 if ":" in manager.address else PortV4), manager.version == "3"
+        self._engine, self._name, self._originator = engine, manager.name, NotificationOriginator()
+        self._socket = socket.socket(socket.AF_INET6 if kind is PortV6 else socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+        self._socket.setblocking(False)
+        self._socket.bind(("", 0))
+        engine.register_transport_dispatcher(AsyncioDispatcher(timeout=TIMER_S))
+        config.add_transport(engine, kind.DOMAIN, port_of(self._socket, engine).open_server_mode(sock=self._socket))
+        config.add_target_parameters(engine, manager.name, manager.security, "authPriv" if v3 else "noAuthNoPriv", 3 if v3 else 1)
+        config.add_target_address(engine, manager.name, kind.DOMAIN, (manager.address, manager.port), manager.name,
+                                  timeout=manager.timeout_ns // _NS_PER_CENTISECOND, retryCount=manager.retries)
+
+    def send(self, pdu: Pdu, answered: Callable[[str], None]) -> None:
+        """answered: is called with "" when an answer has come, or with why there is none. Of a trap it is not. PySnmpError."""
+        self._originator.send_pdu(self._engine, self._name, None, "", pdu, _answer, answered)
+
+    def close(self) -> None:
+        self._engine.close_dispatcher()
+        self._socket.close()
 
 
-def _pdu(instances: Iterable[Instance], *, inform: bool) -> rfc1905.InformRequestPDU | rfc1905.SNMPv2TrapPDU:
+def _pdu(instances: Iterable[Instance], *, inform: bool) -> Pdu:
     pdu = v2c.InformRequestPDU() if inform else v2c.SNMPv2TrapPDU()
     v2c.apiPDU.set_defaults(pdu)
     v2c.apiPDU.set_request_id(pdu, random.randrange(1, 1 << 31))
-    v2c.apiPDU.set_varbinds(pdu, [(rfc1902.ObjectIdentifier(oid), _TYPES[kind](value)) for oid, kind, value in instances])
+    v2c.apiPDU.set_varbinds(pdu, [binding(i) for i in instances])
     return pdu
 
 
-def _answered(_engine: SnmpEngine, _handle: object, error: object, pdu: object, done: Done) -> None:
+def _answer(_engine: SnmpEngine, _handle: object, error: object, pdu: Pdu, answered: Callable[[str], None]) -> None:
     """error: why there is no answer; None: pdu is it."""
-    if error is not None:
-        done(f"no answer: {error}")
-        return
-    status = v2c.apiPDU.get_error_status(pdu)
-    done(f"the manager answers {status.prettyPrint()}" if status else "")
+    status = 0 if error is not None else v2c.apiPDU.get_error_status(pdu)
+    answered(f"no answer: {error}" if error is not None else f"the manager answers {status.prettyPrint()}" if status else "")
