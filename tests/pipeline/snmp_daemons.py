@@ -17,6 +17,8 @@ import pytest
 SBIN = "/usr/sbin:/usr/local/sbin"
 PATIENCE_S = 20.0
 AUTH, PRIV, COMMUNITY = "authentication phrase", "privacy phrase", "secret string"
+PLAIN = "plain"
+"""A community string that snmpd takes for its sinks: without blanks."""
 
 
 def needed(*programs: str) -> pytest.MarkDecorator:
@@ -65,7 +67,7 @@ class Daemon:
                        "SNMP_PERSISTENT_DIR": str(self.directory / "state"), "HOME": str(self.directory)}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [self.program, "-f", "-LE", "7", "-On", *self._arguments,
+                [self.program, "-f", "-LE", "7", *self._arguments,
                  f"udp:127.0.0.1:{self.port}"],
                 stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment)
         until(lambda: self.process.poll() is not None or self.text().count("NET-SNMP version") > before, f"{self.program} starts")
@@ -95,8 +97,8 @@ class Snmpd(Daemon):
         lines = self.ask("snmpbulkwalk" if bulk else "snmpwalk", oid).stdout.splitlines()
         return dict(line.split(" = ", 1) for line in lines if "No Such" not in line)
 
-    def ask(self, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([command, "-v2c", "-c", "public", "-On", "-m", "", "-t", "5", "-r", "2", f"127.0.0.1:{self.port}",
+    def ask(self, command: str, *arguments: str, community: str = "public") -> subprocess.CompletedProcess[str]:
+        return subprocess.run([command, "-v2c", "-c", community, "-On", "-m", "", "-t", "5", "-r", "2", f"127.0.0.1:{self.port}",
                                *arguments], capture_output=True, text=True, timeout=60, check=False)
 
 
@@ -109,7 +111,8 @@ class Snmptrapd(Daemon):
         users = f'createUser tester SHA-256 "{AUTH}" AES "{PRIV}"\n'
         if engine:
             users += f'createUser -e 0x{engine} tester SHA-256 "{AUTH}" AES "{PRIV}"\n'
-        super().__init__(directory, f'{users}authUser log tester priv\nauthCommunity log "{COMMUNITY}"\n',
+        super().__init__(directory, f'{users}authUser log tester priv\nauthCommunity log "{COMMUNITY}"\n'
+                         f"authCommunity log {PLAIN}\n",
                          "-F", "%#V|%v\\n", "-Oqn")
 
     def received(self) -> list[str]:
