@@ -17,6 +17,7 @@ from tmon_collector.spool import Spool
 from tmon_collector.telling import Telling
 from tmon_collector.thresholds.online import Thresholds
 from tmon_collector.waiting import waiting
+from tmon_common.agent_process import AgentProcess
 from tmon_common.clock import Clock
 from tmon_common.config.model import Collector as Parameters
 from tmon_common.config.model import Configuration
@@ -39,6 +40,7 @@ class Collector:
         self._parameters = parameters
         self._clock = clock
         self._control, self._linger = control, Linger()
+        self._agent = AgentProcess(configuration, parameters, clock)
         self._debug = logger.isEnabledFor(logging.DEBUG)
         self.receiver = Receiver(parameters.address, parameters.port, parameters.receive_buffer_octets)
         try:
@@ -75,7 +77,7 @@ class Collector:
                             self.receiver.port, self._parameters.spool)
                 self.telling.started(self.receiver.port)
                 on_ready()
-                self.telling.tell(self._control.started())
+                self.telling.tell([*self._control.started(), *self._agent.start()])
                 while not (self._stop or self._may_restart()):
                     wait(self._wait_s())
                     self._round()
@@ -99,7 +101,7 @@ class Collector:
         return self._stop
 
     def _heed(self) -> None:
-        self.telling.tell(self._control.look())
+        self.telling.tell([*self._control.look(), *self._agent.look()])
         self._debug = logger.isEnabledFor(logging.DEBUG)
 
     def _may_restart(self) -> bool:
@@ -116,6 +118,7 @@ class Collector:
         self.telling.stopped(SWITCH_REASON if self.restarting else "asked to" if self._stop else "a failure")
         self.spool.close()
         self.receiver.close()
+        self._agent.end()
         counted = self.decoding.statistics
         logger.info("stopped; %d rows of %d PDUs written, %d duplicates, %d files completed", counted.rows, counted.pdus,
                     counted.duplicates, self.spool.completed)
@@ -150,7 +153,8 @@ class Collector:
     def _wait_s(self) -> float:
         """How long to wait for datagrams: until a file is due, there is something to tell, or operators may have asked for
         something."""
-        waits_ns = [LINGER_LOOK_NS if self._control.switching else self._control.wait_ns(), self.telling.wait_ns()]
+        waits_ns = [LINGER_LOOK_NS if self._control.switching else self._control.wait_ns(), self.telling.wait_ns(),
+                    self._agent.wait_ns()]
         due = (self.spool.next_rotation(), self.thresholds.next_tick(), self.one_way.next_tick())
         waits_ns += [at - self._clock.wall_ns() for at in due if at is not None]
         return max(0, min(waits_ns)) / 1e9

@@ -58,6 +58,9 @@ class OwnRows:
             raise ValueError(msg)
         gathering.add_rows(rows.words, rows.strings, source)
         try:
-            return self._spool.append(rows.kind, gathering.lines())
+            written = self._spool.append(rows.kind, gathering.lines())
         finally:
             gathering.clear()
+        if written:
+            self._statistics.written[rows.kind.name] += len(rows.words)
+        return written

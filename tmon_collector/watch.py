@@ -22,12 +22,15 @@ def silences(configuration: Configuration, collector: str) -> dict[str, int]:
 
 
 class Watch:
-    """collector: its name; silences: as above; now_ns: monotonic, its start."""
+    """collector: its name; silences: as above; now_ns: monotonic, its start.
+
+    silent      probes that are, as it was told; also those that were never heard for so long
+    """
 
     def __init__(self, collector: str, silences_ns: Mapping[str, int], now_ns: int) -> None:
         self._collector, self._silences_ns = collector, silences_ns
         self._since_ns = dict.fromkeys(silences_ns, now_ns)
-        self._silent: set[str] = set()
+        self.silent: set[str] = set()
         self._told: Counter[str] = Counter()
         self._bad_from_ns = now_ns
         self._bad_after_ns = now_ns
@@ -46,7 +49,7 @@ class Watch:
 
     def next_look_ns(self, bad: Mapping[str, int]) -> int | None:
         """Monotonic time at which `look` may have something to say though nothing comes; None: never."""
-        times = [self._since_ns[p] + limit for p, limit in self._silences_ns.items() if p not in self._silent]
+        times = [self._since_ns[p] + limit for p, limit in self._silences_ns.items() if p not in self.silent]
         if self._total(bad) > self._total(self._told):
             times.append(self._bad_after_ns)
         return min(times, default=None)
@@ -56,12 +59,12 @@ class Watch:
         for probe, limit_ns in self._silences_ns.items():
             since_ns = self._since_ns[probe]
             last_ns = max(heard_ns.get(probe, since_ns), since_ns)
-            if probe in self._silent and last_ns > since_ns:
-                self._silent.remove(probe)
+            if probe in self.silent and last_ns > since_ns:
+                self.silent.remove(probe)
                 events.append(event("probe_back", wall_ns, probe, seconds=(last_ns - since_ns) // SECOND))
             self._since_ns[probe] = last_ns
-            if probe not in self._silent and now_ns - last_ns >= limit_ns:
-                self._silent.add(probe)
+            if probe not in self.silent and now_ns - last_ns >= limit_ns:
+                self.silent.add(probe)
                 events.append(event("probe_silent", wall_ns, probe, seconds=(now_ns - last_ns) // SECOND))
         return events
 

@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 END_PATIENCE_S = 4.0
 """It gives its services two seconds."""
 LOOK_EVERY_NS = 200_000_000
+FOR_EVER_NS = 1 << 62
 NOT_FOR_AGENTS = ("NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", VARIABLE)
 """Of the environment: what is said to this process only."""
 _ROOT = Path(__file__).parents[1]
@@ -74,9 +75,9 @@ class AgentProcess:
             return self.start()
         return [event("agent_back", self._clock.wall_ns(), self._subject)] if self._revival.back(now_ns) else []
 
-    def wait_ns(self) -> int | None:
-        """How long until `look` may have something to do; None without an agent."""
-        return LOOK_EVERY_NS if self._wanted else None
+    def wait_ns(self) -> int:
+        """How long until `look` may have something to do."""
+        return LOOK_EVERY_NS if self._wanted else FOR_EVER_NS
 
     def end(self) -> None:
         """It may tell what is still to be told, then nothing is left of it."""

@@ -12,10 +12,9 @@ import stat
 import struct
 from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing import shared_memory
 
 from tmon_common.events import Event, Severity
-from tmon_common.stats import SEGMENTS
+from tmon_common.segment import SEGMENTS, Segment
 
 MAX_EVENTS = 64
 PLACE_OCTETS = 2048
@@ -46,14 +45,14 @@ class BoardEvent:
 class EventBoard:
     """The writer's hold."""
 
-    def __init__(self, memory: shared_memory.SharedMemory) -> None:
+    def __init__(self, memory: Segment) -> None:
         self._memory, self._count = memory, 0
 
     @classmethod
     def create(cls, segment: str) -> EventBoard:
         """A new, empty board. Whoever makes it holds the statistics of the same name: a board found here was left by the dead."""
         _remove(segment)
-        memory = shared_memory.SharedMemory(segment, create=True, size=_SIZE)
+        memory = Segment(segment, _SIZE)
         _HEADER.pack_into(memory.buf, 0, _MAGIC, *[0] * 7)
         return cls(memory)
 
@@ -73,10 +72,8 @@ class EventBoard:
     def close(self) -> None:
         """Let go and remove the segment."""
         segment = self._memory.name
-        with suppress(BufferError):
-            self._memory.close()
-        with suppress(FileNotFoundError):
-            self._memory.unlink()
+        self._memory.close()
+        self._memory.unlink()
         _remove(segment)
 
 

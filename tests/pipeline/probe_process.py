@@ -181,7 +181,11 @@ class Probe(Program):
 
     def gone(self) -> bool:
         """No process and no segment of it is left."""
-        return not self.relatives() and not self.segment.exists()
+        return not self.relatives() and not self.segments()
+
+    def segments(self) -> list[str]:
+        """Names of what it has in shared memory: its statistics, and the board of its events."""
+        return sorted(p.name for p in self.segment.parent.glob(self.segment.name + "*"))
 
     def __exit__(self, *_: object) -> None:
         super().__exit__()

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from tmon_agent.managed.declaration import Column, Program, Row, Syntax, Table
 from tmon_agent.managed.program import AGENT, IDENTITY, NAME
+from tmon_collector.health_names import PROBE_STATES
 
 COUNTER, GAUGE, SIGNED, TEXT, MOMENT, TRUTH, STATE = (
     Syntax.COUNTER, Syntax.GAUGE, Syntax.SIGNED, Syntax.TEXT, Syntax.MOMENT, Syntax.TRUTH, Syntax.STATE)
-PROBE_STATES = ("never", "alive", "silent")
 
 
 def _counted(name: str, source: str, meaning: str, unit: str = "", metric: str = "") -> Column:
@@ -68,7 +68,16 @@ COLLECTORS = Table(
      _now("keysMissing", "keys_missing", "probes whose key file cannot be used here"),
      _now("thresholdsCrossed", "thresholds_crossed", "thresholds that are crossed now"),
      _counted("cpu", "cpu_ns", "processor time", "ns", "cpu"),
-     *AGENT),
+     *AGENT,
+     _counted("receiveDrops", "receive_drops", "datagrams that the system dropped for want of room in the receive buffer"),
+     _counted("receiveErrors", "receive_errors", "errors of the socket, sending included"),
+     _now("filesOpen", "files_open", "spool files being written"),
+     _now("ownRowsWaiting", "own_rows_waiting", "observations of its own (events) that wait for a disk that is full"),
+     _now("probesBroken", "probes_broken", "probes silent now in whose name datagrams come that are not taken: wrong keys"),
+     _now("probesNever", "probes_never", "probes not heard since it started"),
+     _counted("thresholdCrossings", "threshold_crossings", "how often a threshold was crossed"),
+     _now("seriesCrossed", "series_crossed", "series (flows, services) that are beyond a threshold now"),
+     _counted("eventsTold", "events_told", "events told")),
     _rows_of_collector)
 
 PROBES = Table(
@@ -83,7 +92,12 @@ PROBES = Table(
             "clock_offset"),
      Column("clockUncertainty", GAUGE, "clock_uncertainty_ns", "half of the distance between the bounds", "ns",
             "clock_uncertainty"),
-     _counted("clockSteps", "clock_steps", "steps of its clock that were seen")),
+     _counted("clockSteps", "clock_steps", "steps of its clock that were seen"),
+     _counted("heartbeats", "heartbeats", "heartbeats of it"),
+     _counted("duplicates", "duplicates", "PDUs of it that were written already"),
+     _counted("refused", "refused", "PDUs of it answered by a refusal", metric="pdus_refused"),
+     _counted("rejected", "rejected", "datagrams in its name that changed nothing, whoever sent them",
+              metric="datagrams_rejected")),
     _rows_of("HeardProbe", "probes", "probe"))
 
 KINDS = Table(
@@ -91,7 +105,8 @@ KINDS = Table(
     (COLLECTOR, Column("kind", TEXT, "", "kind of observation: docs/observations.md")),
     (_counted("rows", "rows", "rows written"),
      _counted("octets", "octets", "octets written", "octets", "written"),
-     _counted("files", "files", "files completed")),
+     _counted("files", "files", "files completed"),
+     _now("open", "open", "a file of it is being written")),
     _rows_of("SpoolKind", "kinds", "kind"))
 
 REJECTIONS = Table(
@@ -115,7 +130,11 @@ ONE_WAY = Table(
      _counted("undefined", "undefined", "observations whose flow was never defined: not used"),
      _counted("unexpected", "unexpected", "observations of probes that are at no hop of the class: not used"),
      _counted("clashes", "clashes", "packets whose signature another packet had at about that time"),
-     _counted("negative", "negative", "delays below zero: clocks differ")),
+     _counted("negative", "negative", "delays below zero: clocks differ"),
+     _counted("pdus", "pdus", "PDUs with observations of the class"),
+     _counted("outdated", "outdated", "observations kept by an earlier start with other hops: not used"),
+     _counted("definitionsForgotten", "definitions_forgotten", "definitions of flows forgotten for want of room"),
+     Column("settled", MOMENT, "settled_ns", "packets that passed before have their verdict", "ns", "settled")),
     _rows_of("OneWayClass", "one_way_classes", "one_way"))
 
 BY_NAME = {t.name: t for t in (COLLECTORS, PROBES, KINDS, REJECTIONS, ONE_WAY)}

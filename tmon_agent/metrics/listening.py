@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
 
 from tmon_agent.service import ServiceError, Setting
@@ -22,6 +23,6 @@ def listen(setting: Setting) -> socket.socket:
         return socket.create_server((address, port), family=family, dualstack_ipv6=address == "::")
     except OSError as error:
         why = _CURES.get(error.errno, "see address and metrics_port")
-        what = (error.strerror or str(error)).lower()
+        what = os.strerror(error.errno).lower() if error.errno else str(error)
         raise ServiceError(f"metrics cannot be had at {address} port {port}: {what}: {why} of the <agent> of {setting.program} in "
                            f"{setting.configuration.path}") from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 
 from tmon_agent.metrics.answers import Answers
 from tmon_agent.metrics.http import HEAD_END, MAX_HEAD_OCTETS, parse, written
@@ -19,24 +20,29 @@ MAX_CONNECTION_S = 10.0
 
 
 class MetricsService:
-    """A tmon_agent.service.Service."""
+    """A tmon_agent.service.Service. port: where it listens, once it does; connections: by their outcome."""
 
     def __init__(self, setting: Setting) -> None:
         self._setting = setting
         self._open: set[asyncio.Task] = set()
+        self.port = 0
 
     async def run(self, view: View) -> None:
         self._answers = Answers(view)
         server = await asyncio.start_server(self._connection, sock=listen(self._setting), limit=MAX_HEAD_OCTETS)
-        address, port = server.sockets[0].getsockname()[:2]
-        shown = f"[{address}]" if ":" in address else address
-        log.info("metrics of %s at http://%s:%d/metrics", self._setting.program, shown, port)
+        address, self.port = server.sockets[0].getsockname()[:2]
+        log.info("metrics of %s at http://%s:%d/metrics", self._setting.program, f"[{address}]" if ":" in address else address,
+                 self.port)
         try:
             await asyncio.Event().wait()
         finally:
             server.close()
             for connection in self._open:
                 connection.cancel()
+
+    @property
+    def connections(self) -> Mapping[str, int]:
+        return self._answers.connections
 
     async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         counted, own = self._answers.connections, asyncio.current_task()
@@ -61,10 +67,8 @@ class MetricsService:
             request = parse(await reader.readuntil(HEAD_END))
         except asyncio.LimitOverrunError:
             request = None
-        except asyncio.IncompleteReadError as error:
-            if not error.partial:  # somebody only looked whether there is a port
-                return
-            request = None
+        except asyncio.IncompleteReadError:  # it has gone; perhaps it only looked whether there is a port
+            return
         writer.write(written(self._answers.answer(request)))
         writer.close()
         await writer.wait_closed()

@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from tmon_common.event_board import TOLD
-from tmon_common.stats import SEGMENTS
+from tmon_common.segment import SEGMENTS
 
 logger = logging.getLogger(__name__)
 

@@ -31,11 +31,12 @@ TIMER_S = 1.0
 
 
 class SnmpService:
-    """A tmon_agent.service.Service."""
+    """A tmon_agent.service.Service. port: where it listens, once it does."""
 
     def __init__(self, setting: Setting) -> None:
         """ServiceError if the secrets cannot be used."""
         self._setting = setting
+        self.port = 0
         try:
             self._secrets = secrets_of(setting.configuration.monitoring)
         except SecretsError as error:
@@ -49,11 +50,11 @@ class SnmpService:
             Responder(engine, Reading(view, System(engine, setting.kind, setting.name)).tree)
             dispatcher = AsyncioDispatcher(timeout=TIMER_S)
             engine.register_transport_dispatcher(dispatcher)
-            port = port_of(own, engine)
-            config.add_transport(engine, port.DOMAIN, port.open_server_mode(sock=own))
-            address, number = own.getsockname()[:2]
-            shown = f"[{address}]" if ":" in address else address
-            log.info("SNMP of %s at %s:%d, engine %s", setting.program, shown, number, identity.engine_id.hex())
+            transport = port_of(own, engine)
+            config.add_transport(engine, transport.DOMAIN, transport.open_server_mode(sock=own))
+            address, self.port = own.getsockname()[:2]
+            log.info("SNMP of %s at %s:%d, engine %s", setting.program, f"[{address}]" if ":" in address else address, self.port,
+                     identity.engine_id.hex())
             try:
                 await asyncio.Event().wait()
             finally:

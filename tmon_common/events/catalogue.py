@@ -15,11 +15,12 @@ from tmon_common.events import (
     one_way,
     probe,
     publication,
+    runs,
     thresholds,
 )
 from tmon_common.events.declaration import Declaration
 
-_PARTS = (probe, capture, analyses, publication, collector, clocks, one_way, thresholds, netflow, configuration, agent)
+_PARTS = (probe, capture, analyses, publication, collector, clocks, one_way, thresholds, netflow, configuration, runs, agent)
 
 CATALOGUE: Mapping[str, Declaration] = {d.code: d for part in _PARTS for d in part.DECLARATIONS}
 """In the order of docs/events.md."""

@@ -7,7 +7,7 @@ import pytest
 
 from tmon_agent.notify.progress import Progress
 from tmon_common.event_board import TOLD, EventBoard
-from tmon_common.stats import SEGMENTS
+from tmon_common.segment import SEGMENTS
 
 BOARD = f"trafmon-test-{os.getpid()}-events"
 
