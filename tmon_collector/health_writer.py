@@ -14,6 +14,7 @@ from tmon_collector.health import CollectorStatisticsBlock
 from tmon_collector.health_names import ALIVE, BROKEN, COUNTED, NEVER, OWN, PROBE_STATES, REASONS, SILENT
 from tmon_collector.key_store import KeyStore
 from tmon_collector.one_way.online import OneWayClasses
+from tmon_collector.probes import ProbeCounts
 from tmon_collector.receive import Receiver
 from tmon_collector.spool import Spool
 from tmon_collector.telling import Telling
@@ -100,7 +101,7 @@ class HealthWriter:
 
     def _of_kind(self, kind: str) -> tuple[int, ...]:
         of = self._working
-        rows = of.decoding.statistics.written[kind] + of.one_way.written[kind]
+        rows = sum(written[kind] for written in (of.decoding.statistics.written, of.one_way.written, of.telling.own_rows.written))
         return rows, of.spool.octets[kind], of.spool.files[kind], kind in of.spool.open
 
     def _crossings(self) -> tuple[int, int]:
@@ -130,7 +131,7 @@ class HealthWriter:
         """In the order of health_names.PROBE."""
         probes = self._working.decoding.probes
         counts, heard_ns = probes.counts[probe_number(name)], probes.heard_ns.get(name)
-        yield _state(heard_ns, name in self._silent, counts.rejected_ns)
+        yield _state(heard_ns, counts, silent=name in self._silent)
         yield 0 if heard_ns is None else wall_ns - (now_ns - heard_ns)
         yield run_ms(counts.run) * 1_000_000
         yield from (counts.heartbeats, counts.pdus, counts.rows, counts.duplicates, counts.refused, counts.rejected)
@@ -140,9 +141,9 @@ class HealthWriter:
         yield clock.steps if clock else 0
 
 
-def _state(heard_ns: int | None, silent: bool, rejected_ns: int) -> int:
+def _state(heard_ns: int | None, counts: ProbeCounts, *, silent: bool) -> int:
     if heard_ns is not None and not silent:
         return ALIVE
-    if rejected_ns > (heard_ns or 0):
+    if counts.rejected and (heard_ns is None or counts.rejected_ns > heard_ns):
         return BROKEN
     return NEVER if heard_ns is None else SILENT

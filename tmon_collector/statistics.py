@@ -13,7 +13,7 @@ OTHERS = "other kinds"
 class CollectorStatistics:
     """Counts since the start of the collector.
 
-    written     rows in the spool, by kind; those of one-way results are not among them
+    written     rows of probes in the spool, by kind
     rejected    datagrams that changed nothing, by reason: those of pdu.error.REASONS, unknown_probe, no_memory (too many
                 holes between written ids), old_run (of a run of which is no longer known what is written)
     refused     PDUs answered by a refusal, by "kind N of PROBE"; beyond MAX_REFUSED of these, by OTHERS

@@ -21,8 +21,8 @@ def ready(status: str = "") -> None:
 
 
 def step(what: str) -> None:
-    """The start, or the end, has come so far; now comes `what`. The watchdog is told as well: after a switch of the configuration it
-    is at work while the program starts anew."""
+    """The start has come so far; now comes `what`. The watchdog is told as well: after a switch of the configuration it is at work
+    while the program starts anew."""
     notify(STATUS=what, EXTEND_TIMEOUT_USEC=STEP_S * 1_000_000, WATCHDOG=1)
 
 

@@ -1,0 +1,138 @@
+"""The agent beside a probe or collector: what it takes over, that it comes back, and that nothing is left of it."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.pipeline.agent_site import Site, agents, command_line, descriptors, page, samples, until_answering
+from tests.pipeline.probe_process import LIMIT_S, ROOT, rows, until
+from tmon_agent.surroundings import NICENESS
+
+
+@pytest.fixture
+def site(tmp_path):
+    with Site(tmp_path) as site:
+        yield site
+
+
+def status(pid, name):
+    [line] = [x for x in Path(f"/proc/{pid}/status").read_text().splitlines() if x.startswith(f"{name}:")]
+    return line.split(":")[1].strip()
+
+
+def test_it_takes_over_nothing_and_comes_back(site):
+    """A process of its own: no descriptor of the probe but those for messages, no signal blocked, all CPUs, little urgency. Killed,
+    it is started again, which is counted and told; nothing is left of it when the probe stops."""
+    site.run_collector()
+    probe = site.run_probe()
+    first = until_answering(probe)
+    [agent] = agents(probe)
+    own, of_probe = descriptors(agent), descriptors(probe.process.pid)
+    shared = {what for what in own.values() if what in of_probe.values()}
+    assert shared <= {"/dev/null", of_probe[2], str(probe.segment), f"{probe.segment}-events", own[0]}
+    assert own[0].startswith("pipe:")
+    assert status(agent, "SigBlk") == "0" * 16
+    assert os.sched_getaffinity(agent) >= os.sched_getaffinity(probe.process.pid)
+    assert os.getpriority(os.PRIO_PROCESS, agent) == NICENESS
+    assert b"--probe=probe" in command_line(agent)
+
+    os.kill(agent, signal.SIGTERM)  # as a service manager that stops all processes of a service: the probe decides
+    assert samples(first)["trafmon_probe_agent_restarts_total", (("probe", "probe"),)] == 0
+    os.kill(agent, signal.SIGKILL)
+    second = until_answering(probe, 2)
+    assert samples(second)["trafmon_probe_agent_restarts_total", (("probe", "probe"),)] == 1
+    assert "its agent ended (killed by SIGKILL), for the 1. time" in probe.messages
+
+    probe.process.send_signal(signal.SIGTERM)
+    assert probe.wait() == 0
+    assert not agents(probe)
+    until(probe.gone, "nothing is left of the probe")
+    site.collector.process.send_signal(signal.SIGTERM)
+    assert site.collector.wait() == 0
+    assert not agents(site.collector)
+    assert "agent_failed" in [row["code"] for row in rows(site.directory, "event")]
+    for program in (probe, site.collector):
+        assert "Traceback" not in program.messages
+
+
+@pytest.mark.parametrize("which", ["probe", "collector"])
+def test_it_ends_with_its_program(site, which):
+    """However that dies."""
+    program = site.run_probe() if which == "probe" else site.run_collector()
+    until_answering(program)
+    program.process.kill()
+    until(lambda: not program.relatives(), "all that belonged to it ends")
+
+
+def test_a_switch_of_the_configuration_starts_another(site):
+    """With the new one; the old one has ended before."""
+    collector = site.run_collector()
+    until_answering(collector)
+    [before] = agents(collector)
+    site.put("tmon-new.xml", flow_class="others")
+    address = until_answering(collector, 2)
+    [after] = agents(collector)
+    assert before != after
+    assert "configuration_switched" in collector.messages or "switched" in collector.messages
+    assert samples(address)["trafmon_collector_up", (("collector", "collector"),)] == 1
+
+
+def test_a_port_that_is_taken_harms_only_the_agent(tmp_path):
+    """It says which, and what to do; the collector goes on, and tells it."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with Site(tmp_path, collector_port=port) as site:
+            collector = site.run_collector()
+            until(lambda: "its agent ended (exit status 2), for the 2. time" in collector.messages, "it has tried twice")
+            assert f"metrics cannot be had at 127.0.0.1 port {port}: address already in use" in collector.messages
+            taken.close()
+            address = until_answering(collector)
+            assert page(address, "/-/healthy") == "collector collector runs\n"
+            assert "Traceback" not in collector.messages
+
+
+def by_hand(directory, *arguments):
+    return subprocess.Popen([sys.executable, "-m", "tmon_agent", "-l", *arguments], cwd=directory, text=True,
+                            env=os.environ | {"PYTHONPATH": str(ROOT)}, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_by_hand_it_waits_for_its_program(site, number):
+    """It says that it does not run; a signal ends it in order."""
+    agent = by_hand(site.directory, "--probe", "probe")
+    address = agent.stderr.readline().split(" at ")[1].removesuffix("/metrics\n")
+    assert samples(address)["trafmon_probe_up", (("probe", "probe"),)] == 0
+    agent.send_signal(number)
+    assert agent.communicate(timeout=LIMIT_S) == (None, "")
+    assert agent.returncode == 0
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    (["--probe", "nobody"], 'there is no probe "nobody"; expected one of: probe'),
+    (["--collector", "nobody"], 'there is no collector "nobody"; expected one of: collector'),
+    (["--probe", "probe", "-c", "absent.xml"], "absent.xml"),
+    ([], "one of the arguments --probe --collector is required"),
+])
+def test_what_cannot_be(site, arguments, message):
+    """Is said, without a traceback; exit status 2."""
+    agent = by_hand(site.directory, *arguments)
+    _, told = agent.communicate(timeout=LIMIT_S)
+    assert agent.returncode == 2
+    assert message in told
+    assert "Traceback" not in told
+
+
+def test_without_an_agent_there_is_none(site):
+    """Neither as a process nor by hand."""
+    path = site.directory / "tmon.xml"
+    path.write_text(path.read_text().replace('<agent metrics_port="0"/>', ""))
+    collector = site.run_collector()
+    assert not agents(collector)
+    agent = by_hand(site.directory, "--collector", "collector")
+    _, told = agent.communicate(timeout=LIMIT_S)
+    assert (agent.returncode, "collector collector has no <agent>" in told) == (2, True)
