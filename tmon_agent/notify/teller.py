@@ -45,8 +45,8 @@ class _Manager:
 
 
 class Teller:
-    """who: part of the name of the file in which it is noted what they were told; managers: by name, the least severity that each is
-    told, and who carries it there; clock: ns, never goes back."""
+    """who: part of the name of the file in which it is noted what they were told; managers: by name, the least severity that each
+    is told, and who carries it there; clock: ns, never goes back."""
 
     def __init__(self, view: View, who: str, managers: Mapping[str, tuple[Severity, Carrier]],
                  clock: Callable[[], int] = time.monotonic_ns) -> None:
