@@ -45,12 +45,17 @@ def make_engine(identity: EngineIdentity, users: Iterable[SnmpUser], secrets: Se
     engine_time.syntax = _engine_time(identity.started_s)
     engine = SnmpEngine(maxMessageSize=MAX_MESSAGE_OCTETS, msgAndPduDsp=dispatcher)
     del engine.message_processing_subsystems[0]
+    teach(engine, users, secrets)
+    return engine
+
+
+def teach(engine: SnmpEngine, users: Iterable[SnmpUser], secrets: Secrets) -> None:
+    """Users and communities, in place of those of the same names."""
     for name, community in secrets.communities.items():
         config.add_v1_system(engine, name, community)
     for user in users:
         known = secrets.users[user.name]
         config.add_v3_user(engine, user.name, AUTHENTICATIONS[user.auth], known.auth, PRIVACIES[user.priv], known.priv)
-    return engine
 
 
 def forget_finished(engine: SnmpEngine) -> None:

@@ -17,6 +17,7 @@ from tmon_common.config.model import Configuration
 from tmon_common.config.monitoring_model import Monitoring, SnmpUser
 
 LIMIT_S = 30
+LOOK_EVERY_S = 0.02
 COMMUNITY = "a community of readers"
 USERS = {"noc": SnmpUser("noc"), "md5": SnmpUser("md5", "md5", "des"), "sha1": SnmpUser("sha1", "sha1", "aes192"),
          "sha224": SnmpUser("sha224", "sha224", "aes256"), "sha384": SnmpUser("sha384", "sha384", "aes128"),
@@ -55,7 +56,7 @@ def serving(made: Setting, view) -> Iterator[SnmpService]:
     started, holder = threading.Event(), {}
 
     async def main() -> None:
-        service = SnmpService(made)
+        service = SnmpService(made, LOOK_EVERY_S)
         task = asyncio.create_task(service.run(view))
         holder.update(loop=asyncio.get_running_loop(), task=task, service=service)
         while not (task.done() or service.port):

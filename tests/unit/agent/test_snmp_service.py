@@ -6,6 +6,7 @@ import socket
 import pytest
 
 from tests.oracles import net_snmp
+from tests.pipeline.probe_process import until
 from tests.unit.agent.programs import COLLECTOR_NUMBERS, PROBE_NUMBERS, START_NS, collector_source, probe_source, view_of
 from tests.unit.agent.snmp_serving import COMMUNITY, USERS, V2C, monitoring, serving, snmp_setting, v3
 from tmon_agent.managed.declaration import Syntax
@@ -174,3 +175,27 @@ def test_secrets_that_cannot_be_used(tmp_path):
     monitoring(tmp_path).secrets.chmod(0o644)
     with pytest.raises(ServiceError, match="chmod 600"):
         SnmpService(made)
+
+
+def test_secrets_are_exchanged_while_it_runs(tmp_path):
+    """New ones are taken over, old ones do not serve any more; a file that cannot be used changes nothing."""
+    made = snmp_setting(tmp_path)
+    path = made.configuration.monitoring.secrets
+    before = path.read_text()
+    with serving(made, view_of(probe_source())) as service:
+        replace_file(path, before.replace("auth of noc ...", "new auth of noc").replace(COMMUNITY, "new-string"))
+        until(lambda: net_snmp.run("snmpget", *net_snmp.V2C, "new-string", "-r", "0", "-t", "0.5", f"127.0.0.1:{service.port}",
+                                   NAME).returncode == 0, "the new community is known")
+        assert {NAME: "21000"} == net_snmp.values("snmpget", v3(auth_passphrase="new auth of noc"), service.port, NAME)
+        assert "Authentication failure" in fails(*v3(), port=service.port)
+        assert "Timeout" in fails(*V2C, port=service.port, wait_s="1")
+        replace_file(path, "user noc short short")
+        assert {NAME: "21000"} == net_snmp.values("snmpget", v3("sha512"), service.port, NAME)
+
+
+def replace_file(path, text):
+    """All at once, as a careful administrator does."""
+    part = path.with_name("part")
+    part.write_text(text)
+    part.chmod(0o600)
+    part.replace(path)
