@@ -13,6 +13,7 @@ from tmon_agent.notify.service import NotifyService
 from tmon_agent.snmp.identity import identity_of
 from tmon_common.config.monitoring_model import Manager, SnmpUser
 from tmon_common.events import Severity
+from tmon_common.private_file import write_private
 
 pytestmark = needed("snmptrapd")
 
@@ -150,3 +151,16 @@ def test_wrong_secrets(tmp_path, program, trapd, caplog):
     assert "manager noc: a notification is given up" in caplog.text
     assert not any(secret in caplog.text for secret in (AUTH, "another phrase", COMMUNITY))
     assert [] == trapd.received()
+
+
+def test_secrets_are_exchanged(tmp_path, program, trapd, caplog):
+    """What the manager did not take goes out again with the new ones, without a restart."""
+    made = setting(tmp_path, program, managers=[manager(trapd.port, version="3")], user=SnmpUser("tester"), secrets=(
+        SECRETS[0], f"user tester {shlex.quote(AUTH)} 'another phrase'"))
+    with AtWork(made, program, lambda s: NotifyService(s, look_every_s=0.1)) as agent:
+        program.tell()
+        until(lambda: agent.view.events(0)[0], "an event on the board")
+        write_private(tmp_path / "snmp.secrets", "file", [f"{line}\n" for line in SECRETS], "")
+        until(lambda: agent.counts["notifications_sent"] == 1, "it is told")
+    assert 1 == len(trapd.received())
+    assert 0 == agent.counts["notifications_lost"]

@@ -42,12 +42,14 @@ class Sender:
         self._make, self._manager = make, manager
         self._line: _Line | None = None
         self._known = False
+        self._unanswered: Done | None = None
 
     def send(self, event: BoardEvent, program: Program, done: Done) -> bool:
         """A trap has arrived as far as anybody can know; an inform, when it is answered."""
         if self._line is None:
             self._line = _Line(self._make(), self._manager)
         inform = self._manager.notify == "inform"
+        self._unanswered = done if inform else None
         pdu = _pdu([up_time(program), *notification_of(event, program)], inform=inform)
         try:
             self._line.send(pdu, lambda why: self._answered(why, done))
@@ -58,12 +60,19 @@ class Sender:
             done("")
         return True
 
+    def renew(self) -> None:
+        """Secrets have changed: what is not answered is sent again, by a new engine that knows them."""
+        self.close()
+        if self._unanswered:
+            self._unanswered(None)
+
     def close(self) -> None:
         if self._line:
             self._line.close()
             self._line = None
 
     def _answered(self, why: str, done: Done) -> None:
+        self._unanswered = None
         if why and self._known and self._manager.version == "3":
             self._known = False
             asyncio.get_running_loop().call_soon(self.close)  # not within the engine's own call
