@@ -53,6 +53,11 @@ class View:
         source = self._source or self._find()
         return source.events(after) if source else ([], 0)
 
+    @property
+    def board(self) -> str:
+        """Name of the board of events of the program that runs; "" when none does."""
+        return self._source.board if self._source else ""
+
     def close(self) -> None:
         if self._source:
             self._source.close()
