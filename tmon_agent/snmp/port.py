@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import logging
 import socket
@@ -46,8 +47,8 @@ def listen(setting: Setting) -> socket.socket:
 class _Port:
     """Whatever a datagram does to pysnmp ends with that datagram, or FORGET_EVERY later."""
 
-    def __init__(self, engine: SnmpEngine) -> None:
-        super().__init__()
+    def __init__(self, engine: SnmpEngine, loop: asyncio.AbstractEventLoop | None = None) -> None:
+        super().__init__(loop=loop)
         self._engine, self._left = engine, FORGET_EVERY
 
     def datagram_received(self, datagram: bytes, address: tuple) -> None:

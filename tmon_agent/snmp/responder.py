@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from pysnmp.entity.engine import SnmpEngine
-from pysnmp.proto import errind, error, rfc1902, rfc1905
+from pysnmp.proto import error, rfc1902, rfc1905
 from pysnmp.proto.api import v2c
 
 from tmon_agent.snmp import answers
@@ -46,8 +46,8 @@ class Responder:
         response, status = v2c.apiPDU.get_response(pdu), {}
         if context_name:
             self._unknown_contexts += 1
-            status = {"errorIndication": errind.unknownContextName, "oid": UNKNOWN_CONTEXTS,
-                      "val": rfc1902.Counter32(self._unknown_contexts)}
+            response = pdu  # the report is made from it
+            status = {"oid": UNKNOWN_CONTEXTS, "val": rfc1902.Counter32(self._unknown_contexts), "securityLevel": security_level}
         elif security_model == V2C or (security_model == USM and security_level == AUTH_PRIV):
             self._answer(pdu, response, int(max_octets) - _PDU_OCTETS)
         else:
