@@ -67,3 +67,20 @@ def test_a_request_that_comes_late(here):
     told, sent, _ = dialogue(here, "snmpget", asked, NAME)
     assert told == "21000\n"
     assert len(sent) > 1
+
+
+def test_a_fault_of_ours(here, monkeypatch, caplog):
+    """Who asks is told that there is one; the log is told what it is, once."""
+    monkeypatch.setattr("tmon_agent.snmp.answers.get", lambda *_: 1 // 0)
+    for _ in range(2):
+        assert "genErr" in dialogue(here, "snmpget", [*V2C, "-Cf"], NAME)[0]
+    assert ["SNMP: a request could not be answered: ZeroDivisionError: integer division or modulo by zero"] == caplog.messages
+
+
+def test_what_cannot_be_read_is_counted(here):
+    """snmpInASNParseErrs: octets that are no message, and such at which pyasn1 stumbles."""
+    _, [request], _ = dialogue(here, "snmpget", V2C, NAME)
+    for garbled in (b"nonsense", request[:-3], request.replace(b"\x02\x01\x01", b"\x30\x01\x01", 1), b""):
+        assert here.ask(garbled) == []
+    [counted] = here.engine.get_mib_builder().import_symbols("__SNMPv2-MIB", "snmpInASNParseErrs")
+    assert int(counted.syntax) == 4
