@@ -112,16 +112,17 @@ def test_a_probe_tells_what_it_counts(site, version):
 
 
 def test_a_collector_tells_what_it_counts(site):
-    """Its own counters, the probe it hears, the kinds it has written, and that nothing was rejected."""
+    """Its own counters, the probe it hears, what it has written, as the files have it, and that nothing was rejected."""
     found = site.walk(site.collector, site.v3)
     reader = collector_health.attach(site.configuration, "collector")
     numbers = reader.snapshot()
     reader.close()
     assert str(numbers["pdus"]) == found['trafMonCollectorPdus."collector"']
-    assert int(found['trafMonCollectorRows."collector"']) == sum(
-        int(value) for name, value in found.items() if name.startswith("trafMonSpoolKindRows."))
+    written = {kind: sum(len(p.read_text().splitlines()) - 1 for p in (site.directory / "spool").glob(f"{kind}.collector.*"))
+               for kind in ("ip_counters", "flow_definition", "event")}
+    assert {k: str(n) for k, n in written.items()} == {k: found[f'trafMonSpoolKindRows."collector"."{k}"'] for k in written}
+    assert written["ip_counters"] == FLOWS
     assert "alive" == found['trafMonHeardProbeState."collector"."probe"']
-    assert FLOWS <= int(found['trafMonSpoolKindRows."collector"."ip_counters"'])
     assert {"0"} == {value for name, value in found.items() if name.startswith("trafMonRejectionDatagrams.")}
 
 
