@@ -15,8 +15,8 @@ UNUSED = ("late", "refused", "ahead", "undefined", "unexpected", "outdated")
 
 @dataclass(frozen=True)
 class HeardFigures:
-    """A probe. silent_s: since it was last heard, None if it never was; clock_offset_s: how far the collector's is ahead, None if that
-    is not known."""
+    """A probe. silent_s: since it was last heard, None if it never was; clock_offset_s: how far the collector's is ahead, None
+    if that is not known."""
 
     probe: str
     state: str

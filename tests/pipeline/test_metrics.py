@@ -55,7 +55,7 @@ def test_metrics_are_the_statistics(site):
             continue
         kind = metric.labels[0]
         name = PREFIXES[metric.table.name] + column.source
-        [value] = [v for (n, _), v in asked[kind].items() if n == metric.sample]
+        [value] = [v for (n, labels), v in asked[kind].items() if n == metric.sample and ("probe", "bare") not in labels]
         low, high = sorted((before[kind][name] / metric.divisor, after[kind][name] / metric.divisor))
         assert low <= value <= high, metric.sample
         compared += 1
@@ -78,7 +78,9 @@ def test_top_shows_the_same(site):
     """`trafmon top --json`."""
     done = subprocess.run([sys.executable, "-m", "trafmon", "top", "--json", "--interval", "100ms", "-c", site.configuration.path],
                           capture_output=True, text=True, timeout=LIMIT_S, check=True, cwd=ROOT)
-    [shown] = json.loads(done.stdout)["probes"]
+    [shown], [collector] = (json.loads(done.stdout)[what] for what in ("probes", "collectors"))
+    assert collector["rows_by_kind"]["ip_counters"] == FLOWS
+    assert [(p["probe"], p["state"]) for p in collector["probes"]] == [("probe", "alive"), ("bare", "never")]
     asked = samples(site.addresses["probe"])
     assert (shown["packets"], shown["flows"], shown["drops"]) == tuple(
         asked[f"trafmon_probe_{name}", (("probe", "probe"),)] for name in ("packets_total", "flows", "kernel_drops_total"))
@@ -103,9 +105,11 @@ def test_promtool_has_nothing_to_say(site, kind):
 
 @needs_prometheus
 @pytest.mark.oracle
-def test_the_samples_are_valid():
+def test_the_samples_are_valid(tmp_path):
     """What etc/prometheus has to copy, and what docs/prometheus.md shows."""
     folder = ROOT / "etc" / "prometheus"
+    (tmp_path / "prometheus.yml").write_text(in_the_document("yaml"))
+    assert "SUCCESS" in promtool("check", "config", "prometheus.yml", directory=tmp_path)
     assert "SUCCESS" in promtool("check", "config", "prometheus.yml", directory=folder)
     assert "SUCCESS" in promtool("check", "rules", "trafmon-rules.yml", directory=folder)
 
@@ -120,6 +124,8 @@ def test_prometheus_has_what_the_dashboard_shows(site, tmp_path):
         until(lambda: [value for _, value in server.query("up")] == [1, 1], "both are asked")
         until(lambda: all(v >= 3 for _, v in server.query("count_over_time(up[1m])")), "rates can be had")
         assert server.query("trafmon_probe_packets_total")[0][1] == PACKETS
+        for line in in_the_document("promql").splitlines():
+            assert server.query(line.split("   ")[0]), line
         without = [title for title, expression in dashboard_queries() if not server.query(expression)]
         assert without == [*AWAY]
         assert not server.ask("alerts")["data"]["alerts"]
@@ -129,6 +135,12 @@ def test_prometheus_has_what_the_dashboard_shows(site, tmp_path):
 AWAY = ("Sent again", "Packets judged", "Observations that wait", *["Observations not used"] * 6, *["Rounds"] * 2,
         "Clashes of signatures", "Delays below zero")
 """Panels that need PDUs on their way just now, or a one-way class."""
+
+
+def in_the_document(language):
+    """The block of docs/prometheus.md in that language."""
+    text = (ROOT / "docs" / "prometheus.md").read_text()
+    return re.search(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)[1]
 
 
 def dashboard_queries():
