@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Mapping
@@ -43,7 +44,7 @@ class Prometheus:
         self._process = subprocess.Popen(
             ["prometheus", f"--config.file={self._directory / 'prometheus.yml'}", f"--storage.tsdb.path={self._directory / 'data'}",
              "--web.listen-address=127.0.0.1:0", "--log.format=json"], stdout=self._log, stderr=subprocess.STDOUT)
-        until(self._found_address, "Prometheus listens", LIMIT_S)
+        until(self._ready, "Prometheus is ready", LIMIT_S)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -66,14 +67,13 @@ class Prometheus:
         except urllib.error.HTTPError as error:
             return json.loads(error.read())
 
-    def _found_address(self) -> bool:
+    def _ready(self) -> bool:
         assert self._process.poll() is None, self._told()
-        for line in self._told().splitlines():
-            told = json.loads(line)
-            if told.get("msg") == "Listening on" and told.get("component") == "web":
-                self._address = told["address"]
-                return True
-        return False
+        told = [json.loads(line) for line in self._told().splitlines() if line.endswith("}")]
+        for line in told:
+            if line.get("msg") == "Listening on" and line.get("component") == "web":
+                self._address = line["address"]
+        return any("is ready to receive" in line.get("msg", "") for line in told)
 
     def _told(self) -> str:
         return (self._directory / "prometheus.log").read_text()

@@ -36,6 +36,7 @@ CONFIGURATION = """<?xml version="1.0" encoding="UTF-8"?>
       <publish collector="collector" max_build="200ms" initial_timeout="300ms"/>
       <agent metrics_port="{probe_port}"/>
     </probe>
+    <probe name="bare" seal="crc"><interface name="lan" device="lo"/><publish collector="collector"/></probe>
   </probes>
 </trafmon>
 """
@@ -63,7 +64,7 @@ class Site:
         return self.collector
 
     def run_probe(self) -> Probe:
-        self.probe = self._stack.enter_context(Probe(self.directory, self.configuration)).until_capturing()
+        self.probe = self._stack.enter_context(Probe(self.directory, self.configuration, "-l", "probe")).until_capturing()
         return self.probe
 
     def __enter__(self) -> Self:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tmon_agent.agentx.session import Region
-from tmon_agent.managed import collector, events, probe
+from tmon_agent.managed import collector, events, managers, probe
 from tmon_agent.managed.declaration import Table
 from tmon_agent.snmp.objects import column_number, column_oid, index_oid
 
@@ -24,7 +24,8 @@ def regions(kind: str, name: str) -> Iterator[Region]:
     """Of the program of this kind and name."""
     for table in _TABLES[kind]:
         yield _region(table, (name,))
-    yield _region(events.EVENTS, (events.KINDS.index(kind) + 1, name))
+    for table in (events.EVENTS, managers.MANAGERS):
+        yield _region(table, (events.KINDS.index(kind) + 1, name))
 
 
 def _region(table: Table, first_indexes: tuple[str | int, ...]) -> Region:

@@ -6,20 +6,24 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
 from tmon_agent.managed.declaration import Program
+from tmon_agent.managed.managers import Told
 from tmon_agent.notify.outlet import Outlet
 from tmon_agent.notify.progress import Progress
 from tmon_agent.view import View
-from tmon_common.event_board import BoardEvent
+from tmon_common.event_board import BoardEvent, BoardReader
 from tmon_common.events.declaration import Severity
 
 logger = logging.getLogger(__name__)
 
 LOOK_S = 0.2
 """Between looks at the board."""
+PROGRAM_NS = 1_000_000_000
+"""Between looks whether it is still the same run of the program."""
 LAST_WORDS_S = 1.5
 """For what is still to be told when the agent ends."""
 
@@ -30,18 +34,26 @@ class Carrier(Protocol):
     """Takes notifications to one manager."""
 
     def send(self, event: BoardEvent, program: Program, done: Done) -> bool:
-        """False: it cannot be tried now. Else `done` is called, once: with "" if it has arrived (or nobody can know), with
-        what is the matter if it is given up, with None if it is to be tried again."""
+        """False: it cannot be tried now. Else `done` is called, once: with "" if it has arrived (or nobody can know), with what is
+        the matter if it is given up, with None if it is to be tried again."""
         ...
 
 
 @dataclass
 class _Manager:
+    """sent, lost: in runs before."""
+
     name: str
     severity: Severity
     carrier: Carrier
     outlet: Outlet
-    failing: bool = False
+    sent: int = 0
+    lost: int = 0
+    reached: bool = True
+
+    @property
+    def told(self) -> Told:
+        return Told(self.sent + self.outlet.sent, self.lost + self.outlet.lost, self.outlet.waiting, self.reached)
 
 
 class Teller:
@@ -52,8 +64,9 @@ class Teller:
                  clock: Callable[[], int] = time.monotonic_ns) -> None:
         self._view, self._who, self._clock = view, who, clock
         self._managers = [_Manager(name, severity, carrier, Outlet(severity)) for name, (severity, carrier) in managers.items()]
-        self._run: int | None = None
         self._program: Program | None = None
+        self._next_program_ns = clock()
+        self._board: BoardReader | None = None
         self._progress: Progress | None = None
 
     async def run(self) -> None:
@@ -64,34 +77,54 @@ class Teller:
                 await asyncio.sleep(LOOK_S)
         finally:
             until = self._clock() + int(LAST_WORDS_S * 1e9)
-            self.look()
+            self._read()
             while any(m.outlet.waiting for m in self._managers) and self._clock() < until:
                 await asyncio.sleep(LOOK_S / 4)
-                self.look()
+                self._read()
+            self.close()
 
     def look(self) -> None:
-        """What has happened since."""
+        """What has happened since; now and then, whether it is still the same run."""
+        self._read()
+        if self._clock() < self._next_program_ns:
+            return
+        self._next_program_ns = self._clock() + PROGRAM_NS
         program = self._view.program()
         if program is not None:
+            another = self._program is None or program.known["run_ns"] != self._program.known["run_ns"]
             self._program = program
-            if program.known["run_ns"] != self._run:
+            if another:
                 self._begin(program)
-        for manager in self._managers:
-            outlet = manager.outlet
-            outlet.offer(*self._view.events(outlet.seen), time.time_ns())
-            self._carry(manager)
-        self._note()
+                self._read()
+
+    def close(self) -> None:
+        if self._board:
+            self._board.close()
+            self._board = None
 
     def _begin(self, program: Program) -> None:
         """Another run: its events are numbered anew."""
-        self._run = program.known["run_ns"]
-        self._progress = Progress(self._view.board, self._who, self._run)
+        self.close()
+        self._progress = Progress(self._view.board, self._who, program.known["run_ns"])
         for manager in self._managers:
-            left = manager.outlet.waiting
-            self._view.counts["notifications_lost"] += left
-            if left:
-                logger.warning("manager %s: %d notifications of the run before are given up", manager.name, left)
+            before = manager.told
+            if before.waiting:
+                logger.warning("manager %s: %d notifications of the run before are given up", manager.name, before.waiting)
+            manager.sent, manager.lost = before.sent, before.lost + before.waiting
             manager.outlet = Outlet(manager.severity, self._progress.told(manager.name))
+
+    def _read(self) -> None:
+        """The board of the run; it can be read even when the run has ended."""
+        if self._progress is None:
+            return
+        if self._board is None:
+            with suppress(FileNotFoundError, PermissionError):  # it is made a little after the statistics
+                self._board = BoardReader(self._view.board)
+        for manager in self._managers:
+            if self._board:
+                manager.outlet.offer(*self._board.since(manager.outlet.seen), time.time_ns())
+            self._carry(manager)
+        self._note()
 
     def _carry(self, manager: _Manager) -> None:
         if self._program is None or (event := manager.outlet.take(self._clock())) is None:
@@ -100,11 +133,9 @@ class Teller:
 
         def done(why: str | None) -> None:
             nonlocal called
-            if called:
+            if called or outlet is not manager.outlet:  # of a run that is over
                 return
             called = True
-            if outlet is not manager.outlet:  # of a run that is over
-                return
             if why is None:
                 outlet.untaken()
                 return
@@ -118,16 +149,18 @@ class Teller:
 
     def _tell(self, manager: _Manager, why: str) -> None:
         """In the log: that a manager is not reached, and that it is again; each once."""
-        if why and not manager.failing:
+        if why and manager.reached:
             logger.warning("manager %s: a notification is given up: %s; what waits: %d", manager.name, why, manager.outlet.waiting)
-        elif not why and manager.failing:
-            logger.info("manager %s: it is reached again; given up so far: %d", manager.name, manager.outlet.lost)
-        manager.failing = bool(why)
+        elif not why and not manager.reached:
+            logger.info("manager %s: it is reached again; lost so far: %d", manager.name, manager.told.lost)
+        manager.reached = not why
 
     def _note(self) -> None:
+        """For who asks the agent, and for the one that follows it."""
         for manager in self._managers:
             sent, lost = manager.outlet.take_counts()
             self._view.counts["notifications_sent"] += sent
             self._view.counts["notifications_lost"] += lost
+            self._view.managers[manager.name] = manager.told
         if self._progress:
             self._progress.note({m.name: m.outlet.told for m in self._managers})

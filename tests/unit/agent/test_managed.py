@@ -11,7 +11,7 @@ from tmon_probe import health_names as of_probe
 
 TOTALS = {*of_probe.LANE, *of_probe.FATHER_OWN, *of_probe.CHILD, *of_probe.CHILD_HEALTH}
 NOT_SHOWN = {
-    RINGS.name: {"pid", "events_lost"},
+    RINGS.name: {"pid", "events_lost", "turns"},
     COLLECTORS.name: {"pid", "progress", "written_ns"},
 }
 """Told elsewhere (identity, the sum in another table), or of use to programs only."""
