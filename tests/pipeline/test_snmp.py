@@ -175,9 +175,10 @@ def command_line(pid: int) -> bytes:
 
 def test_without_its_secrets(tmp_path):
     """The agent says what is missing and how to make it; exit status 2."""
+    recording(tmp_path / "waiting.pcap", 1, 1)
     (tmp_path / "tmon.xml").write_text(CONFIGURATION.format(port=free_port()))
-    done = subprocess.run([sys.executable, "-m", "tmon_agent", "-l", "--probe", "probe"], cwd=tmp_path, capture_output=True, text=True,
-                          env=os.environ | {"PYTHONPATH": str(ROOT)}, stdin=subprocess.DEVNULL, timeout=LIMIT_S, check=False)
+    done = subprocess.run([sys.executable, "-m", "tmon_agent", "-l", "--probe", "probe"], cwd=tmp_path, stdin=subprocess.DEVNULL,
+                          env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=LIMIT_S, check=False)
     assert done.returncode == 2
     assert "snmp.secrets: there is none; make it with `trafmon snmp-secrets" in done.stderr
     assert "Traceback" not in done.stderr
