@@ -22,8 +22,8 @@ from tmon_agent.managed.declaration import ROOT
 log = logging.getLogger(__name__)
 
 MAX_BOOTS = (1 << 31) - 1
-"""An engine that has come to it is not believed any more (RFC 3414 section 2.2.2): the clock comes to it in the year 2088, or when it
-is wrong; then it does not count."""
+"""An engine that has come to it is not believed any more (RFC 3414 section 2.2.2). The clock does in the year 2088, or when it is
+wrong: then it does not count."""
 SINCE_S = 1_577_836_800
 """2020-01-01 UTC: starts are counted in seconds from here."""
 _ADMINISTERED_OCTETS = b"\x05"
