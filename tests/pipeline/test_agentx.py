@@ -1,5 +1,6 @@
 """Two programs behind one real snmpd: its clients see the rows of both, whatever is started, killed and started again."""
 
+import signal
 import socket
 from pathlib import Path
 
@@ -117,6 +118,9 @@ def test_snmpd_comes_late_and_is_killed(tmp_path, programs, caplog):
             until(lambda: caplog.text.count("session ended") == 2, "both notice")
             snmpd.start()
             until(lambda: same(expected(snmpd, probe, collector), snmpd.walk(OBJECTS_TEXT)), "the rows of both again")
+            snmpd.process.send_signal(signal.SIGHUP)  # it reads its configuration anew
+            until(lambda: snmpd.text().count("NET-SNMP version") == 3, "it has")
+            until(lambda: same(expected(snmpd, probe, collector), snmpd.walk(OBJECTS_TEXT)), "the rows of both after that")
 
 
 def test_by_tcp(tmp_path, programs):
