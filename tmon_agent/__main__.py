@@ -29,11 +29,14 @@ log = logging.getLogger("tmon_agent")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    from tmon_agent.surroundings import settle
+    from tmon_agent.surroundings import give_up_privileges, settle
 
     settle()
     try:
-        return _run(_parser().parse_args(arguments))
+        options = _parser().parse_args(arguments)
+        if options.lifeline:  # by hand, root may look at a program of another user
+            give_up_privileges()
+        return _run(options)
     except KeyboardInterrupt:  # while starting
         return 0
 

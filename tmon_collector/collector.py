@@ -161,8 +161,8 @@ class Collector:
         if self.spool.journal_long:
             self.spool.compact()
         self.telling.look()
-        self.health.look()
-        self._service.look()
+        if self.health.look():
+            self._service.look()
         return len(received)
 
     def _status(self) -> str:

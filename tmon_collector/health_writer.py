@@ -47,6 +47,7 @@ class HealthWriter:
     def __init__(self, block: CollectorStatisticsBlock, working: Working, clock: Clock) -> None:
         self._block, self._working, self._clock = block, working, clock
         self._place = {name: n for n, name in enumerate(block.identity["probes"])}
+        self._kinds = {kind: n for n, kind in enumerate(block.identity["kinds"])}
         self._states = np.full(len(self._place), NEVER, np.int8)
         self._silent: set[str] = set()
         self._crossed_at: tuple[int, int] | None = None
@@ -55,14 +56,15 @@ class HealthWriter:
         self._pending = False
         self.rounds = 0
 
-    def look(self) -> None:
-        """To be called at every wake-up: writes when it is time."""
+    def look(self) -> bool:
+        """To be called at every wake-up: writes when it is time. Whether it was."""
         self.rounds += 1
         now_ns = self._clock.monotonic_ns()
         self._pending = now_ns < self._next_ns
         if not self._pending:
             self._next_ns = now_ns + EVERY_NS
             self.write()
+        return not self._pending
 
     def wait_ns(self) -> int:
         """How long until something is to be written, though nothing comes."""
@@ -75,8 +77,8 @@ class HealthWriter:
         self._block.part("own")[:] = self._own(wall_ns)
         rejected = self._working.decoding.statistics.rejected
         self._block.part("rejected")[:] = [rejected[reason] for reason in REASONS]
-        for n, kind in enumerate(self._block.identity["kinds"]):
-            self._block.part("kind", n)[:] = self._of_kind(kind)
+        for kind in self._working.spool.octets:
+            self._block.part("kind", self._kinds[kind])[:] = self._of_kind(kind)
         for n, engine in enumerate(self._working.one_way.engines.values()):
             self._block.part("one_way", n)[:] = (*astuple(engine.counts), len(engine.buffer), max(engine.settled_ns or 0, 0))
 

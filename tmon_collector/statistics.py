@@ -41,6 +41,11 @@ class CollectorStatistics:
         """Counts a refusal."""
         self.refused[what if what in self.refused or len(self.refused) < MAX_REFUSED else OTHERS] += 1
 
+    @property
+    def bad_total(self) -> int:
+        """Datagrams that changed nothing, whatever is the matter."""
+        return self.rejected.total() + self.refused.total()
+
     def bad(self) -> Counter[str]:
         """All datagrams that changed nothing, by what is the matter."""
         return self.rejected + Counter({f"{what}: not understood": n for what, n in self.refused.items()})

@@ -76,7 +76,7 @@ class Telling:
         if self.own_rows.waiting:
             return RETRY_NS
         now_ns = self._clock.monotonic_ns()
-        times = (self.watch.next_look_ns(self._decoding.statistics.bad()), self.clocks.next_rows_ns())
+        times = (self.watch.next_look_ns(self._decoding.statistics.bad_total), self.clocks.next_rows_ns())
         return min(LONGEST_WAIT_NS, *(max(t, self._next_ns) - now_ns for t in times if t is not None))
 
     def tell(self, events: Iterable[Event]) -> None:

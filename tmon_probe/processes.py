@@ -37,6 +37,7 @@ from tmon_probe.father.process import FatherProcess
 from tmon_probe.fathers import Fathers, Ground, prepare
 from tmon_probe.lanes import Lanes
 from tmon_probe.offloading import Offloading
+from tmon_probe.privileges.giving_up import Remaining
 from tmon_probe.reporting import Reporter, Watchman
 from tmon_probe.service import Service
 
@@ -55,8 +56,10 @@ anew, too."""
 class ProbeProcesses:
     """This process is the first father; child and further fathers are forked from it, with everything opened and compiled."""
 
-    def __init__(self, configuration: Configuration, probe: Probe, control: Control, clock: Clock) -> None:
+    def __init__(self, configuration: Configuration, probe: Probe, control: Control, clock: Clock,
+                 remaining: Remaining) -> None:
         self._configuration, self._probe, self._control, self._clock = configuration, probe, control, clock
+        self._remaining = remaining
         self._stop_asked = 0
         self._changed = False  # asking the system for every batch would cost more than the batch
         self._lost = ""
@@ -88,12 +91,13 @@ class ProbeProcesses:
         self._keys = None if self._probe.seal == "crc" else read_keys(self._probe.key)
         with ExitStack() as opened:
             signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
-            self._offloading = opened.enter_context(Offloading(self._probe))
+            self._offloading = opened.enter_context(Offloading(self._probe, self._remaining.privileges))
             signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the start as Ctrl-C does: there is what to restore
             signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
             step("opening the interfaces")
             self._factories = factories_of(self._configuration.classes_of(self._probe))
-            ground = prepare(self._configuration, self._probe, self._factories, opened)
+            ground = prepare(self._configuration, self._probe, self._factories, opened, self._remaining.privileges)
+            self._remaining.give_up_the_rest()
             step("compiling")
             compile_dissection()
             compiled = self._chain(_nowhere)
@@ -142,7 +146,7 @@ class ProbeProcesses:
         options = {"run": self._run, "keys": self._keys, "parent": os.getpid(), "signals": NOT_FOR_FORKED, "lossless": lossless,
                    "patient": lossless and not any(s.paced for s in ground.all_sources),
                    "one_way": any(c.one_way for c in self._configuration.classes_of(self._probe)),
-                   "orphaned": self._offloading.restore, "forked": ground.keep_sources}
+                   "forked": lambda: (ground.keep_sources(), self._remaining.forget())}
         child = multiprocessing.get_context("fork").Process(
             target=run_child, name=f"{self._probe.name}-child", kwargs=options,
             args=(self._probe, ground.lanes.father_cpus, self._lanes, self._chain, self._statistics, self._board, self._pipe,
@@ -175,8 +179,8 @@ class ProbeProcesses:
     def _look_around(self, own: Sequence[int] = ()) -> None:
         """own: number of this father, while it reads."""
         self._watchman.look()
-        self._reporter.tell(self._control.look())
-        self._reporter.tell(self._agent.look())
+        self._reporter.tell([*self._control.look(), *self._remaining.look(self._probe.name, self._clock.wall_ns()),
+                             *self._agent.look()])
         self._service.look([*own, *(n for n, other in enumerate(self._others, 1) if other.alive)])
 
     def _say_goodbye(self) -> None:

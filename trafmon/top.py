@@ -1,9 +1,9 @@
-"""Watch the probes and collectors of this host: rates, drops, rings, flows, what is sent, heard and written.
+"""Watch the probes of this host: rates, drops, ring, flows, what is sent.
 
-Keys: q or Ctrl-C ends. Without a terminal one snapshot is printed, as with --once. Only programs whose statistics this user may
-read are shown: run it as the user they run as, or as root.
+Keys: q or Ctrl-C ends. Without a terminal one snapshot is printed, as with --once. Only probes whose statistics this user may read
+are shown: run it as the user the probes run as, or as root.
 
-Exit status: 0 shown, 1 no such program runs, 2 wrong arguments.
+Exit status: 0 shown, 1 no such probe runs, 2 wrong arguments.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ PLAIN_WIDTH = 100
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-c", dest="configuration", type=Path, metavar="FILE", help="only programs with this configuration")
-    parser.add_argument("name", nargs="?", metavar="NAME", help="only the probe or collector of this name")
+    parser.add_argument("-c", dest="configuration", type=Path, metavar="FILE", help="only probes that run with this configuration")
+    parser.add_argument("probe", nargs="?", metavar="PROBE", help="only the probe of this name")
     parser.add_argument("--interval", type=_interval, default="1s", metavar="TIME", help="between two looks, 100ms to 1h (1s)")
     parser.add_argument("--once", action="store_true", help="one snapshot, its rates measured over the interval")
     parser.add_argument("--json", action="store_true", help="the same as one JSON object")
@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
         return UNUSABLE
     signal.signal(signal.SIGINT, signal.default_int_handler)  # the terminal must be left as it was
     signal.signal(signal.SIGTERM, _terminated)
-    watching = Watching(options.configuration, options.name)
+    watching = Watching(options.configuration, options.probe)
     try:
         if not watching.look():
             print(f"trafmon top: {watching.why_none()}", file=sys.stderr)
@@ -68,74 +68,62 @@ def run(options: argparse.Namespace) -> int:
 
 
 class Watching:
-    """Probes and collectors that run, or have run while this looked on; each with its last two samples."""
+    """Probes that run, or have run while this looked on; each with its last two samples."""
 
-    def __init__(self, configuration: Path | None, name: str | None) -> None:
+    def __init__(self, configuration: Path | None, probe: str | None) -> None:
         self._configuration = str(configuration.resolve()) if configuration else None
-        self._name = name
-        self._seen: dict[str, list] = {}  # segment -> kind, reader, sample before, sample after
+        self._probe = probe
+        self._seen: dict[str, list] = {}  # segment -> reader, sample before, sample after
         self._others = self._refused = 0
 
     def look(self) -> int:
-        """Take samples; how many programs there are to show."""
-        self._others = self._refused = 0
-        for kind, health in _kinds():
-            found, refused = health.running()
-            self._refused += refused
-            for reader in found:
-                self._meet(kind, reader)
+        """Take samples; how many probes there are to show."""
+        from tmon_probe import health
+
+        found, self._refused = health.running()
+        self._others = 0
+        for reader in found:
+            known = self._seen.get(reader.segment)
+            if not self._wanted(reader.identity):
+                self._others += 1
+                reader.close()
+            elif known is None or known[0].ended:  # new, or started again
+                if known:
+                    known[0].close()
+                sample = _sample(reader)
+                self._seen[reader.segment] = [reader, sample, sample]
+            else:
+                reader.close()
         for entry in self._seen.values():
-            if entry[1].ended:
-                entry[2] = entry[3] = _sample(entry[1])  # totals at the end, no rates
-            elif time.monotonic_ns() > entry[3].monotonic_ns:
-                entry[2], entry[3] = entry[3], _sample(entry[1])
+            if entry[0].ended:
+                entry[1] = entry[2] = _sample(entry[0])  # totals at the end, no rates
+            elif time.monotonic_ns() > entry[2].monotonic_ns:
+                entry[1], entry[2] = entry[2], _sample(entry[0])
         return len(self._seen)
 
-    def _meet(self, kind: str, reader) -> None:
-        known = self._seen.get(reader.segment)
-        if not self._wanted(kind, reader.identity):
-            self._others += 1
-            reader.close()
-        elif known is None or known[1].ended:  # new, or started again
-            if known:
-                known[1].close()
-            sample = _sample(reader)
-            self._seen[reader.segment] = [kind, reader, sample, sample]
-        else:
-            reader.close()
+    def figures(self) -> list:
+        """trafmon.top_figures.ProbeFigures of each."""
+        from trafmon.top_figures import figures
 
-    def figures(self, wanted: str = "") -> list:
-        """trafmon.top_figures.ProbeFigures and trafmon.top_collector_figures.CollectorFigures, or those of one kind."""
-        from trafmon import top_collector_figures, top_figures
-
-        of = {"probe": top_figures.figures, "collector": top_collector_figures.figures}
-        return [of[kind](reader.identity, before, after, ended=reader.ended) for kind, reader, before, after in self._seen.values()
-                if wanted in ("", kind)]
+        return [figures(reader.identity, before, after, ended=reader.ended) for reader, before, after in self._seen.values()]
 
     def why_none(self) -> str:
-        what = f"no probe or collector {self._name!r} runs" if self._name else "no probe or collector runs"
+        what = f"no probe {self._probe!r} runs" if self._probe else "no probe runs"
         what += f" with {self._configuration}" if self._configuration else ""
         hidden = [f"{n} {text}" for n, text in ((self._others, "other(s) run"),
                                                (self._refused, "may only be read by another user: try as root")) if n]
         return f"{what} on this host" + (f" ({'; '.join(hidden)})" if hidden else "")
 
     def close(self) -> None:
-        for _, reader, _, _ in self._seen.values():
+        for reader, _, _ in self._seen.values():
             reader.close()
 
-    def _wanted(self, kind: str, identity: dict) -> bool:
-        return self._name in (None, identity[kind]) and self._configuration in (None, identity["configuration"])
-
-
-def _kinds() -> tuple:
-    from tmon_collector import health as of_collectors
-    from tmon_probe import health as of_probes
-
-    return (("probe", of_probes), ("collector", of_collectors))
+    def _wanted(self, identity: dict) -> bool:
+        return (self._probe in (None, identity["probe"])) and (self._configuration in (None, identity["configuration"]))
 
 
 def _sample(reader):
-    from trafmon.top_samples import Sample
+    from trafmon.top_figures import Sample
 
     return Sample(time.monotonic_ns(), time.time_ns(), reader.snapshot())
 
@@ -143,8 +131,7 @@ def _sample(reader):
 def _print(watching: Watching, *, as_json: bool) -> None:
     watching.look()
     if as_json:
-        print(json.dumps({"time": time.time(), "probes": [asdict(f) for f in watching.figures("probe")],
-                          "collectors": [asdict(f) for f in watching.figures("collector")]}, indent=1))
+        print(json.dumps({"time": time.time(), "probes": [asdict(f) for f in watching.figures()]}, indent=1))
         return
     from rich.console import Console
 

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from trafmon.top_samples import Between, Sample
+from trafmon.between import Between, Sample
+
+__all__ = ["InterfaceFigures", "ProbeFigures", "RingFigures", "Sample", "figures"]
 
 
 @dataclass(frozen=True)

@@ -1,24 +1,35 @@
-"""How `trafmon top` writes: lines with a label, numbers within a few characters; colours only for trouble."""
+"""How figures are written in a panel of `trafmon top`."""
 
 from __future__ import annotations
+
+from typing import Protocol
 
 from rich.text import Text
 
 from trafmon.console_table import printable
 
 WARNING, BAD = "yellow", "bold red"
-NAME_CHARACTERS = 22
 _LABEL = 10
 
 
-def head(name: str, what: str, host: str, pid: int, up_s: float | None, configuration: str, *, ended: bool) -> Text:
-    """The first line of a program. what: it is, if not a probe."""
-    text = Text.assemble((printable(name), "bold"), f"  {what}on {printable(host)}  pid {pid}")
-    if up_s is not None and not ended:
-        text.append(f"  up {duration(up_s)}")
-    if ended:
+class Whose(Protocol):
+    """Figures of a program."""
+
+    host: str
+    pid: int
+    up_s: float | None
+    ended: bool
+    configuration: str
+
+
+def head(name: str, whose: Whose) -> Text:
+    """First line of a panel."""
+    text = Text.assemble((printable(name), "bold"), f"  on {printable(whose.host)}  pid {whose.pid}")
+    if whose.up_s is not None and not whose.ended:
+        text.append(f"  up {duration(whose.up_s)}")
+    if whose.ended:
         text.append("  ended", style=BAD)
-    text.append(f"  {printable(configuration)}", style="dim")
+    text.append(f"  {printable(whose.configuration)}", style="dim")
     text.no_wrap, text.overflow = True, "ellipsis"
     return text
 
@@ -30,19 +41,6 @@ def line(label: str, *parts: str | tuple[str, str]) -> Text:
         text.append("  " if number else "").append(words, style=style or None)
     text.no_wrap, text.overflow = True, "ellipsis"
     return text
-
-
-def folded(label: str, told: str) -> Text:
-    """A line that may become several."""
-    text = line(label, told)
-    text.no_wrap, text.overflow = False, "fold"
-    return text
-
-
-def named(name: str) -> str:
-    """In the first column of a table."""
-    name = printable(name)
-    return name if len(name) <= NAME_CHARACTERS else name[: NAME_CHARACTERS - 1] + "…"
 
 
 def rate(value: float | None) -> str:
@@ -83,10 +81,3 @@ def duration(seconds: float) -> str:
     first = next((n for n, (_, length) in enumerate(units) if whole >= length), 3)
     parts = [(whole % units[n - 1][1] if n > first else whole) // units[n][1] for n in range(first, min(first + 2, 4))]
     return " ".join(f"{value} {units[first + n][0]}" for n, value in enumerate(parts) if value or not n)
-
-
-def short_time(seconds: float) -> str:
-    """-2.50 ms, 13.0 us: three digits."""
-    factor, unit = next(((f, u) for f, u in ((1, "s"), (1e-3, "ms"), (1e-6, "us")) if abs(seconds) >= f), (1e-9, "ns"))
-    value = seconds / factor
-    return f"{value:.{2 if abs(value) < 9.995 else 1 if abs(value) < 99.95 else 0}f} {unit}"

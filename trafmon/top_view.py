@@ -1,4 +1,4 @@
-"""How `trafmon top` shows a probe: a few lines and a table of its interfaces, within 80 columns."""
+"""How `trafmon top` shows probes: a few lines and a table of the interfaces, within 80 columns; colours only for trouble."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from trafmon.console_table import printable
 from trafmon.top_collector_figures import CollectorFigures
 from trafmon.top_collector_view import collector_panel
 from trafmon.top_figures import InterfaceFigures, ProbeFigures, RingFigures
-from trafmon.top_text import BAD, WARNING, count, duration, folded, head, line, megabits, named, percent, rate
+from trafmon.top_text import BAD, WARNING, count, duration, head, line, megabits, percent, rate
 
 BAR = 24
 HALF_FULL, NEARLY_FULL = 0.5, 0.9
+NAME_CHARACTERS = 22
 WORTH_TELLING_S = 1.0
 """A shorter silence is none."""
 
@@ -33,28 +34,28 @@ class Screenful:
         for shown in lines[:room]:
             yield from (*shown, Segment.line())
         hidden = len(lines) - room
-        foot = self._foot + (f"  more lines: {hidden}; enlarge the window, or name a program" if hidden > 0 else "")
+        foot = self._foot + (f"  more lines: {hidden}; enlarge the window, or name a probe" if hidden > 0 else "")
         yield Group(Text(), Text(foot, style="dim", no_wrap=True, overflow="ellipsis"))
 
 
-def view(programs: Iterable[ProbeFigures | CollectorFigures]) -> Group:
+def view(probes: Iterable[ProbeFigures], collectors: Iterable[CollectorFigures] = ()) -> Group:
     """All of them, one below the other."""
     parts: list[Text | Table] = []
-    for program in programs:
+    for panel in (*map(_panel, probes), *map(collector_panel, collectors)):
         if parts:
             parts.append(Text())
-        parts += _panel(program) if isinstance(program, ProbeFigures) else collector_panel(program)
+        parts += panel
     return Group(*parts)
 
 
 def _panel(p: ProbeFigures) -> list[Text | Table]:
-    lines = [head(p.probe or "probe", "", p.host, p.pid, p.up_s, p.configuration, ended=p.ended),
-             _traffic(p), _losses(p), *(_ring(p, r) for r in p.rings), _flows(p), _pdus(p)]
+    lines = [head(p.probe or "probe", p), _traffic(p), _losses(p), *(_ring(p, r) for r in p.rings), _flows(p), _pdus(p)]
     if p.malformed_by_reason:
         reasons = ", ".join(f"{printable(r).replace('_', ' ')} {count(n)}" for r, n in p.malformed_by_reason.items())
         lines.append(line("malformed", reasons))
     if told := "  ".join(f"{printable(name)} {count(n)}" for name, n in p.analyses.items() if n):
-        lines.append(folded("analyses", told))
+        lines.append(line("analyses", told))
+        lines[-1].no_wrap, lines[-1].overflow = False, "fold"
     return [*lines, Text(), _interfaces(p.interfaces)]
 
 
@@ -117,8 +118,9 @@ def _interfaces(interfaces: Iterable[InterfaceFigures]) -> Table:
         left = not title.strip() or title.endswith("interface")
         table.add_column(title, justify="left" if left else "right", no_wrap=True)
     for i in interfaces:
-        name = i.name + (f" ({i.device})" if i.device and i.device != i.name else "")
-        table.add_row(Text("  " + named(name)), rate(i.packets_rate), megabits(i.bit_rate),
+        name = printable(i.name) + (f" ({printable(i.device)})" if i.device and i.device != i.name else "")
+        name = name if len(name) <= NAME_CHARACTERS else name[: NAME_CHARACTERS - 1] + "…"
+        table.add_row(Text("  " + name), rate(i.packets_rate), megabits(i.bit_rate),
                       Text(count(i.drops), style=WARNING if i.drops else ""), count(i.malformed), _state(i))
     return table
 

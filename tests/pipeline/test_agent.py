@@ -26,9 +26,9 @@ def status(pid, name):
 
 
 def test_it_takes_over_nothing_and_comes_back(site):
-    """A process of its own: no descriptor of the probe but those for messages, no signal blocked, all CPUs, little urgency. Killed,
-    it is started again, which is counted and told; nothing is left of it when the probe stops."""
-    site.run_collector()
+    """A process of its own: no descriptor of the probe but those for messages, no signal blocked, all CPUs, little urgency, no
+    privilege. Killed, it is started again, which is counted and told; nothing is left of it when the probe stops."""
+    until_answering(site.run_collector())
     probe = site.run_probe()
     first = until_answering(probe)
     [agent] = agents(probe)
@@ -37,6 +37,9 @@ def test_it_takes_over_nothing_and_comes_back(site):
     assert shared <= {"/dev/null", of_probe[2], str(probe.segment), f"{probe.segment}-events", own[0]}
     assert own[0].startswith("pipe:")
     assert status(agent, "SigBlk") == "0" * 16
+    for pid in (agent, *agents(site.collector)):
+        assert {status(pid, f"Cap{which}") for which in ("Inh", "Prm", "Eff", "Bnd", "Amb")} == {"0" * 16}
+        assert status(pid, "NoNewPrivs") == "1"
     assert os.sched_getaffinity(agent) >= os.sched_getaffinity(probe.process.pid)
     assert os.getpriority(os.PRIO_PROCESS, agent) == NICENESS
     assert b"--probe=probe" in command_line(agent)

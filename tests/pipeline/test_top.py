@@ -49,7 +49,7 @@ def test_once_and_json(probe, tmp_path):
     until(probe.gone, "nothing is left of the probe", 20)
     after = top(tmp_path, "--once")
     assert (after.returncode, after.stdout) == (1, "")
-    assert after.stderr.startswith("trafmon top: no probe or collector runs with ")
+    assert after.stderr.startswith("trafmon top: no probe runs with ")
 
 
 class Terminal:

@@ -12,10 +12,8 @@ from rich.text import Text
 from tmon_common.config.model import Configuration, Interface, Probe
 from tmon_probe import health
 from trafmon.__main__ import main
-from trafmon.top_figures import figures
-from trafmon.top_samples import Sample
-from trafmon.top_text import count, duration, megabits, percent, rate, short_time
-from trafmon.top_view import Screenful, view
+from trafmon.top_figures import Sample, figures
+from trafmon.top_view import Screenful, count, duration, megabits, percent, rate, view
 
 SECOND = 1_000_000_000
 WALL = 1_700_000_000 * SECOND
@@ -198,12 +196,6 @@ def test_duration(value, text):
     assert duration(value) == text
 
 
-@pytest.mark.parametrize(("value", "text"), [(0, "0.00 ns"), (-0.0025, "-2.50 ms"), (1.3e-5, "13.0 us"), (9.999, "10.0 s"),
-                                             (123.4, "123 s"), (4.2e-8, "42.0 ns")])
-def test_short_time(value, text):
-    assert short_time(value) == text
-
-
 @pytest.fixture
 def block(tmp_path):
     """A probe that seems to run: this process."""
@@ -243,7 +235,7 @@ def test_once(block, tmp_path, capsys):
 
 @pytest.mark.usefixtures("restore_signals")
 @pytest.mark.parametrize(("arguments", "status", "told"), [
-    (["absent"], 1, "no probe or collector 'absent' runs with "), (["-c", "/absent.xml"], 2, "/absent.xml: no such file"),
+    (["absent"], 1, "no probe 'absent' runs with "), (["-c", "/absent.xml"], 2, "/absent.xml: no such file"),
 ])
 def test_none_to_show(block, tmp_path, capsys, arguments, status, told):
     """A clear line, and the exit status."""

@@ -35,11 +35,11 @@ HURRY_NS = 5 * SECOND
 def run_child(probe: Probe, father_cpus: tuple[int, ...], lanes: Lanes, make_chain: Callable[..., Chain],
               statistics: health.ProbeStatistics, board: EventBoard, pipe: EventPipe, clock: Clock, *, run: int,
               keys: Keys | None, parent: int, signals: tuple[signal.Signals, ...], lossless: bool, patient: bool, one_way: bool,
-              orphaned: Callable[[], None], forked: Callable[[], None]) -> NoReturn:
+              forked: Callable[[], object]) -> NoReturn:
     """To be called in the forked process. It stops when the lanes end, not by signals: those meant for all reach the parent.
 
-    lossless, patient, one_way: see `loop.Child`, `intake.open_intake` and `Publication`. orphaned: called at the end if the parent
-    has died. forked: called at once, to let go of what is the fathers'.
+    lossless, patient, one_way: see `loop.Child`, `intake.open_intake` and `Publication`. forked: called at once, to let go of what
+    is the fathers'.
     """
     for number in signals:
         signal.signal(number, signal.SIG_IGN)
@@ -62,8 +62,6 @@ def run_child(probe: Probe, father_cpus: tuple[int, ...], lanes: Lanes, make_cha
     except Exception:
         log.exception("probe %s: the child failed", probe.name)
         status = FAILED  # not to be taken for a collector that does not answer
-    if os.getppid() != parent:  # also if it died when the child had no more eyes for it
-        orphaned()
     publication.close()
     logging.shutdown()
     sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""Two samples of a program's statistics, and what was between them."""
+"""Two samples of the statistics of a program, and what has happened in between."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Sample:
-    """numbers: the snapshot of a program; monotonic_ns, wall_ns: when it was taken."""
+    """numbers: a snapshot of its statistics; monotonic_ns, wall_ns: when it was taken."""
 
     monotonic_ns: int
     wall_ns: int
@@ -33,4 +33,4 @@ class Between:
 
     def cpu(self, name: str) -> float | None:
         """Share of a CPU; None if the program does not tell."""
-        return self.rate(name, 1) / 1e9 if self.now(name) and self.seconds > 0 else None
+        return self.rate(name) / 1e9 if self.now(name) and self.seconds > 0 else None
