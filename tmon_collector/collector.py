@@ -21,6 +21,7 @@ from tmon_collector.telling import Telling
 from tmon_collector.thresholds.online import Thresholds
 from tmon_collector.waiting import waiting
 from tmon_common import service_manager
+from tmon_common.agent_process import AgentProcess
 from tmon_common.clock import Clock
 from tmon_common.config.model import Collector as Parameters
 from tmon_common.config.model import Configuration
@@ -43,6 +44,7 @@ class Collector:
         self._parameters = parameters
         self._clock = clock
         self._control, self._linger = control, Linger()
+        self._agent = AgentProcess(configuration, parameters, clock)
         self._debug = logger.isEnabledFor(logging.DEBUG)
         self.receiver = Receiver(parameters.address, parameters.port, parameters.receive_buffer_octets)
         try:
@@ -86,7 +88,7 @@ class Collector:
                 self.telling.started(self.receiver.port)
                 self.health.write()
                 on_ready()
-                self.telling.tell(self._control.started())
+                self.telling.tell([*self._control.started(), *self._agent.start()])
                 while not (self._stop or self._may_restart()):
                     wait(self._wait_s())
                     self._round()
@@ -110,7 +112,7 @@ class Collector:
         return self._stop
 
     def _heed(self) -> None:
-        self.telling.tell(self._control.look())
+        self.telling.tell([*self._control.look(), *self._agent.look()])
         self._debug = logger.isEnabledFor(logging.DEBUG)
 
     def _may_restart(self) -> bool:
@@ -132,8 +134,9 @@ class Collector:
         self.telling.stopped(reason)
         self.spool.close()
         self.health.write()
-        self._shared.close()
         self.receiver.close()
+        self._agent.end()  # it tells the last events from what is shared
+        self._shared.close()
         counted = self.decoding.statistics
         logger.info("stopped; %d rows of %d PDUs written, %d duplicates, %d files completed", counted.rows, counted.pdus,
                     counted.duplicates, self.spool.completed)
@@ -176,7 +179,7 @@ class Collector:
         """How long to wait for datagrams: until a file is due, there is something to tell, or operators may have asked for
         something."""
         waits_ns = [LINGER_LOOK_NS if self._control.switching else self._control.wait_ns(),
-                    *(part.wait_ns() for part in (self.telling, self.health, self._service))]
+                    *(part.wait_ns() for part in (self.telling, self.health, self._service, self._agent))]
         due = (self.spool.next_rotation(), self.thresholds.next_tick(), self.one_way.next_tick())
         waits_ns += [at - self._clock.wall_ns() for at in due if at is not None]
         return max(0, min(waits_ns)) / 1e9

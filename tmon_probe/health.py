@@ -192,6 +192,7 @@ def identity(configuration: Configuration, probe: Probe, run_ms: int, fathers: S
         "fathers": [list(f) for f in fathers],
         "analyses": list(analyses),
         "collectors": [f"{p.collector} ({p.address} port {p.port})" for p in probe.publications],
+        "links": [p.collector for p in probe.publications],
     }
 
 
@@ -253,5 +254,5 @@ def _identity(text: str) -> dict:
                        for i in (interfaces[:MAX_INTERFACES] if isinstance(interfaces, list) else []) if isinstance(i, dict)],
         "fathers": found["fathers"][:MAX_FATHERS] if isinstance(found.get("fathers"), list) else [],
         "analyses": [str(n) for n in found["analyses"][:MAX_ANALYSIS_COUNTERS]] if isinstance(found.get("analyses"), list) else [],
-        "collectors": [str(c) for c in found["collectors"]] if isinstance(found.get("collectors"), list) else [],
+        **{name: [str(c) for c in found[name]] if isinstance(found.get(name), list) else [] for name in ("collectors", "links")},
     }

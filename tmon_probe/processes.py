@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from importlib.metadata import version
 from multiprocessing.connection import wait
 
+from tmon_common.agent_process import AgentProcess
 from tmon_common.clock import Clock
 from tmon_common.config.model import Configuration, Probe
 from tmon_common.control import SWITCH_REASON, Control
@@ -69,6 +70,7 @@ class ProbeProcesses:
         self._watchman: Watchman | None = None
         self._service: Service | None = None
         self._run = new_run(self._clock.wall_ns())
+        self._agent = AgentProcess(configuration, probe, clock)
 
     @property
     def stop_asked(self) -> bool:
@@ -130,6 +132,7 @@ class ProbeProcesses:
                 self._stop_others()
                 self._pipe.close()
                 self._end_child()
+                self._agent.end()
                 for number in STOP_SIGNALS:  # there is nothing left to stop, and no ring to tell it to
                     signal.signal(number, self._on_late_signal if self._control.switching else signal.SIG_IGN)
                 self._others = []
@@ -170,12 +173,14 @@ class ProbeProcesses:
         self._watchman = Watchman(self._probe, self._statistics, self._reporter, self._clock,
                                   self._offloading.device_back)
         self._service = Service(self._probe, self._statistics, self._clock)
+        self._reporter.tell(self._agent.start())
         return fathers.make(0, self._stopping, lambda: self._look_around([0]))
 
     def _look_around(self, own: Sequence[int] = ()) -> None:
         """own: number of this father, while it reads."""
         self._watchman.look()
-        self._reporter.tell([*self._control.look(), *self._remaining.look(self._probe.name, self._clock.wall_ns())])
+        self._reporter.tell([*self._control.look(), *self._remaining.look(self._probe.name, self._clock.wall_ns()),
+                             *self._agent.look()])
         self._service.look([*own, *(n for n, other in enumerate(self._others, 1) if other.alive)])
 
     def _say_goodbye(self) -> None:
@@ -228,11 +233,13 @@ class ProbeProcesses:
         self._lanes.end()
 
     def _wait_for_child(self, limit_s: float = float("inf")) -> None:
-        """Until it has delivered all."""
+        """Until it has delivered all. Events do not reach it any more."""
         until = time.monotonic() + limit_s
         while self._child.is_alive() and time.monotonic() < until:
             self._child.join(WATCH_EVERY_S)
             self._service.look([])
+            for told in self._agent.look():
+                log.log(told.severity.level, "%s", told.text)
 
     def _end_child(self) -> None:
         if self._child is None:

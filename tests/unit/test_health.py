@@ -102,7 +102,7 @@ def test_a_reader_sees_whose_it_is(block, configuration):
         "version": "0123456789ab", "run": 17, "pid": os.getpid(),
         "interfaces": [{"name": "lan", "device": "eth0", "live": True}, {"name": "file", "device": "", "live": False},
                        {"name": "wan", "device": "eth1", "live": True}],
-        "fathers": [[0, 1, 2]], "analyses": ["tcp_connections"], "collectors": []}
+        "fathers": [[0, 1, 2]], "analyses": ["tcp_connections"], "collectors": [], "links": []}
     block.lane(1).set(packets_seen=3)
     block.child().set(tcp_connections=5)
     assert reader.snapshot() == block.snapshot()
