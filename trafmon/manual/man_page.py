@@ -39,7 +39,9 @@ def _page(program: Program, declared: Command, about: str, operation: str) -> st
     statuses = exit_statuses(rest) or exit_statuses(more)
     lines = [*_title(program.name, program.section), *roff.heading("Name"), f"{program.name} \\- {_short(summary)}",
              *roff.heading("Synopsis"), *_synopsis(declared), *roff.heading("Description"), *roff.filled(roff.prose(summary)),
-             *roff.blocks(without_exit_statuses(rest)), *_arguments(declared, program), *roff.blocks(without_exit_statuses(more))]
+             *roff.blocks(without_exit_statuses(rest)), *_arguments(declared, program)]
+    if more:
+        lines += [*roff.heading("Operation"), *roff.blocks(without_exit_statuses(more))]
     if statuses:
         lines += roff.heading("Exit status")
         for status, meaning in statuses:
@@ -106,12 +108,7 @@ def _arguments(declared: Command, program: Program) -> list[str]:
         return lines
     for sub in declared.commands:
         lines += [*roff.heading(sub.name.rpartition(" ")[2]), *roff.paragraph(_capitalised(sub.description or sub.summary)), *_lists(sub)]
-    return lines + (_with_heading(declared) if not declared.commands else [])
-
-
-def _with_heading(declared: Command) -> list[str]:
-    listed = _lists(declared)
-    return [*roff.heading("Options"), *listed]
+    return lines if declared.commands else [*roff.heading("Options"), *_lists(declared)]
 
 
 def _lists(declared: Command) -> list[str]:

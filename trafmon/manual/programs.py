@@ -39,7 +39,7 @@ class Program:
 PROGRAMS = (
     Program("tmon_probe", 8, "tmon_probe.__main__", ("tmon_probe",), ("trafmon-top(1)", "trafmon-keygen(1)", "tmon_collector(8)")),
     Program("tmon_collector", 8, "tmon_collector.__main__", ("tmon_collector",), ("tmon_probe(8)", "trafmon_loader.py(8)")),
-    Program("trafmon", 1, "trafmon.__main__", ("trafmon",), ("tmon_probe(8)", "tmon_collector(8)", "trafmon(7)")),
+    Program("trafmon", 1, "trafmon.__main__", (), ("tmon_probe(8)", "tmon_collector(8)", "trafmon(7)")),
     Program("trafmon_loader.py", 8, "", ("scripts/trafmon_loader.py",), ("trafmon_purge.py(8)", "trafmon-query(1)")),
     Program("trafmon_purge.py", 8, "", ("scripts/trafmon_purge.py",), ("trafmon_loader.py(8)",)),
     Program("trafmon_update_ip_info.py", 8, "", ("scripts/trafmon_update_ip_info.py",), ("trafmon_volumes.py(8)",)),

@@ -10,6 +10,7 @@ _SPECIAL = {"\\": "\\e", "`": "\\(ga", "^": "\\(ha", "~": "\\(ti", "'": "\\(aq"}
 _INLINE = re.compile(r"`(?P<code>[^`]+)`|\*\*(?P<bold>[^*]+)\*\*|\[(?P<label>[^\]]*)\]\((?P<url>[^)]*)\)")
 _OPTION = re.compile(r"(?<![\w\\-])--?(?=\w)[\w-]*")
 _COLUMNS = re.compile(r"(?<=\S) {3,}(?=\S)")
+_DECISIONS = re.compile(r"\s\((?:\[\d{4}\]\([^)]*\)(?:, )?)+\)")
 _FENCE = re.compile(r"^```.*$")
 _ITEM = re.compile(r"^(?:[-*]|\d+\.) ")
 
@@ -39,7 +40,7 @@ def prose(markdown: str) -> str:
     out, at = [], 0
     for found in _INLINE.finditer(markdown):
         out.append(plain(markdown[at:found.start()]))
-        out.append(prose(found["label"]) if found["label"] is not None else bold(found["code"] or found["bold"]))
+        out.append(prose(found["label"]) if found["label"] is not None else bold((found["code"] or found["bold"]).replace("`", "")))
         at = found.end()
     out.append(plain(markdown[at:]))
     return "".join(out)
@@ -83,9 +84,12 @@ def example(lines: list[str]) -> list[str]:
 
 
 def blocks(markdown: str) -> list[str]:
-    """A text of several paragraphs, lists, tables (the first column names what the others tell) and examples."""
+    """A text of several paragraphs, lists, tables (the first column names what the others tell) and examples.
+
+    References to decisions, numbers in brackets, are left out.
+    """
     out: list[str] = []
-    for block in _split(markdown):
+    for block in _split(_DECISIONS.sub("", markdown)):
         first = block[0]
         if _FENCE.match(first):
             out += example(block[1:-1])
