@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from pathlib import Path
 
 from tmon_common.config.model import SECOND, Collector, Diagnostics
+from tmon_common.config.monitoring import read_agent
 from tmon_common.config.node import Node, check_unique
-from tmon_common.config.quantities import parse_duration, parse_file_part, parse_octets, parse_port
+from tmon_common.config.quantities import parse_duration, parse_file_part, parse_listen_address, parse_octets, parse_port
 
 DAY = 86_400 * SECOND
 
@@ -28,20 +28,13 @@ def _collector(node: Node) -> Collector:
         receive_buffer_octets=node.value("receive_buffer", parse_octets, 4 << 10, 1 << 30),
         clock_tolerance_ns=node.value("clock_tolerance", parse_duration, 1_000, 3600 * SECOND),
         spool=spool.path("directory") if spool else Path(),
+        agent=read_agent(node),
         **({} if spool is None else {
             "rotate_ns": spool.value("rotate", parse_duration, SECOND, DAY),
             "rotate_octets": spool.value("rotate_size", parse_octets, 4 << 10, 64 << 30),
             "sync": spool.flag("sync"),
         }),
     )
-
-
-def parse_listen_address(text: str) -> str:
-    """An address to bind to."""
-    try:
-        return str(ipaddress.ip_address(text))
-    except ValueError:
-        raise ValueError("expected an address of the machine, 0.0.0.0 or ::") from None
 
 
 def read_diagnostics(node: Node | None) -> Diagnostics:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
+from tmon_common.config.monitoring_model import Agent, Monitoring
 from tmon_common.config.store_model import Store
 
 SECOND = 1_000_000_000
@@ -334,6 +335,7 @@ class Probe:
     max_flows: int = 1 << 20
     seal: str = "aead"
     key: Path = Path()
+    agent: Agent | None = None
 
 
 @dataclass(frozen=True)
@@ -353,6 +355,7 @@ class Collector:
     receive_buffer_octets: int = 4 << 20
     sync: bool = False
     clock_tolerance_ns: int = 10_000_000
+    agent: Agent | None = None
 
 
 @dataclass(frozen=True)
@@ -379,6 +382,7 @@ class Configuration:
     classes: tuple[FlowClass, ...] = ()
     histograms: tuple[Histogram, ...] = ()
     diagnostics: Diagnostics = field(default_factory=Diagnostics)
+    monitoring: Monitoring = field(default_factory=Monitoring)
     store: Store = field(default_factory=Store)
     thresholds: Thresholds = field(default_factory=Thresholds)
     start_at_ns: int | None = None

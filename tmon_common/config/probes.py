@@ -7,6 +7,7 @@ import re
 
 from tmon_common.config.interfaces import read_interfaces
 from tmon_common.config.model import SECOND, Collector, FlowClass, Probe, Publication
+from tmon_common.config.monitoring import read_agent
 from tmon_common.config.node import Node, check_unique
 from tmon_common.config.quantities import (
     parse_bit_rate,
@@ -58,6 +59,7 @@ def _probe(node: Node, classes: dict[str, None], collectors: dict[str, Collector
         ring_slots=node.value("ring_slots", parse_power_of_two, 1 << 10, 1 << 24),
         ring_octets=node.value("ring_octets", parse_octets_power_of_two, 1 << 20, 1 << 30),
         max_flows=node.value("max_flows", parse_count, 1 << 10, 1 << 26),
+        agent=read_agent(node),
     )
 
 

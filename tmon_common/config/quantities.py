@@ -5,6 +5,7 @@ Every parser takes the text, gives the value, and raises ValueError with a messa
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -147,6 +148,19 @@ def parse_number(text: str, low: int = 0, high: int = (1 << 128) - 1) -> int:
 def parse_port(text: str) -> int:
     """UDP port of a socket."""
     return parse_number(text, 1, 65535)
+
+
+def parse_listen_address(text: str) -> str:
+    """An address to bind to."""
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise ValueError("expected an address of the machine, 0.0.0.0 or ::") from None
+
+
+def parse_free_port(text: str) -> int:
+    """Port of a socket; 0: any that is free."""
+    return parse_number(text, 0, 65535)
 
 
 def parse_multiplier(text: str, low: float, high: float) -> float:

@@ -12,6 +12,7 @@ from tmon_common.config.collectors import read_collectors, read_diagnostics
 from tmon_common.config.document import Document, load_document
 from tmon_common.config.grammar import grammar
 from tmon_common.config.model import Configuration
+from tmon_common.config.monitoring import check_agents, read_monitoring
 from tmon_common.config.node import Node
 from tmon_common.config.one_way import check_signatures, places_of
 from tmon_common.config.probes import read_probes
@@ -40,12 +41,15 @@ def read_document(document: Document, known_analyses: Mapping[str, AnalysisDecla
     root = Node(document.root, document, rules, problems)
 
     class_nodes, probe_nodes = _members(root, "flow_classes", "flow_class"), _members(root, "probes", "probe")
+    collector_nodes = _members(root, "collectors", "collector")
     histograms = read_histograms(_members(root, "histograms", "histogram"))
     classes = read_classes(class_nodes, histograms, places_of(probe_nodes),
                            _installed(document) if known_analyses is None else known_analyses)
-    collectors = read_collectors(_members(root, "collectors", "collector"))
+    collectors = read_collectors(collector_nodes)
     probes = read_probes(probe_nodes, classes, collectors)
     check_signatures(class_nodes, classes, probes)
+    monitoring = read_monitoring(root)
+    check_agents([*collector_nodes, *probe_nodes], monitoring)
     configuration = Configuration(
         path=document.path,
         probes=probes,
@@ -54,6 +58,7 @@ def read_document(document: Document, known_analyses: Mapping[str, AnalysisDecla
         histograms=histograms,
         diagnostics=read_diagnostics(root.child("diagnostics")),
         thresholds=read_thresholds(root.child("thresholds"), classes, probes),
+        monitoring=monitoring,
         store=read_store(root, classes),
         start_at_ns=root.value("startAt", parse_moment),
         digest=document.digest,

@@ -24,6 +24,7 @@ from tmon_common.config.model import (
     GranularFlow,
     Histogram,
     Interface,
+    Monitoring,
     Predicate,
     Probe,
     Publication,
@@ -70,6 +71,7 @@ def test_everything(tmp_path):
         (web, rest),
         (sizes, delays),
         Diagnostics("info", "stderr", (("tmon_probe.father", "debug", f"file:{tmp_path}/probe.log"),)),
+        Monitoring(tmp_path / "snmp.secrets"),
         Store("duckdb", tmp_path / "trafmon.duckdb"),
     )
     assert expected == read(path)

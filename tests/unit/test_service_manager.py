@@ -1,0 +1,57 @@
+"""What the service manager is told."""
+
+import os
+import socket
+
+import pytest
+
+from tmon_common import service_manager
+from tmon_common.service_manager import Watchdog
+
+
+@pytest.fixture
+def manager(tmp_path, monkeypatch):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
+        listening.bind(str(tmp_path / "notify"))
+        listening.setblocking(False)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        yield listening
+
+
+def test_fields_are_lines(manager):
+    service_manager.ready("listening on port 9777\nMAINPID=1")
+    assert b"READY=1\nSTATUS=listening on port 9777 MAINPID=1" == manager.recv(1000)
+
+
+def test_the_abstract_socket(monkeypatch):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
+        listening.bind(f"\0trafmon-test-{os.getpid()}")
+        monkeypatch.setenv("NOTIFY_SOCKET", f"@trafmon-test-{os.getpid()}")
+        service_manager.notify(STOPPING=1)
+        assert b"STOPPING=1" == listening.recv(1000)
+
+
+def test_that_nobody_listens_is_no_error(monkeypatch, tmp_path):
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "nobody"))
+    service_manager.ready()
+    monkeypatch.delenv("NOTIFY_SOCKET")
+    service_manager.ready()
+
+
+@pytest.mark.parametrize(("usec", "pid", "period"), [
+    ("", "", None), ("2000000", "", 2_000_000_000), ("2000000", "1", None), ("2000000", str(os.getpid()), 2_000_000_000),
+    ("nonsense", "", None), ("0", "", None)])
+def test_whether_it_watches(monkeypatch, usec, pid, period):
+    monkeypatch.setenv("WATCHDOG_USEC", usec)
+    monkeypatch.setenv("WATCHDOG_PID", pid)
+    assert period == service_manager.watchdog_period_ns()
+
+
+def test_only_progress_is_told():
+    watchdog = Watchdog(4_000)
+    assert watchdog.due(0, 1, 1)
+    assert not watchdog.due(999, 2, 2)  # too early
+    assert not watchdog.due(1_000, 2, 1)  # one of them stands still
+    assert not watchdog.due(5_000, 9, 1)
+    assert watchdog.due(5_001, 9, 2)
+    assert not Watchdog(None).due(0, 1)
