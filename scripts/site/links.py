@@ -1,4 +1,4 @@
-"""Links of the guide to files beside docs/ (grammar, samples): the site gets a copy of each, so that they work there as in the sources.
+"""Links of the guide to files beside docs/ (grammar, samples): the site gets a copy of each, so that they work there, too.
 
 A hook of MkDocs (mkdocs.yml). Files go to files/, under their own path; a folder gets a page of its own, a list of what is in it.
 decisions/ gets such a list, too.
@@ -27,7 +27,7 @@ def on_files(files: Files, config) -> Files:
     return files
 
 
-def on_page_markdown(markdown: str, page, config, files: Files) -> str:
+def on_page_markdown(markdown: str, page, config, files: Files) -> str:  # noqa: ARG001 MkDocs fixes the signature
     """Links to these copies."""
     if page.file.abs_src_path is None:  # a list of a folder, made here
         return markdown

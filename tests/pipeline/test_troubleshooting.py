@@ -90,7 +90,7 @@ def port_in_use(site: Site) -> str:
 def second_collector(site: Site) -> str:
     first = site.command("tmon_collector", "-l", "--port", "0")
     try:
-        _wait(first, lambda: (site.directory / "spool" / ".collector.journal").exists())
+        _wait(first, (site.directory / "spool" / ".collector.journal").exists)
         return site.refused("tmon_collector", "-l", "--port", "0")
     finally:
         _end(first)

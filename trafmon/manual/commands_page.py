@@ -53,7 +53,8 @@ def _sentence(text: str) -> str:
 
 
 def _section(part: Command, text: str, statuses: list[tuple[str, str]]) -> list[str]:
-    lines = [f"## {part.name}", "", *_paragraphs(without_exit_statuses(text) if "\n" in text else _sentence(text)), "", f"    {_usage(part)}", ""]
+    told = _paragraphs(without_exit_statuses(text) if "\n" in text else _sentence(text))
+    lines = [f"## {part.name}", "", *told, "", f"    {_usage(part)}", ""]
     if part.positionals or part.options:
         lines += ["| option | |", "|---|---|"]
         lines += [f"| `{p.usage}` | {_cell(p.help)} |" for p in part.positionals]
@@ -81,9 +82,8 @@ def _paragraphs(text: str) -> list[str]:
     """As written, indented lines as code; what stands in angle brackets or asterisks stays as it is."""
     lines: list[str] = []
     for line in text.splitlines():
-        if line.startswith("  ") and lines and lines[-1] and not lines[-1].startswith("    "):
+        indented = line.startswith("  ")
+        if line and lines and lines[-1] and indented != lines[-1].startswith("    "):
             lines.append("")
-        elif lines and lines[-1].startswith("    ") and line and not line.startswith("  "):
-            lines.append("")
-        lines.append(f"    {line.strip()}" if line.startswith("  ") else line.replace("<", "&lt;").replace("*", "\\*"))
+        lines.append(f"    {line.strip()}" if indented else line.replace("<", "&lt;").replace("*", "\\*"))
     return lines

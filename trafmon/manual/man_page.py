@@ -57,8 +57,8 @@ def _page(program: Program, declared: Command, about: str, operation: str) -> st
 def _overview(operation: str) -> str:
     lines = [*_title("trafmon", 7), *roff.heading("Name"), "trafmon \\- running a passive network performance monitor",
              *roff.heading("Description"), *roff.filled(
-                 "Probes look at packets without touching them and tell a collector what they saw; a loader puts that into a database. "
-                 "All programs run in the foreground and read one configuration.")]
+                 "Probes look at packets without touching them and tell a collector what they saw; a loader puts that into a "
+                 "database. All programs run in the foreground and read one configuration.")]
     for heading in OVERVIEW:
         lines += [*roff.heading(heading), *roff.blocks(section(operation, heading))]
     lines += [*_listed("Files", FILES), *_listed("Environment", ENVIRONMENT),
@@ -107,7 +107,8 @@ def _arguments(declared: Command, program: Program) -> list[str]:
             lines += roff.tagged(roff.bold(page), sub.summary)
         return lines
     for sub in declared.commands:
-        lines += [*roff.heading(sub.name.rpartition(" ")[2]), *roff.paragraph(_capitalised(sub.description or sub.summary)), *_lists(sub)]
+        told = roff.paragraph(_capitalised(sub.description or sub.summary))
+        lines += [*roff.heading(sub.name.rpartition(" ")[2]), *told, *_lists(sub)]
     return lines if declared.commands else [*roff.heading("Options"), *_lists(declared)]
 
 

@@ -55,7 +55,8 @@ FILES = (
     ("/etc/trafMon/xml/tmon.xml", "the configuration; `-l` and `-c` name another"),
     ("/etc/trafMon/xml/tmon-new.xml", "the next version of it, which takes force at its `startAt`"),
     ("/etc/trafMon/xml/keys/NAME.key", "the key of a probe, unless the configuration says another place"),
-    ("/etc/trafMon/diag/tmon_probe.diag, /etc/trafMon/diag/tmon_collector.diag", "which messages are written, for as long as the file is there"),
+    ("/etc/trafMon/diag/tmon_probe.diag, /etc/trafMon/diag/tmon_collector.diag",
+     "which messages are written, for as long as the file is there"),
 )
 
 ENVIRONMENT = (

@@ -24,7 +24,8 @@ def test_links(document: Path):
 def test_what_is_a_link():
     """Links in examples and code are none; headings twice have a number."""
     assert ["a.md#b", "c.svg"] == links("see [a](a.md#b) ![c](c.svg) `[d](d.md)`\n\n```\n[e](e.md)\n```\n")
-    assert {"tmon_probe--l--c-file", "years-of-it", "years-of-it-1"} == anchors("# tmon_probe [-l] [-c FILE]\n## Years of it\n## Years of it\n")
+    text = "# tmon_probe [-l] [-c FILE]\n## Years of it\n## Years of it\n"
+    assert {"tmon_probe--l--c-file", "years-of-it", "years-of-it-1"} == anchors(text)
 
 
 def test_there_are_documents():
