@@ -10,7 +10,9 @@ from typing import Any
 from tmon_common.event_board import BoardEvent
 
 ROOT = (1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 7266)
-"""Of TRAFMON-MIB. In net-snmp's space for experiments (netSnmpPlaypen): the project has no enterprise number yet."""
+"""Of TRAFMON-MIB. In net-snmp's space for experiments: the project has no enterprise number yet."""
+ROOT_PARENT = ("netSnmpPlaypen", "NET-SNMP-MIB")
+"""What the place above it is called, and by which module."""
 
 
 class Syntax(StrEnum):
@@ -21,7 +23,7 @@ class Syntax(StrEnum):
     SIGNED = "signed"  # int: Integer32, at its limits there
     NUMBER = "number"  # int from 0 that names something: Unsigned32
     TEXT = "text"  # str: SnmpAdminString, at most 255 octets there
-    MOMENT = "moment"  # ns since 1970-01-01 UTC, 0 for never: DateAndTime, no octets for never
+    MOMENT = "moment"  # ns since 1970-01-01 UTC, 0 for never: DateAndTime, eight zeros for never
     DURATION = "duration"  # ns: TimeTicks, of which 497 days are told apart
     TRUTH = "truth"  # 0 or 1: TruthValue
     STATE = "state"  # position in `states`, from 0: an enumeration from 1
@@ -32,7 +34,7 @@ class Column:
     """name: in the MIB, after the table's prefix (`packetsSeen`); source: the number of the statistics it shows, or "@key" of what
     else is known of the program.
 
-    unit    of the value here: packets, octets, ns ...; "" if it counts things that the name says. SIGNED ns are told in us by SNMP.
+    unit    of the value here: packets, octets, ns ...; "" if the name says what it counts. SNMP tells SIGNED and GAUGE ns in us.
     metric  name for Prometheus after `trafmon_` and the table's, without unit and _total; "" if it is no metric
     label   it is a label of the table's info metric instead: what changes at a start only
     """

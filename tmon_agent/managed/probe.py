@@ -24,11 +24,11 @@ INTERFACE = Column("interface", NUMBER, "", "its place among the interfaces of t
 
 _PACKETS = (
     _counted("packets", "packets_seen", "packets that were read", metric="packets"),
-    _counted("octets", "octets_seen", "octets of these, on the wire", "octets", "traffic"),
-    _counted("relevant", "packets_relevant", "of these, packets of at least one flow class"),
-    _counted("irrelevant", "packets_irrelevant", "of these, packets of no flow class"),
-    _counted("malformed", "packets_malformed", "of these, packets that could not be understood"),
-    _counted("other", "packets_other", "of these, frames that are no IP"),
+    _counted("octets", "octets_seen", "octets of the packets read, on the wire", "octets", "traffic"),
+    _counted("relevant", "packets_relevant", "of the packets read, those of at least one flow class"),
+    _counted("irrelevant", "packets_irrelevant", "of the packets read, those of no flow class"),
+    _counted("malformed", "packets_malformed", "of the packets read, those that could not be understood"),
+    _counted("other", "packets_other", "of the packets read, frames that are no IP"),
     _counted("kernelDrops", "kernel_drops", "packets that the system dropped because they were not read in time"),
 )
 
@@ -96,14 +96,14 @@ INTERFACES = Table(
 
 RINGS = Table(
     "Ring", 3, "The ring from a father of a probe to the child.", (PROBE, Column("father", NUMBER, "", "the father, from 1")),
-    (_now("slots", "ring_slots", "packets that fit"),
-     _now("filled", "ring_filled", "packets in it now"),
-     _now("highWater", "ring_high_water", "most packets that have been in it"),
+    (_now("slots", "ring_slots", "packets that fit", metric="slots"),
+     _now("filled", "ring_filled", "packets in it now", metric="filled"),
+     _now("highWater", "ring_high_water", "most packets that have been in it", metric="high_water"),
      _counted("saturations", "ring_full_waits", "how often the father found it full: the child does not keep up",
-              metric="ring_saturations"),
-     _now("octets", "ring_octets", "room for the octets of packets that travel whole", "octets", "ring_content"),
-     _now("octetsFilled", "ring_octets_filled", "of these, taken now", "octets", "ring_content_filled"),
-     _counted("cpu", "cpu_ns", "processor time of the father", "ns", "father_cpu")),
+              metric="saturations"),
+     _now("octets", "ring_octets", "room for the octets of packets that travel whole", "octets", "content"),
+     _now("octetsFilled", "ring_octets_filled", "of the room for octets, what is taken now", "octets", "content_filled"),
+     _counted("cpu", "cpu_ns", "processor time of the father", "ns", "cpu")),
     _rows_of_rings)
 
 ANALYSES = Table(
@@ -115,7 +115,7 @@ ANALYSES = Table(
 LINKS = Table(
     "Link", 5, "What a probe sends to a collector.", (PROBE, Column("collector", TEXT, "", "the collector")),
     (_counted("pdusSent", "pdus_sent", "PDUs sent, repetitions included"),
-     _counted("pdusRetried", "pdus_retried", "of these, repetitions"),
+     _counted("pdusRetried", "pdus_retried", "of the PDUs sent, repetitions"),
      _counted("pdusAcknowledged", "pdus_acknowledged", "PDUs that the collector has written"),
      _counted("pdusRefused", "pdus_refused", "PDUs that the collector could not understand"),
      _now("pdusWaiting", "pdus_waiting", "PDUs that wait for their acknowledgement"),

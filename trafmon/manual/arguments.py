@@ -77,10 +77,11 @@ def _sub_parsers(action: argparse._SubParsersAction) -> Iterator[tuple[str, argp
 
 
 def _option(parser: argparse.ArgumentParser, action: argparse.Action) -> Option:
-    rivals = tuple(max(other.option_strings, key=len) for group in parser._mutually_exclusive_groups
-                   if action in group._group_actions for other in group._group_actions if other is not action)
+    groups = [group for group in parser._mutually_exclusive_groups if action in group._group_actions]
+    rivals = tuple(max(other.option_strings, key=len) for group in groups for other in group._group_actions if other is not action)
     value = "" if action.nargs == 0 else _usage(_value_name(action), action.nargs)
-    return Option(tuple(action.option_strings), value, _help(action), rivals, action.required)
+    return Option(tuple(action.option_strings), value, _help(action), rivals,
+                  action.required or any(group.required for group in groups))
 
 
 def _positional(action: argparse.Action) -> Positional:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from trafmon.manual.arguments import Command, Option, command, parser_of
+from trafmon.manual.arguments import Command, Option, command
 from trafmon.manual.guide import exit_statuses, section, without_exit_statuses
 from trafmon.manual.programs import PROGRAMS, Program
 
@@ -27,8 +27,8 @@ def commands_page(root: Path) -> str:
     operation = (root / "docs" / "operation.md").read_text(encoding="utf-8")
     contents, sections = [], []
     for program in PROGRAMS:
-        declared = command(parser_of(program.main(root)), program.name)
-        about = declared.description if program.module else (program.load(root).__doc__ or "").strip()
+        declared = command(program.parser(root), program.name)
+        about = program.about(root, declared)
         parts = declared.commands or (declared,)
         for part in parts:
             text = about if part is declared else part.description or part.summary

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_PROSE = re.compile(r"^Exit status: (?P<text>.*?)(?:\n\n|\Z)", re.DOTALL | re.MULTILINE)
+_PROSE = re.compile(r"(?:^|(?<=\. ))Exit status: (?P<text>.*?)(?:\n\n|\Z)", re.DOTALL | re.MULTILINE)
 _TABLE = re.compile(r"^\| exit status \|[^\n]*\n\|[^\n]*\n(?P<rows>(?:\|[^\n]*\n?)+)", re.MULTILINE)
 
 

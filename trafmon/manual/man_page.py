@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from trafmon.manual import roff
-from trafmon.manual.arguments import Command, Option, command, parser_of
+from trafmon.manual.arguments import Command, Option, command
 from trafmon.manual.guide import exit_statuses, section, without_exit_statuses
 from trafmon.manual.programs import ENVIRONMENT, FILES, OVERVIEW, PROGRAMS, REVISED, WITH_KERNELS, Program
 
@@ -20,17 +20,12 @@ def man_pages(root: Path) -> dict[str, str]:
     operation = (root / "docs" / "operation.md").read_text(encoding="utf-8")
     pages = {"man/trafmon.7": _overview(operation)}
     for program in PROGRAMS:
-        declared = command(parser_of(program.main(root)), program.name)
-        pages[f"man/{program.name}.{program.section}"] = _page(program, declared, _about(program, declared, root), operation)
+        declared = command(program.parser(root), program.name)
+        pages[f"man/{program.name}.{program.section}"] = _page(program, declared, program.about(root, declared), operation)
         for sub in declared.commands if program.name == OWN_PAGES else ():
             other = Program(sub.name.replace(" ", "-"), program.section, see_also=("trafmon(1)", *program.see_also))
             pages[f"man/{other.name}.{other.section}"] = _page(other, sub, sub.description, operation)
     return pages
-
-
-def _about(program: Program, declared: Command, root: Path) -> str:
-    """What the program says of itself: its module where that is a script, else its parser."""
-    return declared.description if program.module else (program.load(root).__doc__ or declared.description).strip()
 
 
 def _page(program: Program, declared: Command, about: str, operation: str) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+
+from trafmon.manual.arguments import Command, parser_of
 
 REVISED = "2026-11-26"
 """The date that the pages carry."""
@@ -32,13 +35,24 @@ class Program:
         specification.loader.exec_module(module)
         return module
 
+    def about(self, root: Path, declared: Command) -> str:
+        """What it says of itself: the docstring of its module if that tells exit statuses, or is a script's; else its parser."""
+        docstring = (self.load(root).__doc__ or "").strip().removeprefix(f"{self.name}: ")
+        return docstring if not self.module or "Exit status" in docstring else declared.description
+
     def main(self, root: Path) -> Callable[[], int]:
         return self.load(root).main
+
+    def parser(self, root: Path) -> argparse.ArgumentParser:
+        """Its own, or the one that it reads its arguments with."""
+        module = self.load(root)
+        return module._parser() if hasattr(module, "_parser") else parser_of(module.main)
 
 
 PROGRAMS = (
     Program("tmon_probe", 8, "tmon_probe.__main__", ("tmon_probe",), ("trafmon-top(1)", "trafmon-keygen(1)", "tmon_collector(8)")),
     Program("tmon_collector", 8, "tmon_collector.__main__", ("tmon_collector",), ("tmon_probe(8)", "trafmon_loader.py(8)")),
+    Program("tmon_agent", 8, "tmon_agent.__main__", (), ("tmon_probe(8)", "tmon_collector(8)", "trafmon-snmp-secrets(1)")),
     Program("trafmon", 1, "trafmon.__main__", (), ("tmon_probe(8)", "tmon_collector(8)", "trafmon(7)")),
     Program("trafmon_loader.py", 8, "", ("scripts/trafmon_loader.py",), ("trafmon_purge.py(8)", "trafmon-query(1)")),
     Program("trafmon_purge.py", 8, "", ("scripts/trafmon_purge.py",), ("trafmon_loader.py(8)",)),
@@ -55,6 +69,7 @@ FILES = (
     ("/etc/trafMon/xml/tmon.xml", "the configuration; `-l` and `-c` name another"),
     ("/etc/trafMon/xml/tmon-new.xml", "the next version of it, which takes force at its `startAt`"),
     ("/etc/trafMon/xml/keys/NAME.key", "the key of a probe, unless the configuration says another place"),
+    ("/etc/trafMon/xml/snmp.secrets", "community strings and passphrases of SNMP, unless the configuration says another place"),
     ("/etc/trafMon/diag/tmon_probe.diag, /etc/trafMon/diag/tmon_collector.diag",
      "which messages are written, for as long as the file is there"),
 )

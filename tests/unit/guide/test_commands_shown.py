@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from tests.unit.guide.documents import ROOT, documents
-from trafmon.manual.arguments import parser_of
 from trafmon.manual.programs import PROGRAMS
 
 NAMES = {program.name: program for program in PROGRAMS}
@@ -34,7 +33,7 @@ def shown() -> list[tuple[Path, str, str]]:
 
 @cache
 def parser(name: str) -> argparse.ArgumentParser:
-    return parser_of(NAMES[name].main(ROOT))
+    return NAMES[name].parser(ROOT)
 
 
 def flags(name: str, words: list[str]) -> set[str]:

@@ -22,6 +22,9 @@ FLAG = re.compile(r"(?<![\w-])--?[a-zA-Z][\w-]*")
 
 def helps(program: Program, *words: str) -> str:
     """What the command prints when it is asked with --help, which is argparse's doing."""
+    if program.name == "tmon_agent":  # it makes itself nice before it reads its arguments
+        command = [sys.executable, "-m", "tmon_agent", "--help"]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     printed = io.StringIO()
     kept, sys.argv = sys.argv, [program.name, *words, "--help"]
     try:
