@@ -38,7 +38,8 @@ class Program:
     def about(self, root: Path, declared: Command) -> str:
         """What it says of itself: the docstring of its module if that tells exit statuses, or is a script's; else its parser."""
         docstring = (self.load(root).__doc__ or "").strip().removeprefix(f"{self.name}: ")
-        return docstring if not self.module or "Exit status" in docstring else declared.description
+        text = docstring if not self.module or "Exit status" in docstring else declared.description
+        return text[0].upper() + text[1:]
 
     def main(self, root: Path) -> Callable[[], int]:
         return self.load(root).main
