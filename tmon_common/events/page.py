@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tmon_common.events.catalogue import CATALOGUE
 from tmon_common.events.declaration import Declaration
+from tmon_common.events.troubles import shown
 
 _HEAD = """\
 # Events
@@ -33,7 +34,7 @@ SELECT probe, subject, sum((details->>'packets')::BIGINT) FROM event WHERE code 
 def events_page() -> str:
     """The whole page."""
     lines = [_HEAD.rstrip("\n")]
-    lines += [f"| [{d.code}](#{d.code}) | {d.severity} | {d.subject} | {d.meaning} |" for d in CATALOGUE.values()]
+    lines += [f"| [{d.code}](#{d.code}) | {d.severity} | {d.subject} | {shown(d.meaning)} |" for d in CATALOGUE.values()]
     for declaration in CATALOGUE.values():
         lines += ["", *_section(declaration)]
     return "\n".join(lines) + "\n"
@@ -41,8 +42,8 @@ def events_page() -> str:
 
 def _section(declaration: Declaration) -> list[str]:
     d = declaration
-    lines = [f"## {d.code}", "", f"{d.severity.capitalize()}, about the {d.subject}: `{d.text}`", "", d.meaning, "",
-             f"**What to do**: {d.action}"]
+    lines = [f"## {d.code}", "", f"{d.severity.capitalize()}, about the {d.subject}: `{d.text}`", "", shown(d.meaning), "",
+             f"**What to do**: {shown(d.action)}"]
     if d.parameters:
         lines += ["", "| value | | |", "|---|---|---|"]
         lines += [f"| `{p.name}` | {'number' if p.type is int else 'text'} | {p.meaning} |" for p in d.parameters]

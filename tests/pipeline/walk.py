@@ -1,0 +1,104 @@
+"""A page of the guide as a session in a shell: its files are written, its commands run in order, their output is compared.
+
+Blocks of the page:
+- ```xml title="NAME"   the file NAME
+- ```console            lines after `$ ` are commands, the others what they print; `...` stands for anything
+Others are left alone.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+ROOT = Path(__file__).resolve().parents[2]
+BLOCK = re.compile(r"^```(?P<language>\w+)(?: title=\"(?P<title>[^\"]+)\")?\n(?P<text>.*?)^```", re.DOTALL | re.MULTILINE)
+WATCHED = ("trafmon top",)
+"""Commands that look at what is starting: asked again until the page is right."""
+LIMIT_S = 90
+_END = "end-of-the-command"
+
+
+@dataclass(frozen=True)
+class File:
+    name: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Command:
+    typed: str
+    printed: str
+
+
+def steps(page: str) -> list[File | Command]:
+    """What the page has one do, in order."""
+    found: list[File | Command] = []
+    for block in BLOCK.finditer(page):
+        if block["title"]:
+            found.append(File(block["title"], block["text"]))
+        elif block["language"] == "console":
+            for part in re.split(r"^\$ ", block["text"], flags=re.MULTILINE)[1:]:
+                typed, _, printed = part.partition("\n")
+                found.append(Command(typed, printed))
+    return found
+
+
+class Shell:
+    """bash in a directory, with the commands of this checkout. What runs in the background ends with it."""
+
+    def __init__(self, directory: Path) -> None:
+        path = os.pathsep.join([str(Path(sys.executable).parent), str(ROOT / "scripts"), os.environ["PATH"]])
+        environment = os.environ | {"PATH": path, "PYTHONPATH": str(ROOT), "COLUMNS": "120", "TZ": "UTC"}
+        self.directory = directory
+        self._bash = subprocess.Popen(["bash", "--norc"], cwd=directory, env=environment, stdin=subprocess.PIPE,
+                                      stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        os.killpg(self._bash.pid, signal.SIGKILL)
+        self._bash.communicate()
+
+    def run(self, typed: str) -> str:
+        """What it prints; nothing of what it leaves running: that goes to background.log."""
+        command = f"{typed[:-1]} >>background.log 2>&1 &" if typed.endswith("&") else typed
+        self._bash.stdin.write(f"{command}\necho {_END}\n")
+        self._bash.stdin.flush()
+        lines = []
+        for line in self._bash.stdout:
+            if line.strip() == _END:
+                return "".join(lines)
+            lines.append(line)
+        raise AssertionError(f"the shell ended at: {typed}\n{''.join(lines)}")
+
+
+def walk(page: str, directory: Path) -> None:
+    """Go through the page; AssertionError where it does not tell what happens."""
+    with Shell(directory) as shell:
+        for step in steps(page):
+            if isinstance(step, File):
+                (directory / step.name).write_text(step.text, encoding="utf-8")
+                continue
+            until = time.monotonic() + (LIMIT_S if step.typed.startswith(WATCHED) else 0)
+            printed = shell.run(step.typed)
+            while not _right(step, printed) and time.monotonic() < until:
+                printed = shell.run(f"sleep 0.2; {step.typed}")
+            log = directory / "background.log"
+            assert _right(step, printed), (f"$ {step.typed}\n{printed}\n--- the page has\n{step.printed}\n--- background\n"
+                                                   f"{log.read_text() if log.exists() else ''}")
+
+
+def _right(step: Command, printed: str) -> bool:
+    """Spaces and ends of lines count as one space."""
+    pieces = (" ".join(piece.split()) for piece in step.printed.split("..."))
+    return re.fullmatch(r"\s?.*\s?".join(map(re.escape, pieces)), " ".join(printed.split())) is not None
