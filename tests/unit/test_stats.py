@@ -69,6 +69,24 @@ def test_the_block_of_a_killed_process_is_replaced(segment):
     writer.close()
 
 
+def test_a_run_that_did_not_end_in_order_is_told_to_the_next(segment):
+    """Its text; not that of one that did, nor of what never was a block."""
+    first = Statistics.create(segment, NAMES, "the first")
+    assert first.replaced is None
+    first.close()
+    second = Statistics.create(segment, NAMES, "the second")
+    assert second.replaced is None
+    second.close(in_order=False)
+    third = Statistics.create(segment, NAMES)
+    assert third.replaced == "the second"
+    third.close()
+    Path("/dev/shm", segment).write_bytes(b"x" * 14400)
+    fourth = Statistics.create(segment, NAMES)
+    assert fourth.replaced is None
+    fourth.close()
+    assert not Path("/dev/shm", segment).exists()
+
+
 def test_too_many_counters():
     with pytest.raises(ValueError, match=f"at most {MAX_COUNTERS}"):
         Statistics.create(f"trafmon-test-{os.getpid()}", tuple(map(str, range(MAX_COUNTERS + 1))))
