@@ -12,10 +12,9 @@ import stat
 import struct
 from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing import shared_memory
 
 from tmon_common.events import Event, Severity
-from tmon_common.stats import SEGMENTS
+from tmon_common.segment import SEGMENTS, Segment
 
 MAX_EVENTS = 64
 PLACE_OCTETS = 2048
@@ -44,7 +43,7 @@ class BoardEvent:
 class EventBoard:
     """The writer's hold."""
 
-    def __init__(self, memory: shared_memory.SharedMemory) -> None:
+    def __init__(self, memory: Segment) -> None:
         self._memory, self._count = memory, 0
 
     @classmethod
@@ -52,7 +51,7 @@ class EventBoard:
         """A new, empty board. Whoever makes it holds the statistics of the same name: a board found here was left by the dead."""
         with suppress(FileNotFoundError):
             (SEGMENTS / segment).unlink()
-        memory = shared_memory.SharedMemory(segment, create=True, size=_SIZE)
+        memory = Segment(segment, _SIZE)
         _HEADER.pack_into(memory.buf, 0, _MAGIC, *[0] * 7)
         return cls(memory)
 
@@ -71,10 +70,8 @@ class EventBoard:
 
     def close(self) -> None:
         """Let go and remove the segment."""
-        with suppress(BufferError):
-            self._memory.close()
-        with suppress(FileNotFoundError):
-            self._memory.unlink()
+        self._memory.close()
+        self._memory.unlink()
 
 
 class BoardReader:

@@ -15,12 +15,11 @@ import stat
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from multiprocessing import resource_tracker, shared_memory
-from pathlib import Path
 
 import numpy as np
 
-SEGMENTS = Path("/dev/shm")  # noqa: S108 it is where Linux keeps them
+from tmon_common.segment import SEGMENTS, Segment
+
 MAX_COUNTERS = 1 << 19
 MAX_TEXT_OCTETS = 1 << 20
 NAME_OCTETS = 64
@@ -36,14 +35,14 @@ class Statistics:
     replaced    the text of the segment that was found in its place: of a run that did not end in order; None if there was none
     """
 
-    def __init__(self, memory: shared_memory.SharedMemory, names: tuple[str, ...], lock: int, replaced: str | None = None) -> None:
+    def __init__(self, memory: Segment, names: tuple[str, ...], lock: int, replaced: str | None = None) -> None:
         self._memory, self._lock, self.names, self.replaced = memory, lock, names, replaced
         self.index = {name: i for i, name in enumerate(names) if name}
         self.numbers = np.frombuffer(memory.buf, np.int64, len(names), _HEADER_OCTETS + len(names) * NAME_OCTETS)
 
     @classmethod
     def create(cls, segment: str, names: Sequence[str], text: str = "") -> Statistics:
-        """A new segment, all zeros. FileExistsError if a living process has one of this name."""
+        """A new segment, all zeros. FileExistsError if a living process has one of this name, OSError if there is no room."""
         if len(names) > MAX_COUNTERS:
             raise ValueError(f"{len(names)} counters, at most {MAX_COUNTERS}")
         octets, encoded = text.encode(), [n.encode() for n in names]
@@ -52,13 +51,13 @@ class Statistics:
         size = _HEADER_OCTETS + len(names) * (NAME_OCTETS + 8) + len(octets)
         replaced = None
         try:
-            memory = shared_memory.SharedMemory(segment, create=True, size=size)
+            memory = Segment(segment, size)
         except FileExistsError:
             if _writer_lives(segment):
                 raise
             replaced = _text(segment)
             _remove(segment)
-            memory = shared_memory.SharedMemory(segment, create=True, size=size)
+            memory = Segment(segment, size)
         lock = _hold(segment)
         header = np.frombuffer(memory.buf, np.int64, 3)
         header[1:] = len(names), len(octets)
@@ -80,15 +79,11 @@ class Statistics:
     def close(self, *, in_order: bool = True) -> None:
         """Let go and remove the segment; unless this run did not end in order: the next one is to find it."""
         self.numbers = None
-        with suppress(BufferError):
-            self._memory.close()
+        self._memory.close()
         if self._lock is None:
             return
         if in_order:
-            with suppress(FileNotFoundError):
-                self._memory.unlink()
-        else:
-            resource_tracker.unregister(f"/{self._memory.name}", "shared_memory")
+            self._memory.unlink()
         os.close(self._lock)
         self._lock = None
 

@@ -22,6 +22,7 @@ from tmon_common.pdu.header import new_run, run_ms
 from tmon_common.pdu.key_file import read_keys
 from tmon_common.previous_run import previous_run_died
 from tmon_common.restart import CONTROL_SIGNALS, STOP_SIGNALS
+from tmon_common.service_manager import reloading, step, stopping
 from tmon_probe import health
 from tmon_probe.child import merge
 from tmon_probe.child.analysers.load import factories_of
@@ -37,7 +38,7 @@ from tmon_probe.lanes import Lanes
 from tmon_probe.offloading import Offloading
 from tmon_probe.privileges.giving_up import Remaining
 from tmon_probe.reporting import Reporter, Watchman
-from tmon_probe.service import Service, reloading, step, stopping
+from tmon_probe.service import Service
 
 log = logging.getLogger(__name__)
 
@@ -187,7 +188,7 @@ class ProbeProcesses:
         if self._lost or self._stop_asked:
             stopping(reason)
         elif self._control.switching:
-            reloading()
+            reloading("configuration switch: delivering what was measured")
         self._reporter.tell([event("probe_stopped", self._clock.wall_ns(), self._probe.name, reason=reason)])
         self._pipe.close()
         self._lanes.end()

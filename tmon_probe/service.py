@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
 from tmon_common.clock import Clock
@@ -10,23 +9,7 @@ from tmon_common.config.model import SECOND, Probe
 from tmon_common.service_manager import Watchdog, notify, ready, watchdog_period_ns
 from tmon_probe.health import ProbeStatistics
 
-STEP_S = 180
-"""A step of the start takes at most so long: kernels may have to be compiled on a slow machine."""
 STATUS_EVERY_NS = 5 * SECOND
-
-
-def step(what: str) -> None:
-    """The start has come so far; now comes `what`. Also after a switch of the configuration, while the watchdog is at work."""
-    notify(STATUS=what, EXTEND_TIMEOUT_USEC=STEP_S * 1_000_000, WATCHDOG=1)
-
-
-def reloading() -> None:
-    """A switch has begun: until it is ready again."""
-    notify(RELOADING=1, MONOTONIC_USEC=time.monotonic_ns() // 1000, STATUS="configuration switch: delivering what was measured")
-
-
-def stopping(reason: str) -> None:
-    notify(STOPPING=1, STATUS=f"stopping: {reason}")
 
 
 class Service:

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.network
 NOTHING = {"CapInh": 0, "CapPrm": 0, "CapEff": 0, "CapAmb": 0}
 NET_ADMIN, NET_RAW = 1 << 12, 1 << 13
 FATHERS = 2
-SHARED = f'<interface name="all" device="{DEVICE}" capture="afpacket" fathers="{FATHERS}"/>'
+SHARED = f'<interface name="all" device="{DEVICE}" capture="afpacket" fathers="{FATHERS}" filter="udp or vlan"/>'
 LIBPCAP = f'<interface name="all" device="{DEVICE}" capture="libpcap"/>'
 PORT = 9778  # of the collector, on loopback of a namespace
 

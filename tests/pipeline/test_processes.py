@@ -98,12 +98,13 @@ def until_told(directory: Path, configuration: Configuration, name: str) -> None
 
 
 def test_a_killed_father_leaves_a_child_that_finishes_its_work(directory, configuration):
-    """The child reads what is in the ring, flushes, delivers, ends; nothing is left."""
+    """The child reads what is in the ring, flushes, delivers, ends; what is left tells the next start of it."""
     with start_collector(directory) as collector, Probe(directory, configuration) as probe:
         all_seen(probe)
         os.kill(probe.process.pid, signal.SIGKILL)
         assert probe.wait() == -signal.SIGKILL
-        until(probe.gone, "the child ends and nothing is left of the probe")
+        until(lambda: not probe.relatives(), "the child ends")
+        assert [probe.segment.name, f"{probe.segment.name}-events"] == probe.segments()
         collector.process.terminate()
         assert collector.wait() == 0
         assert "Traceback" not in probe.messages

@@ -5,8 +5,9 @@ import pytest
 from tests.notified import Notified
 from tmon_common.clock import FakeClock
 from tmon_common.config.model import Configuration, Interface, Probe, Publication
+from tmon_common.service_manager import reloading, step, stopping
 from tmon_probe import health
-from tmon_probe.service import STATUS_EVERY_NS, Service, reloading, step, stopping
+from tmon_probe.service import STATUS_EVERY_NS, Service
 
 PROBE = Probe("edge", (Interface("lan", device="eth0"), Interface("wan", device="eth1")),
               (Publication("a", "127.0.0.1", 1), Publication("b", "127.0.0.1", 2)))
@@ -86,7 +87,7 @@ def test_what_it_does(manager, block, clock):
 def test_start_switch_and_stop(manager):
     """A start may take long, and counts as progress after a switch; a switch is told with its time, a stop with its reason."""
     step("compiling")
-    reloading()
+    reloading("configuration switch: delivering what was measured")
     stopping("asked to")
     start, switch, stop = manager.told
     assert start["STATUS"] == "compiling"

@@ -14,9 +14,11 @@ import sys
 from collections.abc import Iterable
 from typing import NoReturn
 
+from tmon_common.config.model import Interface
+from tmon_probe.father.capture.batch import CaptureError
 from tmon_probe.father.capture.offload import short
 from tmon_probe.privileges import capabilities, messages
-from tmon_probe.privileges.messages import MAX_MESSAGE_OCTETS, Request, pack, parse_request
+from tmon_probe.privileges.messages import MAX_MESSAGE_OCTETS, Request, pack, pack_program, parse_request
 from tmon_probe.privileges.own import OWN, Privileges
 
 log = logging.getLogger(__name__)
@@ -90,6 +92,9 @@ class Keeper:
         try:
             if request.what == messages.SOCKET:
                 return self._privileges.packet_socket(), {}
+            if request.what == messages.FILTER:
+                interface = Interface(request.name, device=request.device, bpf=request.bpf, snaplen=request.snaplen)
+                return None, {"program": pack_program(self._privileges.libpcap_program(interface))}
             if request.what == messages.HARDWARE_TIMESTAMPS:
                 stamps, problem = self._privileges.switch_on_hardware_timestamps(request.device)
                 return None, {"stamps": stamps, "problem": problem}
@@ -97,6 +102,8 @@ class Keeper:
                 self._offloads.switch_off(request.device)
             else:
                 self._offloads.restore()
+        except CaptureError as error:
+            return None, {"refused": str(error)}
         except OSError as error:
             return None, {"errno": error.errno or 0, "why": error.strerror or str(error)}
         return None, self._told()

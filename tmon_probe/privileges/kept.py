@@ -9,11 +9,17 @@ import socket
 import time
 from collections.abc import Iterable
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
+from tmon_common.config.model import Interface
+from tmon_probe.father.capture.batch import CaptureError
 from tmon_probe.father.capture.offload import Switched
 from tmon_probe.privileges import messages
 from tmon_probe.privileges.keeper import DEAF_TO, run_keeper
-from tmon_probe.privileges.messages import MAX_MESSAGE_OCTETS, Request, pack, parse_answer
+from tmon_probe.privileges.messages import MAX_MESSAGE_OCTETS, Request, pack, parse_answer, parse_program
+
+if TYPE_CHECKING:
+    from tmon_probe.father.capture.bpf_loopback import Program
 
 ANSWER_S = 10.0
 """Another probe may hold the list of offloads for a moment; else an answer takes less than a millisecond."""
@@ -57,6 +63,12 @@ class Kept:
         except OSError as error:
             return False, error.strerror
         return bool(told.get("stamps")), str(told.get("problem", ""))
+
+    def libpcap_program(self, interface: Interface) -> Program | None:
+        told, _ = self._ask(Request(messages.FILTER, interface.device, interface.name, interface.bpf, interface.snaplen))
+        if refused := told.get("refused"):
+            raise CaptureError(str(refused))
+        return parse_program(told["program"])
 
     def offloads(self) -> KeptOffloads:
         return KeptOffloads(self)

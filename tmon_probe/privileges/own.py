@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import socket
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from tmon_probe.father.capture.afpacket import timestamps
+from tmon_common.config.model import Interface
+from tmon_probe.father.capture.afpacket import libpcap_filter, timestamps
 from tmon_probe.father.capture.offload import Offloads, Switched
+
+if TYPE_CHECKING:
+    from tmon_probe.father.capture.bpf_loopback import Program
 
 
 class OffloadSwitch(Protocol):
@@ -30,6 +34,9 @@ class Privileges(Protocol):
     def switch_on_hardware_timestamps(self, device: str) -> tuple[bool, str]:
         """See `timestamps.switch_on_hardware_timestamps`."""
 
+    def libpcap_program(self, interface: Interface) -> Program | None:
+        """See `libpcap_filter.libpcap_program`."""
+
     def offloads(self) -> OffloadSwitch:
         """To be used by one process."""
 
@@ -42,6 +49,9 @@ class Own:
 
     def switch_on_hardware_timestamps(self, device: str) -> tuple[bool, str]:
         return timestamps.switch_on_hardware_timestamps(device)
+
+    def libpcap_program(self, interface: Interface) -> Program | None:
+        return libpcap_filter.libpcap_program(interface)
 
     def offloads(self) -> OffloadSwitch:
         return Offloads()

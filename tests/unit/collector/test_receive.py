@@ -55,6 +55,22 @@ def test_a_wake_up_is_bounded_and_long_datagrams_show():
     receiver.close()
 
 
+def test_what_the_system_drops_is_counted():
+    """Of what is sent while nobody reads, as much is dropped as there is no room for."""
+    sent = 2000
+    receiver = Receiver("127.0.0.1", 0, 1 << 15)
+    assert 0 == receiver.drops
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect(("127.0.0.1", receiver.port))
+        for _ in range(sent):
+            probe.send(bytes(1000))
+    taken = 0
+    while datagrams := receiver.received():
+        taken += len(datagrams)
+    assert sent - taken == receiver.drops > 0
+    receiver.close()
+
+
 @pytest.mark.parametrize(("address", "reason"), [("192.0.2.1", "no interface of this machine"), ("127.0.0.1", "in use")])
 def test_addresses_that_cannot_be_listened_on(address, reason):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
@@ -77,7 +93,7 @@ def test_a_closed_probe_is_no_error():
 
 
 def test_ready_is_told(monkeypatch, tmp_path):
-    """The port on the descriptor, which is closed then; READY=1 to systemd."""
+    """The port on the descriptor, which is closed then; READY=1 to the service manager."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(tmp_path / "notify"))
         systemd.settimeout(WAIT_S)
@@ -86,7 +102,7 @@ def test_ready_is_told(monkeypatch, tmp_path):
         tell_ready(9777, told)
         with os.fdopen(end) as reading:
             assert reading.read() == "9777\n"
-        assert systemd.recv(100) == b"READY=1"
+        assert systemd.recv(100) == b"READY=1\nSTATUS=listening on port 9777"
 
 
 def test_nobody_waits_any_more(caplog):

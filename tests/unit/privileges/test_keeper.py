@@ -12,10 +12,14 @@ from pathlib import Path
 import pytest
 
 from tests.pipeline.probe_process import until
+from tmon_common.config.model import Interface
+from tmon_probe.father.capture.batch import CaptureError
 from tmon_probe.father.capture.offload import Switched
 from tmon_probe.privileges.keeper import Keeper
 from tmon_probe.privileges.kept import Kept
-from tmon_probe.privileges.messages import HARDWARE_TIMESTAMPS, MAX_MESSAGE_OCTETS, SOCKET, Request, pack, parse_request
+from tmon_probe.privileges.messages import FILTER, HARDWARE_TIMESTAMPS, MAX_MESSAGE_OCTETS, SOCKET, Request, pack, parse_request
+
+LONGEST = tuple((0xFFFF, n % 256, 255, 0xFFFFFFFF - n) for n in range(4096))
 
 
 class Stand:
@@ -32,6 +36,11 @@ class Stand:
         if device == "none0":
             raise OSError(errno.EPERM, "not for you")
         return device == "eth0", f"of {device}"
+
+    def libpcap_program(self, interface):
+        if interface.bpf == "wrong":
+            raise CaptureError(f"interface {interface.name}: wrong")
+        return {"udp": LONGEST, "": None}[interface.bpf]
 
     def offloads(self):
         return self
@@ -91,6 +100,14 @@ def test_what_it_gives(kept, stand):
     assert stand.asked == ["socket", "off eth0", "off eth1", "restore"]
 
 
+def test_filters(kept):
+    """The longest that a kernel takes comes whole; none; what is wrong with one in the words of whoever compiles it."""
+    assert kept.libpcap_program(Interface("lan", device="eth0", bpf="udp")) == LONGEST
+    assert kept.libpcap_program(Interface("lan", device="eth0")) is None
+    with pytest.raises(CaptureError, match="interface lan: wrong"):
+        kept.libpcap_program(Interface("lan", device="eth0", bpf="wrong"))
+
+
 def test_nothing_is_restored_that_was_not_switched(kept, stand):
     assert kept.offloads().restore() == []
     assert stand.asked == []
@@ -110,8 +127,8 @@ def test_at_the_end_all_is_put_back(stand, caplog):
 
 @pytest.mark.parametrize("octets", [
     b"x", b"[]", b"{}", b"null", b"[" * 60_000, b"\xff" * 100, json.dumps({"what": "shell", "device": "x"}).encode(),
-    json.dumps({"what": SOCKET, "device": "x" * 65}).encode(), json.dumps({"what": SOCKET, "device": 7}).encode(),
-    json.dumps({"what": HARDWARE_TIMESTAMPS, "device": "eth0\0"}).encode(), json.dumps({"what": [SOCKET], "device": ""}).encode(),
+    pack(Request(SOCKET, "x" * 65)), pack(Request(SOCKET, 7)), pack(Request([SOCKET])), pack(Request(SOCKET, snaplen=-1)),
+    pack(Request(HARDWARE_TIMESTAMPS, "eth0\0")), pack(Request(FILTER, bpf="x" * 16385)), pack(Request(FILTER, snaplen=1 << 40)),
     b'{"what": "socket", "device": "", "x": ' + b"9" * (MAX_MESSAGE_OCTETS - 100) + b"}"])
 def test_requests_that_are_none(kept, stand, octets):
     """They get an empty answer, and the keeper goes on."""

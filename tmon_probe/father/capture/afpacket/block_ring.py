@@ -141,7 +141,7 @@ class BlockRing:
         if not is_up(device):
             raise CaptureError(device_errors.not_up(self.interface))
         self.longest_frame = self.find_longest_frame()
-        program = kernel_program(self.interface, self.link_type)
+        program = kernel_program(self.interface, self.link_type, self._privileges)
         self.in_kernel = program is not None
         self._program = program or ()
 
