@@ -1,6 +1,6 @@
 """What the kernel counted of a TCP connection, and how many octets of IP that is.
 
-struct tcp_info of linux/tcp.h: the offsets of the few that are needed. A socket tells it to the end, also when the connection is over.
+struct tcp_info of linux/tcp.h, the few numbers that are needed. A socket tells them to the end, also when the connection is over.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What was sent: every packet and octet that a place must have seen, by flow; every connection, query, transfer, and packet of a way.
+"""What was sent: every packet and octet that a place must have seen, by flow; every connection, query, transfer, packet of a way.
 
 Places are those of the probes: west sees all that the office sends or gets, east all that the servers send or get.
 """
@@ -100,6 +100,7 @@ class Ledger:
     echoes: dict[tuple[str, str], Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     repeated: set[Flow] = field(default_factory=set)
     strange: list[str] = field(default_factory=list)
+    bursts: int = 0
 
     def passed(self, flow: Flow, octets: int, *, packets: int = 1, fragments: int = 0, messages: int = 0, payload: int = 0,
                places: tuple[str, ...] = BOTH) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from tests.soak.traffic.bursts import Bursts
 from tests.soak.traffic.connections import Connections
 from tests.soak.traffic.datagrams import Datagrams
 from tests.soak.traffic.echoes import Echoes
@@ -13,7 +14,7 @@ from tests.soak.traffic.streams import Streams
 from tests.soak.traffic.transfers import Transfers
 from tests.soak.traffic.work import Work
 
-ACTORS = (Streams, Datagrams, Strangers, Echoes, Names, Connections, Transfers)
+ACTORS = (Streams, Datagrams, Strangers, Echoes, Names, Connections, Transfers, Bursts)
 
 
 async def all_at_once(work: Work) -> None:

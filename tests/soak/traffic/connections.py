@@ -91,7 +91,9 @@ class Connections:
         del self._served[port]
         self._tell(family, port, (up, down), ours, theirs)
 
-    def _tell(self, family: socket.AddressFamily, port: int, octets: tuple[int, int], ours: Account | None, theirs: Account) -> None:
+    def _tell(self, family: socket.AddressFamily, port: int, octets: tuple[int, int], ours: Account | None,
+              theirs: Account) -> None:
+        """ours: None of what the client aborted, as its socket is gone."""
         (here, there, _), (up, down), ledger = _ENDS[family], octets, self._work.ledger
         if ours is not None and (ours.sent, ours.got) != (theirs.got, theirs.sent):
             self._work.strange(f"port {port}: ends of a TCP connection differ: {ours}, {theirs}")
@@ -100,7 +102,8 @@ class Connections:
             ledger.repeated |= {flow, flow.reverse}
         ledger.passed(flow, ip_octets(family, theirs.got, up), packets=theirs.got)
         ledger.passed(flow.reverse, ip_octets(family, theirs.sent, down), packets=theirs.sent)
-        ledger.connections[Connection(here, port, there, PORT, theirs.got, theirs.sent, up, down, "rst" if ours is None else "fin")] += 1
+        end = "rst" if ours is None else "fin"
+        ledger.connections[Connection(here, port, there, PORT, theirs.got, theirs.sent, up, down, end)] += 1
 
     async def _alone(self, family: socket.AddressFamily, end: int) -> None:
         """There is no server."""

@@ -1,7 +1,7 @@
 """Packets that are followed from end to end: numbered, both ways, each with the verdict that it shall have.
 
-They are sent whole, from the IP header on (raw(7), IP_HDRINCL), so that their signature is known. What is marked, the line drops; what
-is not, must arrive.
+They are sent whole, from the IP header on (raw(7), IP_HDRINCL), so that their signature is known. What is marked, the line drops;
+what is not, must arrive.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""FTP sessions with vsftpd (RFC 959, RFC 2428), by Python's own client: get, put and list, passive and active, one family or the other.
+"""FTP sessions with vsftpd (RFC 959, RFC 2428), by Python's own client: get, put and list, passive and active, IPv4 and IPv6.
 
 The client's sockets are ours, so their kernel tells what passed (`kernel_account`).
 """

@@ -22,12 +22,13 @@ MAX_TASKS = 256
 
 @dataclass
 class Work:
-    """rate: 1 is what is usual; twice as much sends twice as often."""
+    """rate: 1 is what is usual; twice as much sends twice as often. ends_at: of the run, by time.monotonic()."""
 
     lab: Lab
     ledger: Ledger
     seed: int
     rate: float
+    ends_at: float
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
     def random(self, name: str) -> random.Random:
