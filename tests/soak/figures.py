@@ -11,6 +11,9 @@ from tests.soak.ledger import Connection, Count, Flow, Query, Transfer, Way
 
 _FLOW = "f.protocol, f.src_addr, f.dst_addr, f.src_port, f.dst_port"
 _DIRECTIONS = ("", "_rev")
+_COUNTED = {"ip_counters": (("packets", "octets", "fragments"), ("packets", "octets", "fragments")),
+            "udp_counters": (("datagrams", "payload_octets"), ("messages", "payload"))}
+"""Columns, and what the ledger calls them."""
 _ENDED_LATE = ("timeout", "capture_end", "replaced")
 
 
@@ -26,8 +29,7 @@ class Figures:
     def flows(self, place: str) -> dict[Flow, Count]:
         """Sums of ip_counters and udp_counters of class `all`, each direction by itself."""
         found: dict[Flow, Count] = {}
-        for kind, columns in (("ip_counters", ("packets", "octets", "fragments")), ("udp_counters", ("datagrams", "payload_octets"))):
-            names = ("packets", "octets", "fragments") if kind == "ip_counters" else ("messages", "payload")
+        for kind, (columns, names) in _COUNTED.items():
             sums = ", ".join(f"sum(c.{column}{way}_sum)" for way in _DIRECTIONS for column in columns)
             for row in self._all(f"""SELECT {_FLOW}, {sums} FROM {kind}_1min c JOIN flow f USING (flow_key)
                     WHERE f.probe = ? AND f.flow_class = 'all' GROUP BY {_FLOW}""", place):
@@ -43,7 +45,8 @@ class Figures:
         """What ended without an end in words is `timeout`: who waits longer, or the end of the probe, makes no difference."""
         rows = self._all("""SELECT client_addr, client_port, server_addr, server_port, segments, segments_rev, unique_octets,
             unique_octets_rev, ended_by FROM tcp_connection JOIN flow f USING (flow_key) WHERE f.probe = ?""", place)
-        return Counter(Connection(*row[:6], row[6] or 0, row[7] or 0, "timeout" if row[8] in _ENDED_LATE else row[8]) for row in rows)
+        return Counter(Connection(*row[:6], row[6] or 0, row[7] or 0, "timeout" if row[8] in _ENDED_LATE else row[8])
+                       for row in rows)
 
     def queries(self, place: str) -> Counter[Query]:
         return Counter(Query(*row) for row in self._all("""SELECT client_addr, client_port, server_addr, query_name, rcode,

@@ -41,7 +41,9 @@ _CONFIGURATION = """<?xml version="1.0" encoding="UTF-8"?>
       <analysis kind="tcp_connection">
         <option name="half_open_timeout" value="5s"/><option name="linger" value="2s"/>
       </analysis>
-      <analysis kind="round_trip" interval="{interval}s" histogram="delays" records="yes"><option name="timeout" value="3s"/></analysis>
+      <analysis kind="round_trip" interval="{interval}s" histogram="delays" records="yes">
+        <option name="timeout" value="3s"/>
+      </analysis>
       <analysis kind="dns_transaction"><option name="timeout" value="3s"/></analysis>
     </flow_class>
     <flow_class name="ftp_control">
@@ -148,9 +150,7 @@ class Site:
     def _end(self, complaints: list[str], *names: str) -> None:
         for name in names:
             self.programs[name].process.terminate()
-        for name in names:
-            if status := self.programs[name].wait(STOP_WITHIN_S):
-                complaints.append(f"{name} ended with {status}")
+        complaints += [f"{name} ended with {status}" for name in names if (status := self.programs[name].wait(STOP_WITHIN_S))]
 
     def left_behind(self) -> list[str]:
         """Processes and shared memory of programs that have ended."""

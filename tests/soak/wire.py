@@ -7,45 +7,47 @@ from pathlib import Path
 
 import dpkt
 
-from tests.soak.ledger import Count, Flow
+from tests.soak.ledger import TCP, UDP, Count, Flow
 
-MORE_OR_LATER, LATER = 0x3FFF, 0x1FFF
-_PORTS = (6, 17)
+ETHERTYPE_AT, ETHERNET_OCTETS, IPV4, IPV6 = 12, 14, b"\x08\x00", b"\x86\xdd"
+FRAGMENT_HEADER = 44
 
 
 def recorded(path: Path) -> dict[Flow, Count]:
-    """packets, octets, fragments of each flow; later fragments count for the flow of their datagram. Broadcasts of the link and what has
-    no port on either side but should have (neighbours asking for each other) are flows as well."""
+    """packets, octets and fragments of each flow; fragments count for the flow of their datagram."""
     found: dict[Flow, Count] = defaultdict(Count)
     datagrams: dict[tuple, Flow] = {}
     with path.open("rb") as file:
-        for _, octets in dpkt.pcap.Reader(file):
-            ip = dpkt.ethernet.Ethernet(octets).data
-            if not isinstance(ip, dpkt.ip.IP | dpkt.ip6.IP6):
+        for _, frame in dpkt.pcap.Reader(file):
+            kind, packet = frame[ETHERTYPE_AT:ETHERNET_OCTETS], frame[ETHERNET_OCTETS:]
+            if kind not in (IPV4, IPV6):
                 continue
-            flow, fragment = _of(ip, datagrams)
-            found[flow].packets += 1
-            found[flow].octets += ip.len if isinstance(ip, dpkt.ip.IP) else 40 + ip.plen
-            found[flow].fragments += fragment
+            octets, addresses, protocol, identification, offset, more, body = (_ipv4 if kind == IPV4 else _ipv6)(packet)
+            datagram = *addresses, protocol, identification
+            ports = (int.from_bytes(body[:2], "big"), int.from_bytes(body[2:4], "big")) if protocol in (TCP, UDP) else (None, None)
+            flow = datagrams[datagram] if offset else Flow(protocol, *map(dpkt.utils.inet_to_str, addresses), *ports)
+            if more:
+                datagrams[datagram] = flow
+            count = found[flow]
+            count.packets += 1
+            count.octets += octets
+            count.fragments += bool(offset or more)
     return dict(found)
 
 
-def _of(ip: dpkt.ip.IP | dpkt.ip6.IP6, datagrams: dict[tuple, Flow]) -> tuple[Flow, bool]:
-    src_addr, dst_addr = dpkt.utils.inet_to_str(ip.src), dpkt.utils.inet_to_str(ip.dst)
-    if isinstance(ip, dpkt.ip.IP):
-        protocol, identification, offset = ip.p, ip.id, ip.off & MORE_OR_LATER if hasattr(ip, "off") else ip._flags_offset & MORE_OR_LATER
-    else:
-        header = ip.extension_hdrs.get(dpkt.ip.IP_PROTO_FRAGMENT)
-        protocol, identification, offset = (header.nxt, header.id, header.frag_off << 3 | header.m_flag) if header else (ip.nxt, 0, 0)
-    datagram = src_addr, dst_addr, protocol, identification
-    later = offset & LATER if isinstance(ip, dpkt.ip.IP) else offset >> 3
-    if later:
-        return datagrams[datagram], True
-    ports = (None, None)
-    if protocol in _PORTS:
-        body = bytes(ip.data)[:4]
-        ports = int.from_bytes(body[:2], "big"), int.from_bytes(body[2:4], "big")
-    flow = Flow(protocol, src_addr, dst_addr, *ports)
-    if offset:
-        datagrams[datagram] = flow
-    return flow, bool(offset)
+def _ipv4(packet: bytes) -> tuple:
+    """(total length, addresses, protocol, identification, fragment offset, more fragments, body), RFC 791."""
+    flags = int.from_bytes(packet[6:8], "big")
+    octets, identification = int.from_bytes(packet[2:4], "big"), int.from_bytes(packet[4:6], "big")
+    body = packet[(packet[0] & 15) * 4:]
+    return octets, (packet[12:16], packet[16:20]), packet[9], identification, flags & 0x1FFF, flags & 0x2000, body
+
+
+def _ipv6(packet: bytes) -> tuple:
+    """The same, RFC 8200."""
+    octets, addresses = 40 + int.from_bytes(packet[4:6], "big"), (packet[8:24], packet[24:40])
+    protocol, body = packet[6], packet[40:]
+    if protocol != FRAGMENT_HEADER:
+        return octets, addresses, protocol, 0, 0, 0, body
+    flags = int.from_bytes(body[2:4], "big")
+    return octets, addresses, body[0], int.from_bytes(body[4:8], "big"), flags >> 3, flags & 1, body[8:]
