@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+from tests.pipeline.probe_process import ROOT
 from tests.soak.play import play
 from tests.soak.report import report
 from tests.soak.topology import why_unavailable
@@ -18,11 +20,12 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=30.0, help="how long there is traffic (30)")
     parser.add_argument("--rate", type=float, default=1.0, help="2: twice as much traffic (1)")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--keep", type=Path, metavar="DIRECTORY", help="an empty one, where configuration, database and messages stay")
+    parser.add_argument("--keep", type=Path, metavar="DIRECTORY", help="where configuration, database and messages stay")
     given = parser.parse_args()
     if reason := why_unavailable():
         print(reason, file=sys.stderr)
         return 2
+    subprocess.run([sys.executable, "-m", "trafmon", "warmup"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
     with tempfile.TemporaryDirectory(prefix="soak-") as scratch:
         servers = Path(scratch, "servers")
         servers.mkdir()

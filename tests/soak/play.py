@@ -34,7 +34,7 @@ class Played:
 
 
 def play(directory: Path, servers: Path, *, seconds: float, rate: float = 1.0, seed: int = 1) -> Played:
-    """directory: for configuration, spool, database and messages. servers: for what vsftpd and dnsmasq need; everybody may read there."""
+    """directory: for configuration, spool, database, messages. servers: for vsftpd and dnsmasq; everybody may read there."""
     ledger, samples, verdict = Ledger(), Samples(), Verdict()
     with lab() as at, Servers(at.servers, servers, seed, "vsftpd", "dnsmasq"), Site(at, directory) as site:
         work = Work(at, ledger, seed, rate, time.monotonic() + seconds)

@@ -24,7 +24,8 @@ def report(played: Played) -> str:
                  f"DNS queries {ledger.queries.total():,}, FTP transfers {ledger.transfers.total():,}, bursts {ledger.bursts}")
     lines += ["", _HEAD]
     lines += [_line(held) for held in verdict.held]
-    lines += ["", "equal: " + ", ".join(f"{count:,} {what}" for what, count in verdict.compared.items())] if verdict.compared else []
+    if verdict.compared:
+        lines += ["", "equal: " + ", ".join(f"{count:,} {what}" for what, count in verdict.compared.items())]
     for what, complaints in (("WRONG", verdict.wrong), ("OVERLOADED, figures not compared", verdict.overloaded)):
         lines += [f"{what}:", *(f"  {complaint}" for complaint in complaints)] if complaints else []
     return "\n".join([*lines, "good" if verdict.good else "not good"])

@@ -71,7 +71,7 @@ _CONFIGURATION = """<?xml version="1.0" encoding="UTF-8"?>
     <threshold name="burst" class="bursts" metric="packet_rate" above="{above}/s" back="1/s"/>
     <threshold name="busy_flow" class="all" metric="octet_rate" above="1Gbit/s" per="probe flow"/>
     <threshold name="way_slow" class="streams" metric="one_way_delay" above="900ms"/>
-    <threshold name="dns_slow" class="all" metric="dns_latency" above="2s" baseline="ewma"/>
+    <threshold name="dns_slow" class="all" metric="dns_latency" above="3x" at_least="2s" baseline="ewma" history="3"/>
   </thresholds>
   <collectors>
     <collector name="collector" port="{port}"><spool directory="spool" rotate="{rotate}s"/></collector>
@@ -82,8 +82,8 @@ _CONFIGURATION = """<?xml version="1.0" encoding="UTF-8"?>
   <store backend="duckdb" database="trafmon.duckdb"><archive directory="archive"/></store>
 </trafmon>
 """
-_PROBE = """<probe name="{name}" ring_slots="2k" ring_octets="2MiB">
-      <interface name="lan" device="{device}" capture="afpacket"/>
+_PROBE = """<probe name="{name}" ring_slots="8k" ring_octets="4MiB">
+      <interface name="lan" device="{device}" capture="afpacket" offloads="off"/>
       <publish collector="collector" address="{address}" max_build="500ms" initial_timeout="500ms" heartbeat="1s"/>
     </probe>"""
 
