@@ -16,8 +16,8 @@ from tests.soak.topology import NOWHERE4, NOWHERE6
 from tests.soak.trend import second_half, slope
 
 MAX_GROWTH_OCTETS = 1 << 20
-"""Of what a process has allocated, over the second half of the run by its trend. However long the run: the longer it is, the slower a
-leak that is found."""
+"""Of what a process has allocated, over the second half of the run by its trend. However long the run: the longer it is, the slower
+a leak that is found."""
 MAX_SHARED_OCTETS = 8 << 20
 """Of a process: the ring of a probe, which is there once it has gone round, and its counters."""
 MAX_MORE_DESCRIPTORS, MAX_MORE_THREADS = 1, 1
@@ -84,7 +84,7 @@ def judge_figures(verdict: Verdict, ledger: Ledger, figures: Figures) -> None:
                                              if place == WEST or key[1] not in NOWHERE}, figures.echoes(place))
     verdict.equal("packets followed", ledger.ways, figures.ways())
     fates = Counter(way.verdict for way in ledger.ways.elements())
-    verdict.equal("their sums", Counter(fates, packets=fates.total()), figures.verdicts())
+    verdict.equal("their sums", +Counter(fates, packets=fates.total()), figures.verdicts())
     verdict.equal("rows refused", {"rows": 0}, {"rows": figures.rejected()})
     _judge_events(verdict, ledger, figures.events())
 
