@@ -14,6 +14,7 @@ from tests.soak.judge import Verdict, judge_figures, judge_memory
 from tests.soak.ledger import Ledger
 from tests.soak.samples import Samples
 from tests.soak.site import Site
+from tests.soak.switches import switch_often
 from tests.soak.topology import lab
 from tests.soak.traffic.all_at_once import all_at_once
 from tests.soak.traffic.work import Work
@@ -33,14 +34,18 @@ class Played:
     messages: dict[str, str]
 
 
-def play(directory: Path, servers: Path, *, seconds: float, rate: float = 1.0, seed: int = 1) -> Played:
-    """directory: for configuration, spool, database, messages. servers: for vsftpd and dnsmasq; everybody may read there."""
+def play(directory: Path, servers: Path, *, seconds: float, switches: int = 0, rate: float = 1.0,
+         seed: int = 1) -> Played:
+    """directory: for configuration, spool, database, messages. servers: for vsftpd and dnsmasq; everybody may read there.
+    switches: how often all programs start anew, when there is no traffic any more."""
     ledger, samples, verdict = Ledger(), Samples(), Verdict()
     with lab() as at, Servers(at.servers, servers, seed, "vsftpd", "dnsmasq"), Site(at, directory) as site:
         work = Work(at, ledger, seed, rate, time.monotonic() + seconds)
         asyncio.run(_work(work, site, samples))
+        site.until_seen()
+        numbers = {name: dict(probe.numbers()) for name, probe in site.probes.items()}
+        verdict.wrong += switch_often(site, switches)
         verdict.wrong += site.stop()
-        numbers = {name: probe.numbers() for name, probe in site.probes.items()}
         verdict.wrong += [f"left behind: {what}" for what in site.left_behind()]
         if (dropped := at.dropped()) != (lost := sum(n for way, n in ledger.ways.items() if way.verdict == "lost")):
             ledger.strange.append(f"the line has dropped {dropped} packets, {lost} were marked")

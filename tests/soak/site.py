@@ -134,13 +134,16 @@ class Site:
     def database(self) -> Path:
         return self.directory / "trafmon.duckdb"
 
+    def until_seen(self) -> None:
+        """Whatever has been sent, probes have measured."""
+        seen_ns = time.time_ns() + MOMENT_NS
+        for name, probe in self.probes.items():
+            until(lambda probe=probe: probe.numbers()["packet_time_ns"] > seen_ns, f"{name} has seen everything", SETTLE_WITHIN_S)
+
     def stop(self) -> list[str]:
         """In order: probes have measured and delivered everything, the collector has written it, the loader has loaded it. Gives
         what was not as it should be."""
         complaints: list[str] = []
-        seen_ns = time.time_ns() + MOMENT_NS
-        for name, probe in self.probes.items():
-            until(lambda probe=probe: probe.numbers()["packet_time_ns"] > seen_ns, f"{name} has seen everything", SETTLE_WITHIN_S)
         self._end(complaints, *self.probes)
         self._end(complaints, COLLECTOR)
         until(lambda: not list(self.spool.glob("*.csv")), "the loader has loaded everything", SETTLE_WITHIN_S)
