@@ -93,7 +93,8 @@ def _judge_events(verdict: Verdict, ledger: Ledger, events: Counter[tuple[str, s
     told = Counter(code for _, code, subject in events.elements() if code.startswith("threshold") and subject == OF_A_BURST)
     verdict.equal("bursts told", {"threshold_crossed": ledger.bursts, "threshold_back": ledger.bursts}, told)
     verdict.wrong += [f"event {code} ({severity}) of {subject!r}, {count} times"
-                      for (severity, code, subject), count in events.items() if severity != "info" and subject != OF_A_BURST and code != SWITCHED]
+                      for (severity, code, subject), count in events.items()
+                      if severity != "info" and subject != OF_A_BURST and code != SWITCHED]
 
 
 def judge_memory(verdict: Verdict, samples: Samples) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import socket
 import struct
+from pathlib import Path
 from typing import NamedTuple
 
 CLOSED = 7
@@ -41,6 +42,13 @@ def accepted(one: socket.socket) -> Account:
     """Of a socket that was accepted: what the listening one had sent for it counts, too."""
     told = account(one)
     return told._replace(sent=told.sent + 1)
+
+
+def sent_again() -> int:
+    """Segments that TCP has sent again in the network namespace of this thread, whoever's they were (RFC 4022 tcpRetransSegs)."""
+    told = Path("/proc/thread-self/net/snmp").read_text().splitlines()
+    names, values = (line.split() for line in told if line.startswith("Tcp:"))
+    return int(dict(zip(names, values, strict=True))["RetransSegs"])
 
 
 def ip_octets(family: socket.AddressFamily, segments: int, payload: int) -> int:

@@ -55,6 +55,7 @@ def play(directory: Path, servers: Path, *, seconds: float, switches: int = 0, r
     for name, of_one in numbers.items():
         verdict.overloaded += [f"{name}: {of_one[what]} {what}" for what in ("kernel_drops", "rows_given_up") if of_one[what]]
     verdict.wrong += [f"{name} ended in a traceback" for name, text in messages.items() if "Traceback" in text]
+    samples.write(directory / "samples.csv")
     judge_memory(verdict, samples)
     if not verdict.overloaded:
         figures = Figures(database)

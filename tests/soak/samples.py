@@ -5,11 +5,12 @@ See proc(5): smaps_rollup, fd, status.
 
 from __future__ import annotations
 
+import csv
 import re
 from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 
 from tests.pipeline.probe_process import Program
@@ -40,6 +41,13 @@ class Samples:
 
     processes: dict[tuple[str, str, int], list[Sample]] = field(default_factory=lambda: defaultdict(list))
     spool: list[tuple[float, int, int]] = field(default_factory=list)
+
+    def write(self, path: Path) -> None:
+        """As CSV, for who wants to look."""
+        with path.open("w", newline="") as file:
+            rows = csv.writer(file)
+            rows.writerow(("program", "role", "process", *Sample.__dataclass_fields__))
+            rows.writerows((*key, *astuple(sample)) for key, taken in self.processes.items() for sample in taken)
 
     def take(self, at_s: float, programs: Mapping[str, Program], spool: Path) -> None:
         """Of every process that is there now."""

@@ -16,7 +16,8 @@ CLOSED_PORT = 6_001
 MAX_PAYLOAD = 200
 _QUOTE_OCTETS = 28
 """IP and ICMP headers in front of what a port unreachable quotes: the whole packet, as it is short (RFC 1812 section 4.3.2.3)."""
-_LOW_PORT, _HIGH_PORT = 1_024, 65_535
+_LOW_PORT, _HIGH_PORT = 10_000, 65_535
+"""Above those of the other sorts of traffic."""
 
 
 class Strangers:

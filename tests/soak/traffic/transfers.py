@@ -13,7 +13,7 @@ from random import Random
 
 from tests.lab.servers import FILES
 from tests.linkemu.netns import inside
-from tests.soak.kernel_account import CLOSED, Account, accepted, account, ip_octets
+from tests.soak.kernel_account import CLOSED, Account, accepted, account, ip_octets, sent_again
 from tests.soak.ledger import TCP, Connection, Flow, Ledger, Transfer
 from tests.soak.topology import OFFICE4, OFFICE6, SERVERS4, SERVERS6
 from tests.soak.traffic.work import ANSWER_WITHIN_S, Work
@@ -46,6 +46,9 @@ class Transfers:
 
     def _talk(self, session: Session, chance: Random) -> None:
         """In a thread, which alone is in the office."""
+        servers = self._work.lab.servers.name
+        with inside(servers):
+            before = sent_again()
         with inside(self._work.lab.office.name):
             session.open()
             for number in range(chance.randint(1, MAX_TRANSFERS)):
@@ -57,14 +60,20 @@ class Transfers:
                 else:
                     session.list("pub")
             session.close()
+        with inside(servers):
+            session.repeated = sent_again() > before
 
 
 class Session:
-    """A control connection and what is moved meanwhile. Nothing is told before `tell`."""
+    """A control connection and what is moved meanwhile. Nothing is told before `tell`.
+
+    repeated: the servers sent some segment again meanwhile; whether it was of this session, only vsftpd's kernel knows.
+    """
 
     def __init__(self, ledger: Ledger, family: socket.AddressFamily, passive: bool) -> None:
         self._ledger, self._family, self._passive = ledger, family, passive
         self._told: list[tuple[Flow, Account, int, int]] = []
+        self.repeated = False
         self._transfers: list[Transfer] = []
 
     def open(self) -> None:
@@ -103,7 +112,7 @@ class Session:
         for flow, told, sent, got in self._told:
             self._ledger.passed(flow, ip_octets(self._family, told.sent, sent), packets=told.sent)
             self._ledger.passed(flow.reverse, ip_octets(self._family, told.got, got), packets=told.got)
-            if told.repeated:
+            if told.repeated or self.repeated:
                 self._ledger.repeated |= {flow, flow.reverse}
             one = Connection(flow.src_addr, flow.src_port, flow.dst_addr, flow.dst_port, told.sent, told.got, sent, got, "fin")
             if flow.dst_port != PORT and not self._passive:  # the server has opened it
