@@ -67,7 +67,7 @@ _CONFIGURATION = """<?xml version="1.0" encoding="UTF-8"?>
       </one_way>
     </flow_class>
   </flow_classes>
-  <thresholds grace="4s" max_flows="4k">
+  <thresholds grace="4s" max_flows="16k">
     <threshold name="burst" class="bursts" metric="packet_rate" above="{above}/s" back="1/s"/>
     <threshold name="busy_flow" class="all" metric="octet_rate" above="1Gbit/s" per="probe flow"/>
     <threshold name="way_slow" class="streams" metric="one_way_delay" above="900ms"/>
