@@ -32,6 +32,11 @@ class Source:
         self.identity = self._statistics.identity
         self._board: BoardReader | None = None
 
+    @property
+    def board(self) -> str:
+        """Name of the program's board of events."""
+        return self._statistics.segment + ENDING
+
     def snapshot(self) -> Mapping[str, int]:
         return self._statistics.snapshot()
 
@@ -39,7 +44,7 @@ class Source:
         """Those with a larger number, oldest first; and how many more there were. Of a program without a board: none."""
         if self._board is None:  # it is made a little after the statistics
             with suppress(FileNotFoundError, PermissionError):
-                self._board = BoardReader(self._statistics.segment + ENDING)
+                self._board = BoardReader(self.board)
         return self._board.since(after) if self._board else ([], 0)
 
     @property

@@ -10,6 +10,7 @@ from importlib.metadata import version
 from typing import Any
 
 from tmon_agent.managed.declaration import Program, Table
+from tmon_agent.managed.managers import Told
 from tmon_agent.managed.tables import TABLES
 from tmon_agent.service import Setting
 from tmon_agent.source import Source
@@ -25,12 +26,13 @@ Tables = Mapping[Table, Mapping[tuple, tuple]]
 
 class View:
     """Of the program of a setting. counts: what the agent counts of itself, by the name in `managed/program.py` (without the @);
-    services add to them."""
+    managers: what it counts of each of them, by name. Services keep both."""
 
     def __init__(self, setting: Setting, clock: Clock | None = None, restarts: int = 0,
                  open_source: Callable[[Setting], Source] = Source) -> None:
         self.setting, self._clock, self._open = setting, clock or SystemClock(), open_source
         self.counts: dict[str, int] = {"agent_restarts": restarts, "notifications_sent": 0, "notifications_lost": 0}
+        self.managers: dict[str, Told] = {}
         self._software = version("trafmon")
         self._source: Source | None = None
         self._program: Program | None = None
@@ -52,6 +54,11 @@ class View:
         Also those of a program that has just ended, for as long as it was not looked for anew."""
         source = self._source or self._find()
         return source.events(after) if source else ([], 0)
+
+    @property
+    def board(self) -> str:
+        """Name of the board of events of the program that runs; "" when none does."""
+        return self._source.board if self._source else ""
 
     def close(self) -> None:
         if self._source:
@@ -82,6 +89,6 @@ class View:
         known: dict[str, Any] = {
             "host": identity.get("host"), "configuration": identity.get("configuration"), "version": identity.get("version"),
             "software": self._software, "run_ns": run_ns, "pid": identity.get("pid"),
-            "uptime_ns": max(0, self._clock.wall_ns() - run_ns), **self.counts}
+            "uptime_ns": max(0, self._clock.wall_ns() - run_ns), "managers": dict(self.managers), **self.counts}
         newest, _ = source.events(0)
         return Program(self.setting.kind, self.setting.name, identity, source.snapshot(), known, tuple(newest[-MAX_EVENTS:]))

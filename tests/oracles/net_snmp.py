@@ -39,7 +39,7 @@ def run(program: str, *arguments: str, limit_s: float = LIMIT_S) -> subprocess.C
 def values(program: str, credentials: Sequence[str], port: int, *asked: str, options: Sequence[str] = ()) -> dict[str, str]:
     """Of snmpget, snmpwalk, snmpbulkwalk ...: value as a bare text, by name ('trafMonProbePackets."edge"'). What there is not is
     not there. AssertionError if the program fails."""
-    done = run(program, *credentials, "-r", "1", "-t", "10", "-Oqs", "-OQ", "-OU", *options, f"127.0.0.1:{port}", *asked)
+    done = run(program, *credentials, "-r", "1", "-t", "10", "-OsQU", *options, f"127.0.0.1:{port}", *asked)
     assert done.returncode == 0, done.stdout + done.stderr
     found = {}
     for line in done.stdout.splitlines():

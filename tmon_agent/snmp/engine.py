@@ -9,7 +9,6 @@ from pysnmp.entity import config
 from pysnmp.entity.engine import SnmpEngine
 from pysnmp.proto.rfc1902 import Integer32
 from pysnmp.proto.rfc3412 import MsgAndPduDispatcher
-from pysnmp.proto.secmod.cache import Cache
 
 from tmon_agent.secrets import Secrets
 from tmon_agent.snmp.identity import EngineIdentity
@@ -46,19 +45,28 @@ def make_engine(identity: EngineIdentity, users: Iterable[SnmpUser], secrets: Se
     engine_time.syntax = _engine_time(identity.started_s)
     engine = SnmpEngine(maxMessageSize=MAX_MESSAGE_OCTETS, msgAndPduDsp=dispatcher)
     del engine.message_processing_subsystems[0]
+    teach(engine, users, secrets)
+    return engine
+
+
+def teach(engine: SnmpEngine, users: Iterable[SnmpUser], secrets: Secrets) -> None:
+    """Users and communities, in place of those of the same names."""
     for name, community in secrets.communities.items():
         config.add_v1_system(engine, name, community)
     for user in users:
         known = secrets.users[user.name]
         config.add_v3_user(engine, user.name, AUTHENTICATIONS[user.auth], known.auth, PRIVACIES[user.priv], known.priv)
-    return engine
 
 
 def forget_finished(engine: SnmpEngine) -> None:
-    """What the security models keep of a message while it is worked on. They never let go of what was refused half way: without
-    this everybody who can reach the port could fill the memory. To be called when no message is being worked on."""
-    for model in engine.security_models.values():
-        model._cache = Cache()
+    """Let go of what the models of messages and of security keep of messages that were refused half way, and of who sent them: they
+    keep some of it for ever or for minutes, and everybody who can reach the port could fill the memory.
+
+    For an engine that only answers, when it is working on no message: with new models, which know nothing.
+    """
+    for models in (engine.message_processing_subsystems, engine.security_models):
+        for number, model in list(models.items()):
+            models[number] = type(model)()
 
 
 def _engine_time(started_s: float) -> Integer32:

@@ -26,7 +26,7 @@ NOTIFICATIONS: Oid = (*ROOT, 0)
 OBJECTS: Oid = (*ROOT, 1)
 CONFORMANCE: Oid = (*ROOT, 2)
 PROGRAMS: Oid = (*ROOT, 3)
-MAX_INDEX_OCTETS = 56
+MAX_INDEX_OCTETS = 55
 """Of a text in an index: an identifier has at most 128 numbers (RFC 2578 section 3.5), and two texts may be in it."""
 MAX_TEXT_OCTETS = 255
 """SnmpAdminString, RFC 3411 section 5."""

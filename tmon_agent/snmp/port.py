@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import logging
 import socket
@@ -15,6 +16,8 @@ from tmon_agent.snmp.engine import forget_finished
 log = logging.getLogger(__name__)
 
 RECEIVE_BUFFER_OCTETS = 1 << 20
+FORGET_EVERY = 256
+"""Datagrams."""
 _CURES = {
     errno.EADDRINUSE: "another program listens there (snmpd?); choose another snmp_port, or agentx to answer through snmpd",
     errno.EADDRNOTAVAIL: "that is no address of this machine; correct address",
@@ -42,19 +45,23 @@ def listen(setting: Setting) -> socket.socket:
 
 
 class _Port:
-    """Whatever a datagram does to pysnmp ends with that datagram."""
+    """Whatever a datagram does to pysnmp ends with that datagram, or FORGET_EVERY later."""
 
-    def __init__(self, engine: SnmpEngine) -> None:
-        super().__init__()
-        self._engine = engine
+    def __init__(self, engine: SnmpEngine, loop: asyncio.AbstractEventLoop | None = None) -> None:
+        super().__init__(loop=loop)
+        self._engine, self._left = engine, FORGET_EVERY
+        [self._garbled] = engine.get_mib_builder().import_symbols("__SNMPv2-MIB", "snmpInASNParseErrs")
 
     def datagram_received(self, datagram: bytes, address: tuple) -> None:
         try:
             self._callback_function(self, address, datagram)
-        except Exception as error:  # pysnmp lets several kinds through
-            log.debug("SNMP: a datagram of %s could not be worked on: %s", address[0], type(error).__name__)
-        finally:
+        except Exception as error:  # of pyasn1, of many kinds
+            log.debug("SNMP: a datagram of %s could not be read: %s", address[0], type(error).__name__)
+            self._garbled.syntax += 1
+        self._left -= 1
+        if not self._left:
             forget_finished(self._engine)
+            self._left = FORGET_EVERY
 
     def error_received(self, error: OSError) -> None:
         log.debug("SNMP: an answer could not be sent: %s", error)

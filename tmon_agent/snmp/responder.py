@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from contextlib import suppress
 
 from pysnmp.entity.engine import SnmpEngine
-from pysnmp.proto import errind, error, rfc1902, rfc1905
+from pysnmp.proto import error, rfc1902, rfc1905
 from pysnmp.proto.api import v2c
 
 from tmon_agent.snmp import answers
 from tmon_agent.snmp.engine import AUTH_PRIV, USM, V2C
 from tmon_agent.snmp.objects import Oid, Smi
 from tmon_agent.snmp.tree import Instance, Tree
+
+log = logging.getLogger(__name__)
 
 BULK_OCTETS = 1400
 """An answer to GetBulk is not longer, so that it goes through most networks in one piece."""
@@ -37,7 +40,7 @@ class Responder:
     """
 
     def __init__(self, engine: SnmpEngine, read: Callable[[], Tree]) -> None:
-        self._read, self._unknown_contexts = read, 0
+        self._read, self._unknown_contexts, self._told = read, 0, ""
         engine.message_dispatcher.register_context_engine_id(engine.snmpEngineID, (_GET, _GET_NEXT, _GET_BULK, _SET), self._process)
 
     def _process(self, engine: SnmpEngine, message_model, security_model, security_name, security_level, context_engine_id,
@@ -46,16 +49,27 @@ class Responder:
         response, status = v2c.apiPDU.get_response(pdu), {}
         if context_name:
             self._unknown_contexts += 1
-            status = {"errorIndication": errind.unknownContextName, "oid": UNKNOWN_CONTEXTS,
-                      "val": rfc1902.Counter32(self._unknown_contexts)}
+            response = pdu  # the report is made from it
+            status = {"oid": UNKNOWN_CONTEXTS, "val": rfc1902.Counter32(self._unknown_contexts), "securityLevel": security_level}
         elif security_model == V2C or (security_model == USM and security_level == AUTH_PRIV):
-            self._answer(pdu, response, int(max_octets) - _PDU_OCTETS)
+            self._answer_or_fail(pdu, response, int(max_octets) - _PDU_OCTETS)
         else:
             _fail(response, AUTHORIZATION_ERROR, 1)
         with suppress(error.StatusInformation):  # it was counted: the answer is longer than anybody takes
             engine.message_dispatcher.return_response_pdu(
                 engine, message_model, security_model, security_name, security_level, context_engine_id, context_name, pdu_version,
                 response, max_octets, state, status)
+
+    def _answer_or_fail(self, pdu, response, room_octets: int) -> None:
+        """A fault of ours is told to who asked, and once to the log."""
+        try:
+            self._answer(pdu, response, room_octets)
+        except Exception as error:
+            if (told := f"{type(error).__name__}: {error}") != self._told:
+                log.error("SNMP: a request could not be answered: %s", told)
+                log.debug("where it happened", exc_info=True)
+            self._told = told
+            _fail(response, GEN_ERR, 0)
 
     def _answer(self, pdu, response, room_octets: int) -> None:
         bindings = v2c.apiPDU.get_varbinds(pdu)

@@ -6,6 +6,7 @@ import pytest
 
 from tests.unit.config.documents import GOOD, write
 from tmon_agent.secrets import Passphrases, SecretsError, add_missing, read_secrets, secrets_of
+from tmon_agent.secrets_watch import SecretsWatch
 from tmon_common.config.monitoring_model import Monitoring, SnmpUser
 from trafmon.__main__ import main
 
@@ -109,3 +110,22 @@ def test_it_is_made_anew(path):
     assert add_missing(monitoring) == ["community old"]
     assert path.read_text().startswith("# Secrets of SNMP")
     assert secrets_of(monitoring).communities["old"]
+
+
+def test_a_file_that_changes(path, caplog):
+    """Read anew when it is another and can be used; otherwise what was read before stays, and that is told."""
+    monitoring = Monitoring(secrets=path, communities=("old",))
+    written(path, "community old s3cret\n")
+    watch = SecretsWatch(monitoring)
+    assert watch.changed() is None
+    written(path, "community old an-other\n")
+    assert {"old": "an-other"} == watch.changed().communities
+    assert watch.changed() is None
+    written(path, "community young s3cret\n")
+    assert watch.changed() is None
+    assert "stay in use" in caplog.text
+    assert {"old": "an-other"} == watch.secrets.communities
+    written(path, "# the same\ncommunity old an-other\n")
+    assert watch.changed() is None
+    path.unlink()
+    assert watch.changed() is None
