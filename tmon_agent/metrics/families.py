@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric, UnknownMetricFamily
 from prometheus_client.registry import Collector
 
+from tmon_agent.managed.declaration import Table
 from tmon_agent.managed.tables import TABLES
 from tmon_agent.metrics.names import METRICS, UP, Named, Type, name_place
 from tmon_agent.view import View
@@ -28,16 +29,22 @@ class Families(Collector):
         yield family_of(up, [((setting.name,), int(self._view.program() is not None))])
         for table, rows in tables.items():
             place = name_place(table)
-            labelled = [(_labels(index, values, place), values) for index, values in rows.items()]
+            labelled = [(_labels(table, index, values, place), values) for index, values in rows.items()]
             for metric in _OF_TABLE[table.number] if rows else ():
                 yield _table_family(metric, labelled)
 
 
-def _labels(index: tuple, values: tuple, place: int | None) -> tuple[str, ...]:
-    found = [str(i) for i in index]
+def _labels(table: Table, index: tuple, values: tuple, place: int | None) -> tuple[str, ...]:
+    """Of the index: words where its numbers stand for some."""
+    found = [c.states[i - 1] if c.states else _text(i) for c, i in zip(table.index, index, strict=True)]
     if place is not None and values[place]:
-        found[-1] = str(values[place])
+        found[-1] = _text(values[place])
     return tuple(found)
+
+
+def _text(value: object) -> str:
+    """Of a label; a path may have octets that are no UTF-8."""
+    return "" if value is None else str(value).encode(errors="replace").decode()
 
 
 def _table_family(metric: Named, rows: list[tuple[tuple[str, ...], tuple]]) -> Metric:
@@ -45,7 +52,7 @@ def _table_family(metric: Named, rows: list[tuple[tuple[str, ...], tuple]]) -> M
         family = InfoMetricFamily(metric.name, metric.help, labels=metric.labels)
         for labels, values in rows:
             own = metric.labels[len(labels):]
-            family.add_metric(labels, {name: str(values[n] or "") for name, n in zip(own, metric.columns, strict=True)})
+            family.add_metric(labels, {name: _text(values[n]) for name, n in zip(own, metric.columns, strict=True)})
         return family
     [n] = metric.columns
     known = [(labels, values[n]) for labels, values in rows if values[n] is not None]
