@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BLOCK = re.compile(r"^```(?P<language>\w+)(?: title=\"(?P<title>[^\"]+)\")?\n(?P<text>.*?)^```", re.DOTALL | re.MULTILINE)
 WATCHED = ("trafmon top",)
 """Commands that look at what is starting: asked again until the page is right."""
-LIMIT_S = 90
+LIMIT_S = 180  # kernels may have to be compiled
 _END = "end-of-the-command"
 
 
