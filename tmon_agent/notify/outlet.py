@@ -67,7 +67,8 @@ class Outlet:
         if missed:
             self._missed += missed
             self.lost += missed
-            self._summed_as(BoardEvent(self._seen + missed, now_ns, Severity.WARNING, SUMMED, self._program, ""))
+            self._seen += missed
+            self._summed_as(BoardEvent(self._seen, now_ns, Severity.WARNING, SUMMED, self._program, ""))
         for new in events:
             self._seen = new.sequence
             if _SEVERITIES.index(new.severity) < self._least:
