@@ -45,9 +45,9 @@ SECOND = 1_000_000_000
 class Play:
     """A session, and the master's side of it."""
 
-    def __init__(self, *, registered: bool = True) -> None:
+    def __init__(self, *, registered: bool = True, tree: Tree = TREE) -> None:
         self.now = 0
-        self.session = Session(ROOT, "play", REGIONS, lambda: TREE)
+        self.session = Session(ROOT, "play", REGIONS, lambda: tree)
         self.session.connected(0)
         if registered:
             self.respond(self.sent()[0], session=7)
@@ -144,10 +144,7 @@ def test_get_bulk():
 def test_get_bulk_is_bounded():
     """65,535 repetitions of a name are no reason for a long answer."""
     endless = Tree([((*ROOT, n), Smi.COUNTER64, n) for n in range(5 * MAX_BULK_BINDINGS)])
-    session = Session(ROOT, "play", REGIONS, lambda: endless)
-    play = Play()
-    play.session._tree = session._tree
-    answer, = play.ask(Type.GET_BULK, bytes.fromhex("0000ffff") + ranges(ROOT))
+    answer, = Play(tree=endless).ask(Type.GET_BULK, bytes.fromhex("0000ffff") + ranges(ROOT))
     assert MAX_BULK_BINDINGS == len(answer.bindings)
 
 
