@@ -1,9 +1,9 @@
-"""Watch the probes of this host: rates, drops, ring, flows, what is sent.
+"""Watch the probes and collectors of this host: rates, drops, ring, flows, what is sent; who is heard, what is written.
 
-Keys: q or Ctrl-C ends. Without a terminal one snapshot is printed, as with --once. Only probes whose statistics this user may read
-are shown: run it as the user the probes run as, or as root.
+Keys: q or Ctrl-C ends. Without a terminal one snapshot is printed, as with --once. Only programs whose statistics this user may
+read are shown: run it as the user they run as, or as root.
 
-Exit status: 0 shown, 1 no such probe runs, 2 wrong arguments.
+Exit status: 0 shown, 1 no such program runs, 2 wrong arguments.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ PLAIN_WIDTH = 100
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-c", dest="configuration", type=Path, metavar="FILE", help="only probes that run with this configuration")
-    parser.add_argument("probe", nargs="?", metavar="PROBE", help="only the probe of this name")
+    parser.add_argument("-c", dest="configuration", type=Path, metavar="FILE", help="only what runs with this configuration")
+    parser.add_argument("name", nargs="?", metavar="NAME", help="only the probe or collector of this name")
     parser.add_argument("--interval", type=_interval, default="1s", metavar="TIME", help="between two looks, 100ms to 1h (1s)")
     parser.add_argument("--once", action="store_true", help="one snapshot, its rates measured over the interval")
     parser.add_argument("--json", action="store_true", help="the same as one JSON object")
@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
         return UNUSABLE
     signal.signal(signal.SIGINT, signal.default_int_handler)  # the terminal must be left as it was
     signal.signal(signal.SIGTERM, _terminated)
-    watching = Watching(options.configuration, options.probe)
+    watching = Watching(options.configuration, options.name)
     try:
         if not watching.look():
             print(f"trafmon top: {watching.why_none()}", file=sys.stderr)
@@ -68,19 +68,17 @@ def run(options: argparse.Namespace) -> int:
 
 
 class Watching:
-    """Probes that run, or have run while this looked on; each with its last two samples."""
+    """Programs that run, or have run while this looked on; each with its last two samples."""
 
-    def __init__(self, configuration: Path | None, probe: str | None) -> None:
+    def __init__(self, configuration: Path | None, name: str | None) -> None:
         self._configuration = str(configuration.resolve()) if configuration else None
-        self._probe = probe
+        self._name = name
         self._seen: dict[str, list] = {}  # segment -> reader, sample before, sample after
         self._others = self._refused = 0
 
     def look(self) -> int:
-        """Take samples; how many probes there are to show."""
-        from tmon_probe import health
-
-        found, self._refused = health.running()
+        """Take samples; how many programs there are to show."""
+        found, self._refused = _running()
         self._others = 0
         for reader in found:
             known = self._seen.get(reader.segment)
@@ -101,14 +99,22 @@ class Watching:
                 entry[1], entry[2] = entry[2], _sample(entry[0])
         return len(self._seen)
 
-    def figures(self) -> list:
+    def probes(self) -> list:
         """trafmon.top_figures.ProbeFigures of each."""
         from trafmon.top_figures import figures
 
-        return [figures(reader.identity, before, after, ended=reader.ended) for reader, before, after in self._seen.values()]
+        return [figures(r.identity, before, after, ended=r.ended) for r, before, after in self._seen.values()
+                if "probe" in r.identity]
+
+    def collectors(self) -> list:
+        """trafmon.top_collector_figures.CollectorFigures of each."""
+        from trafmon.top_collector_figures import collector_figures
+
+        return [collector_figures(r.identity, before, after, ended=r.ended) for r, before, after in self._seen.values()
+                if "collector" in r.identity]
 
     def why_none(self) -> str:
-        what = f"no probe {self._probe!r} runs" if self._probe else "no probe runs"
+        what = f"no probe or collector {self._name!r} runs" if self._name else "no probe or collector runs"
         what += f" with {self._configuration}" if self._configuration else ""
         hidden = [f"{n} {text}" for n, text in ((self._others, "other(s) run"),
                                                (self._refused, "may only be read by another user: try as root")) if n]
@@ -119,7 +125,17 @@ class Watching:
             reader.close()
 
     def _wanted(self, identity: dict) -> bool:
-        return (self._probe in (None, identity["probe"])) and (self._configuration in (None, identity["configuration"]))
+        name = identity["probe"] if "probe" in identity else identity["collector"]
+        return self._name in (None, name) and self._configuration in (None, identity["configuration"])
+
+
+def _running() -> tuple[list, int]:
+    """Readers of probes, then of collectors; how many programs may not be read."""
+    from tmon_collector import health as collectors
+    from tmon_probe import health as probes
+
+    found = [programs.running() for programs in (probes, collectors)]
+    return [reader for readers, _ in found for reader in readers], sum(refused for _, refused in found)
 
 
 def _sample(reader):
@@ -131,7 +147,8 @@ def _sample(reader):
 def _print(watching: Watching, *, as_json: bool) -> None:
     watching.look()
     if as_json:
-        print(json.dumps({"time": time.time(), "probes": [asdict(f) for f in watching.figures()]}, indent=1))
+        print(json.dumps({"time": time.time(), "probes": [asdict(f) for f in watching.probes()],
+                          "collectors": [asdict(f) for f in watching.collectors()]}, indent=1))
         return
     from rich.console import Console
 
@@ -140,7 +157,7 @@ def _print(watching: Watching, *, as_json: bool) -> None:
     console = Console()
     if not console.is_terminal:
         console.width = PLAIN_WIDTH
-    console.print(view(watching.figures()))
+    console.print(view(watching.probes(), watching.collectors()))
 
 
 def _follow(watching: Watching, interval_ns: int) -> None:
@@ -151,7 +168,7 @@ def _follow(watching: Watching, interval_ns: int) -> None:
 
     with _keys() as keys, Live(console=Console(), screen=True, auto_refresh=False) as live:
         while True:
-            live.update(Screenful(view(watching.figures()), "q: quit"), refresh=True)
+            live.update(Screenful(view(watching.probes(), watching.collectors()), "q: quit"), refresh=True)
             until_ns = time.monotonic_ns() + interval_ns
             while (left_ns := until_ns - time.monotonic_ns()) > 0:
                 if select.select(keys, [], [], left_ns / 1e9)[0]:

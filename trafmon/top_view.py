@@ -34,7 +34,7 @@ class Screenful:
         for shown in lines[:room]:
             yield from (*shown, Segment.line())
         hidden = len(lines) - room
-        foot = self._foot + (f"  more lines: {hidden}; enlarge the window, or name a probe" if hidden > 0 else "")
+        foot = self._foot + (f"  more lines: {hidden}; enlarge the window, or name a program" if hidden > 0 else "")
         yield Group(Text(), Text(foot, style="dim", no_wrap=True, overflow="ellipsis"))
 
 

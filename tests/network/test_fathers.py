@@ -107,7 +107,7 @@ def test_the_main_process_is_killed(programs, tmp_path):
     collector, probe, _ = programs
     os.kill(probe.process.pid, signal.SIGKILL)
     assert -signal.SIGKILL == probe.wait()
-    until(probe.gone, "all its processes end, and nothing is left")
+    until(lambda: not probe.relatives(), "all its processes end")
     assert EVERYTHING == delivered(tmp_path, collector)
     assert "Traceback" not in probe.messages
 

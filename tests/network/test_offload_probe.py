@@ -54,7 +54,7 @@ def test_the_main_process_is_killed_while_it_waits_for_the_child(cable, watcher,
         until(lambda: "probe probe: stopped: asked to" in probe.messages, "only the child is waited for")
         os.kill(probe.process.pid, signal.SIGKILL)
         assert -signal.SIGKILL == probe.wait()
-        until(probe.gone, "the child ends")
+        until(lambda: not probe.relatives(), "the child ends")
     assert before == features(watcher)
 
 

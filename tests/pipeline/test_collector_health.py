@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import csv
+import json
+import os
 import signal
+import subprocess
+import sys
 import time
 
 from tests.keys import KEY, key_file, probe_session
 from tests.pipeline.collector_process import Hand
-from tests.pipeline.probe_process import LIMIT_S, Probe, free_port, recording, start_collector, until
+from tests.pipeline.probe_process import LIMIT_S, ROOT, Probe, free_port, recording, start_collector, until
 from tmon_collector import health
 from tmon_collector.health_names import ALIVE, BROKEN, KIND, NEVER
 from tmon_common.config.read import read
@@ -104,6 +108,7 @@ def test_two_collectors_of_a_file_tell_what_is_in_their_spools(tmp_path):
         running = seen.numbers
         assert (ALIVE, NEVER, 1, 1) == tuple(running[n] for n in ("probe_0_state", "probe_1_state", "probes_alive", "probes_never"))
         assert running["keys_missing"] == 1
+        assert_top_shows(tmp_path, running)
         for collector in (near, far):
             collector.process.terminate()
             assert 0 == collector.wait(), collector.messages
@@ -157,6 +162,19 @@ def test_a_probe_with_a_key_that_is_not_known_here_is_broken(tmp_path):
         assert (BROKEN, 1) == tuple(seen.numbers[n] for n in ("probe_0_state", "probes_broken"))
         hand.send(heartbeat())
         until(lambda: seen.numbers["probe_0_state"] == ALIVE, "it is heard", LIMIT_S)
+
+
+def assert_top_shows(directory, numbers):
+    """What `trafmon top` says of the same collector."""
+    command = [sys.executable, "-m", "trafmon", "top", "-c", "tmon.xml", "--json", "--interval", "100ms", "near"]
+    found = json.loads(subprocess.run(command, cwd=directory, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True,
+                                      timeout=LIMIT_S, check=True).stdout)
+    [shown] = found["collectors"]
+    assert [numbers[n] for n in ("pdus", "rows", "duplicates", "keys_missing")] == [
+        shown[n] for n in ("pdus", "rows", "duplicates", "keys_missing")]
+    probe, absent = shown["probes"]
+    assert ("alive", "never", numbers["probe_0_rows"]) == (probe["state"], absent["state"], probe["rows"])
+    assert bool(numbers["probe_0_clock_known"]) == (probe["clock_offset_s"] is not None)
 
 
 def port_of(configuration):

@@ -79,8 +79,8 @@ def test_top_shows_the_same(site):
     done = subprocess.run([sys.executable, "-m", "trafmon", "top", "--json", "--interval", "100ms", "-c", site.configuration.path],
                           capture_output=True, text=True, timeout=LIMIT_S, check=True, cwd=ROOT)
     [shown], [collector] = (json.loads(done.stdout)[what] for what in ("probes", "collectors"))
-    assert collector["rows_by_kind"]["ip_counters"] == FLOWS
-    assert [(p["probe"], p["state"]) for p in collector["probes"]] == [("probe", "alive"), ("bare", "never")]
+    assert [k["rows"] for k in collector["kinds"] if k["name"] == "ip_counters"] == [FLOWS]
+    assert [(p["name"], p["state"]) for p in collector["probes"]] == [("probe", "alive"), ("bare", "never")]
     asked = samples(site.addresses["probe"])
     assert (shown["packets"], shown["flows"], shown["drops"]) == tuple(
         asked[f"trafmon_probe_{name}", (("probe", "probe"),)] for name in ("packets_total", "flows", "kernel_drops_total"))
@@ -133,8 +133,8 @@ def test_prometheus_has_what_the_dashboard_shows(site, tmp_path):
 
 
 AWAY = ("Sent again", "Packets judged", "Observations that wait", *["Observations not used"] * 6, *["Rounds"] * 2,
-        "Clashes of signatures", "Delays below zero")
-"""Panels that need PDUs on their way just now, or a one-way class."""
+        "Clashes of signatures", "Delays below zero", *["Notifications"] * 2, "Managers that are reached")
+"""Panels that need PDUs on their way just now, a one-way class or a manager."""
 
 
 def in_the_document(language):

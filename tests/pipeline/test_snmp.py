@@ -171,3 +171,14 @@ def test_a_killed_agent_comes_back(site):
 def command_line(pid: int) -> bytes:
     with open(f"/proc/{pid}/cmdline", "rb") as file:  # noqa: PTH123
         return file.read()
+
+
+def test_without_its_secrets(tmp_path):
+    """The agent says what is missing and how to make it; exit status 2."""
+    recording(tmp_path / "waiting.pcap", 1, 1)
+    (tmp_path / "tmon.xml").write_text(CONFIGURATION.format(port=free_port()))
+    done = subprocess.run([sys.executable, "-m", "tmon_agent", "-l", "--probe", "probe"], cwd=tmp_path, stdin=subprocess.DEVNULL,
+                          env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=LIMIT_S, check=False)
+    assert done.returncode == 2
+    assert "snmp.secrets: there is none; make it with `trafmon snmp-secrets" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -37,6 +37,7 @@ class Column:
     unit    of the value here: packets, octets, ns ...; "" if the name says what it counts. SNMP tells SIGNED and GAUGE ns in us.
     metric  name for Prometheus after `trafmon_` and the table's, without unit and _total; "" if it is no metric
     label   it is a label of the table's info metric instead: what changes at a start only
+    states  of a STATE; of an index, what its numbers mean, from 1, where they are words for metrics
     """
 
     name: str

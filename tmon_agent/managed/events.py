@@ -20,7 +20,7 @@ def _rows(program: Program) -> Iterator[Row]:
 
 EVENTS = Table(
     "Event", 21, f"The last {MAX_EVENTS} events of each program; docs/events.md explains them.",
-    (Column("programKind", Syntax.NUMBER, "", "1: a probe, 2: a collector"),
+    (Column("programKind", Syntax.NUMBER, "", "1: a probe, 2: a collector", states=KINDS),
      Column("program", Syntax.TEXT, "", "which one"),
      Column("number", Syntax.NUMBER, "", "from 1, in the order in which they were told")),
     (Column("time", Syntax.MOMENT, "", "when it was noticed", "ns"),

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric, UnknownMetricFamily
 from prometheus_client.registry import Collector
 
+from tmon_agent.managed.declaration import Table
 from tmon_agent.managed.tables import TABLES
 from tmon_agent.metrics.names import METRICS, UP, Named, Type, name_place
 from tmon_agent.view import View
@@ -28,13 +29,14 @@ class Families(Collector):
         yield family_of(up, [((setting.name,), int(self._view.program() is not None))])
         for table, rows in tables.items():
             place = name_place(table)
-            labelled = [(_labels(index, values, place), values) for index, values in rows.items()]
+            labelled = [(_labels(table, index, values, place), values) for index, values in rows.items()]
             for metric in _OF_TABLE[table.number] if rows else ():
                 yield _table_family(metric, labelled)
 
 
-def _labels(index: tuple, values: tuple, place: int | None) -> tuple[str, ...]:
-    found = [str(i) for i in index]
+def _labels(table: Table, index: tuple, values: tuple, place: int | None) -> tuple[str, ...]:
+    """Of the index: words where its numbers stand for some."""
+    found = [c.states[i - 1] if c.states else str(i) for c, i in zip(table.index, index, strict=True)]
     if place is not None and values[place]:
         found[-1] = str(values[place])
     return tuple(found)

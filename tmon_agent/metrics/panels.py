@@ -140,9 +140,10 @@ ROWS = (
         Panel("Delays below zero", "ops", _one(rate("one_way_class_negative_total"), "collector", "class"),
               meaning="Clocks of probes differ by more than the delay."))),
     Row("Agents", (
-        Panel("Notifications", "ops", tuple(
-            Query(rate(f"{program}_notifications_{what}_total"), f"{{{{{program}}}}} {what}")
-            for program in ("probe", "collector") for what in ("sent", "lost"))),
+        Panel("Notifications", "ops", (
+            Query(rate("manager_notifications_sent_total"), "{{program}} to {{manager}}"),
+            Query(rate("manager_notifications_lost_total"), "{{program}} to {{manager}} lost"))),
+        Panel("Managers that are reached", "short", _one(now("manager_reached"), "program", "manager")),
         Panel("Started again", "short", tuple(_one(now(f"{p}_agent_restarts_total"), p)[0] for p in ("probe", "collector"))),
         Panel("Connections for metrics", "ops", _one(rate("agent_http_connections_total"), "instance", "outcome")))),
 )

@@ -22,7 +22,8 @@ from tmon_agent.managed.declaration import ROOT
 log = logging.getLogger(__name__)
 
 MAX_BOOTS = (1 << 31) - 1
-"""An engine that has come to it has to be given another identifier (RFC 3414 section 2.2.2): in the year 2088."""
+"""An engine that has come to it is not believed any more (RFC 3414 section 2.2.2). The clock does in the year 2088, or when it is
+wrong: then it does not count."""
 SINCE_S = 1_577_836_800
 """2020-01-01 UTC: starts are counted in seconds from here."""
 _ADMINISTERED_OCTETS = b"\x05"
@@ -59,7 +60,8 @@ def next_boots(file: Path | None, now_s: int) -> int:
     if file:
         with suppress(OSError, ValueError):
             last = int(file.read_text(encoding="ascii"))
-    boots = min(max(1, now_s - SINCE_S, last + 1 if 0 < last < MAX_BOOTS else last), MAX_BOOTS)
+    by_clock = now_s - SINCE_S if 0 < now_s - SINCE_S < MAX_BOOTS else 1
+    boots = min(max(by_clock, last + 1), MAX_BOOTS)
     if file:
         part = file.with_name(f".{file.name}.{os.getpid()}.part")
         try:

@@ -9,6 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from tests.unit.agent.programs import COLLECTOR_NUMBERS, PROBE_NUMBERS, START_NS, collector_source, probe_source, view_of
 from tmon_agent.managed.declaration import Syntax
+from tmon_agent.managed.managers import Told
 from tmon_agent.managed.tables import TABLES
 from tmon_agent.metrics.answers import Answers
 from tmon_agent.metrics.http import Request
@@ -58,6 +59,15 @@ def test_values_of_a_collector(accept):
     assert states == {"never": 0, "alive": 1, "silent": 0}
     assert of(found, "rejection_datagrams_total", collector="central", reason="corrupt") == 3
     assert of(found, "one_way_class_packets_total", collector="central", **{"class": "video"}) == 8
+
+
+def test_values_of_managers():
+    """By their names, of a program whose kind is a word."""
+    view = view_of(probe_source())
+    view.managers["noc"] = Told(sent=7, lost=2, waiting=1, reached=False)
+    found, whose = samples(view), {"program_kind": "probe", "program": "edge", "manager": "noc"}
+    values = [of(found, f"manager_{name}", **whose) for name in ("notifications_sent_total", "notifications_lost_total", "reached")]
+    assert values == [7, 2, 0]
 
 
 @BOTH

@@ -48,6 +48,13 @@ def test_without_a_file(tmp_path, caplog):
     assert next_boots(None, 0) == 1
 
 
+def test_a_clock_that_is_wrong_for_once(tmp_path):
+    """A century ahead: the engine can still be believed."""
+    file = tmp_path / "boots"
+    first = next_boots(file, NOW_S)
+    assert next_boots(file, NOW_S + 3_000_000_000) == first + 1
+
+
 def test_the_last_start(tmp_path):
     file = tmp_path / "boots"
     file.write_text(str(MAX_BOOTS))
