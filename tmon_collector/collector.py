@@ -166,9 +166,8 @@ class Collector:
         return len(received)
 
     def _status(self) -> str:
-        told = [f"listening on port {self.receiver.port}"]
-        told += [f"{n} probes {state}" for state, n in self.health.states().items() if n]
-        told += [f"{self.decoding.statistics.rows:,} rows"]
+        states = ", ".join(f"{n} {state}" for state, n in self.health.states().items() if n)
+        told = [f"listening on port {self.receiver.port}", f"probes: {states or 'none'}", f"{self.decoding.statistics.rows:,} rows"]
         return "; ".join([*told, "the spool cannot be written"] if self.spool.in_trouble else told)
 
     def _tell_round(self, received: int, answered: int) -> None:

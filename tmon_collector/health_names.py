@@ -46,7 +46,7 @@ PROBE = ("state",  # position in PROBE_STATES
 KIND = ("rows", "octets", "files", "open")
 ONE_WAY = (*(f.name for f in fields(OneWayCounts)),
            "waiting",  # observations
-           "settled_ns")  # packets that passed before have their verdict, ns since 1970-01-01 UTC; 0: none has
+           "settled_ns")  # packets that passed before have their verdict, ns since 1970-01-01 UTC; 0: none has, or all have
 
 REASONS = (*OF_DATAGRAMS, "no_memory")
 """Why datagrams are rejected: what is wrong with them, or that too many PDUs of a probe's run are missing in between."""

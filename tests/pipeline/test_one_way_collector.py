@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 import signal
-from contextlib import ExitStack, suppress
+from collections import Counter
+from contextlib import ExitStack, closing, suppress
 
 import pytest
 
@@ -12,6 +13,8 @@ from tests.keys import RUN, probe_session
 from tests.pipeline import one_way_site as site
 from tests.pipeline.collector_process import CollectorProcess, Hand
 from tests.pipeline.small_disk import small_disk
+from tmon_collector import health
+from tmon_common.config.read import read
 
 KINDS = ("one_way_packet", "one_way_delay_histogram", "one_way_delay_bucket", "one_way_counters", "one_way_lost", "one_way_dropped",
          "one_way_missed", "clock_offset")
@@ -79,18 +82,20 @@ def same(one, other) -> bool:
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
-    """What a collector writes that nothing happens to."""
+    """What a collector writes that nothing happens to, and tells of itself at the end."""
     pdus, verdict = traffic(1)
-    with collector(tmp_path_factory.mktemp("undisturbed")) as running, ExitStack() as stack:
+    directory = tmp_path_factory.mktemp("undisturbed")
+    with collector(directory) as running, ExitStack() as stack:
         by = hands(stack, running)
         deliver(by, pdus, {p: set(range(len(pdus[p]))) for p in "abc"})
+        told = stack.enter_context(closing(health.attach(read(directory / "tmon.xml"), "collector")))
         assert running.stop() == 0
-        return pdus, verdict, written(running)
+        return pdus, verdict, written(running), told.identity, told.snapshot()
 
 
 def test_verdicts(undisturbed):
     """Every packet has its verdict, once; the exceptions have rows of their own; the counters add up to the same."""
-    _, verdict, rows = undisturbed
+    _, verdict, rows, *_ = undisturbed
     found = {int(r["signature"]) - 1000: r["verdict"] for r in rows["one_way_packet"]}
     assert found == verdict
     assert len(rows["one_way_packet"]) == PACKETS
@@ -102,9 +107,23 @@ def test_verdicts(undisturbed):
     assert {(r["probe"], r["run"], r["flow"]) for r in rows["one_way_packet"]} == {("a", str(RUN >> 16), "7")}
 
 
+def test_what_it_tells_of_itself(undisturbed):
+    """Observations, the gap and packets as they were sent, nothing waits; rows of each kind as they are in the spool."""
+    pdus, verdict, rows, identity, numbers = undisturbed
+    seen = Counter(verdict.values())
+    of_class = {name.removeprefix("one_way_0_"): value for name, value in numbers.items() if name.startswith("one_way_0_")}
+    assert (PACKETS, 0, 1) == tuple(of_class[n] for n in ("packets", "waiting", "gaps"))
+    assert of_class["pdus"] == sum(map(len, pdus.values())) - len("abc") - 1  # definitions, and the gap
+    assert of_class["observations"] == numbers["rows"] - len("abc") - 1 < 3 * PACKETS - seen["lost"]
+    assert not any(of_class[n] for n in ("late", "refused", "ahead", "undefined", "unexpected", "outdated", "clashes", "negative"))
+    assert 0 == of_class["settled_ns"]  # all has ended: it waits for another recording, of whatever time
+    assert {kind: len(rows[kind]) for kind in KINDS} == {
+        kind: numbers[f"kind_{n}_rows"] for n, kind in enumerate(identity["kinds"]) if kind in KINDS}
+
+
 def test_another_order_of_arrival(tmp_path, undisturbed):
     """A second collector, which gets the probes' PDUs in another order, writes the same rows."""
-    pdus, _, rows = undisturbed
+    pdus, _, rows, *_ = undisturbed
     with collector(tmp_path) as running, ExitStack() as stack:
         by = hands(stack, running)
         for probe in "cab":
@@ -119,7 +138,7 @@ def test_another_order_of_arrival(tmp_path, undisturbed):
 @pytest.mark.parametrize("seed", range(2))
 def test_killed_again_and_again(tmp_path, undisturbed, seed):
     """kill -9 at any moment, while it receives, settles and writes; in the end every row is there, once, as if nothing had been."""
-    pdus, _, rows = undisturbed
+    pdus, _, rows, *_ = undisturbed
     chance = random.Random(seed)
     acked: dict[str, set[int]] = {p: set() for p in "abc"}
     for start in range(7):
@@ -150,7 +169,7 @@ def disk(tmp_path):
 
 def test_full_disk(tmp_path, undisturbed, disk):
     """On a full disk nothing is acknowledged, and what is judged waits; with room again all of it is written, once."""
-    pdus, _, rows = undisturbed
+    pdus, _, rows, *_ = undisturbed
     (tmp_path / "run").mkdir()
     with collector(tmp_path / "run", spool=disk / "spool") as running, ExitStack() as stack:
         by = hands(stack, running)

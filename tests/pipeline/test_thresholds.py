@@ -4,6 +4,7 @@ import csv
 import json
 import statistics
 from collections import Counter, defaultdict
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,6 +13,8 @@ import pytest
 from tests.conftest import OWN_CAPTURES
 from tests.oracles.demo_link import SIDES, exchanges, operations
 from tests.pipeline.probe_process import Program, free_port, start_collector, until
+from tmon_collector import health
+from tmon_common.config.read import read
 
 SAMPLE = Path(__file__).parents[2] / "etc" / "xml" / "thresholds.xml"
 SECOND = 1_000_000_000
@@ -68,17 +71,31 @@ def until_told(directory: Path, *expected: tuple[str, str]) -> None:
 
 
 @pytest.fixture(scope="module")
-def events(tmp_path_factory) -> list[dict[str, str]]:
-    """All that thresholds told of both recordings."""
+def played(tmp_path_factory) -> tuple[list[dict[str, str]], dict[str, int]]:
+    """All that thresholds told of both recordings, and the statistics of the collector at its end."""
     directory = tmp_path_factory.mktemp("thresholds")
     configure(directory)
-    with start_collector(directory) as collector:
+    with start_collector(directory) as collector, closing(health.attach(read(directory / "tmon.xml"), "demo")) as statistics:
         for side in SIDES:
             replay(directory, side)
         until_told(directory, ("ping_slow", "threshold_back"), *[("ftp_logins", "threshold_crossed")] * 2)
         collector.process.terminate()
         assert collector.wait() == 0, collector.messages
-    return told(directory)
+        return told(directory), statistics.snapshot()
+
+
+@pytest.fixture(scope="module")
+def events(played) -> list[dict[str, str]]:
+    return played[0]
+
+
+def test_how_many_are_crossed_is_seen_from_outside(played):
+    """How often, which ones still are, and how many series of these."""
+    told, numbers = played
+    crossed = {(r["subject"], json.loads(r["details"])["series"]): r["code"] for r in sorted(told, key=lambda r: float(r["time"]))}
+    still = [subject for (subject, _), code in crossed.items() if code == "threshold_crossed"]
+    assert sum(r["code"] == "threshold_crossed" for r in told) == numbers["threshold_crossings"] > 0
+    assert (len(set(still)), len(still)) == (numbers["thresholds_crossed"], numbers["series_crossed"])
 
 
 def test_kill_9_between_crossing_and_return(tmp_path):

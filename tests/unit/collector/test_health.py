@@ -9,7 +9,9 @@ import pytest
 
 from tmon_collector import health
 from tmon_collector.health_names import COUNTED, KIND, ONE_WAY, OWN, PROBE, REASONS
+from tmon_common.analyses.catalogue import catalogue
 from tmon_common.config.model import Collector, Configuration, FlowClass, OneWay, Probe, Publication
+from tmon_common.observations import KINDS
 from tmon_common.stats import NAME_OCTETS, SEGMENTS, Statistics
 
 HERE = Publication("central", "192.0.2.1", 7777)
@@ -39,6 +41,11 @@ def test_a_reader_sees_whose_it_is(block, configuration):
         "collector": "central", "host": "north", "configuration": str(configuration.path), "version": "0123456789ab", "run": 17,
         "pid": os.getpid(), "port": 7777, "probes": ["edge", "core"], "one_way_classes": ["voice"], "reasons": list(REASONS)}
     reader.close()
+
+
+def test_whatever_can_be_written_has_a_place(block):
+    """Kinds of this version, and of analyses that are installed; one-way observations are no rows of a spool."""
+    assert set(KINDS) | set(catalogue().kinds) == {*block.identity["kinds"], "one_way_observation"}
 
 
 def test_every_number_has_its_name(block, configuration):

@@ -55,6 +55,22 @@ def test_a_wake_up_is_bounded_and_long_datagrams_show():
     receiver.close()
 
 
+def test_what_the_system_drops_is_counted():
+    """Of what is sent while nobody reads, as much is dropped as there is no room for."""
+    sent = 2000
+    receiver = Receiver("127.0.0.1", 0, 1 << 15)
+    assert 0 == receiver.drops
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect(("127.0.0.1", receiver.port))
+        for _ in range(sent):
+            probe.send(bytes(1000))
+    taken = 0
+    while datagrams := receiver.received():
+        taken += len(datagrams)
+    assert sent - taken == receiver.drops > 0
+    receiver.close()
+
+
 @pytest.mark.parametrize(("address", "reason"), [("192.0.2.1", "no interface of this machine"), ("127.0.0.1", "in use")])
 def test_addresses_that_cannot_be_listened_on(address, reason):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
