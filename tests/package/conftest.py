@@ -46,4 +46,4 @@ def installed(own_hosts, package: Path) -> Iterator[Host]:
 @pytest.fixture(scope="module")
 def where_packages_come_from() -> dict[str, str]:
     """How pip is told on this machine, by the environment."""
-    return {k: v for k, v in os.environ.items() if k.startswith("PIP_") or k.lower().endswith("_proxy") or k.startswith("SSL_")}
+    return {k: v for k, v in os.environ.items() if k.startswith(("PIP_", "SSL_")) or k.lower().endswith("_proxy")}

@@ -18,6 +18,7 @@ from typing import Self
 from tests.pipeline.probe_process import until
 
 BOOT_LIMIT_S, COMMAND_LIMIT_S = 60, 300
+BOOTED = ("running", "degraded")
 ROOM = "4G"
 """Of memory, at most, for what the host changes."""
 _PREPARE = """
@@ -91,9 +92,10 @@ class Host:
             **environment: str) -> subprocess.CompletedProcess[str]:
         """On the host, by root or another user, with `text` as its input."""
         become = ["setpriv", "--reuid", user, "--regid", user, "--clear-groups"] if user else []
-        entered = ["nsenter", "--target", str(self.first), "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--root", "--wdns=/",
-                   "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", *(f"{k}={v}" for k, v in environment.items())]
-        done = subprocess.run([*entered, *become, *command], capture_output=True, text=True, timeout=limit_s, check=False, input=text)
+        entered = ["nsenter", "--target", str(self.first), "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--root",
+                   "--wdns=/", "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", *(f"{k}={v}" for k, v in environment.items())]
+        done = subprocess.run([*entered, *become, *command], capture_output=True, text=True, timeout=limit_s, check=False,
+                              input=text)
         assert not check or done.returncode == 0, f"{command}: {done.returncode}\n{done.stdout}{done.stderr}"
         return done
 
@@ -112,7 +114,7 @@ class Host:
         assert self._nspawn.poll() is None, f"systemd-nspawn ended: {self._told.read_text()}"
         if not self.first:
             self.first = next((p for p in _children(self._nspawn.pid) if _first_of_namespace(p)), 0)
-        return bool(self.first) and self.run("systemctl", "is-system-running", check=False).stdout.strip() in ("running", "degraded")
+        return bool(self.first) and self.run("systemctl", "is-system-running", check=False).stdout.strip() in BOOTED
 
 
 def _children(pid: int) -> list[int]:

@@ -1,8 +1,7 @@
-"""The Debian package on a host: what it brings, what it starts (nothing), and that its services do their work behind their walls."""
+"""The Debian package on a host: what it brings, what it starts (nothing), and its services at work behind their walls."""
 
 import re
 import shutil
-import signal
 import subprocess
 from pathlib import Path
 
@@ -62,11 +61,12 @@ def serving(installed: Host) -> Host:
 def test_nothing_runs_by_itself(installed):
     """Neither now nor after the next boot."""
     assert "" == installed.shell("systemctl list-units --plain --no-legend 'tmon*' 'trafmon*'; pgrep -u trafmon || true")
-    assert {"disabled", "static"} == set(installed.shell("systemctl list-unit-files --no-legend 'tmon*' 'trafmon*' | awk '{print $2}'").split())
+    states = installed.shell("systemctl list-unit-files --no-legend 'tmon*' 'trafmon*' | awk '{print $2}'").split()
+    assert {"disabled", "static"} == set(states)
 
 
 def test_who_may_do_what(installed):
-    """Nobody logs in as trafmon; nobody else reads keys, configuration, or what is measured; nothing of the program is trafmon's."""
+    """Nobody logs in as trafmon; nobody else reads keys, configuration, or what is measured; the program is root's."""
     assert re.fullmatch(r"trafmon:x:\d+:\d+:.*:/var/lib/trafMon:/usr/sbin/nologin", installed.shell("getent passwd trafmon"))
     modes = dict(line.split(" ", 1) for line in installed.shell(
         "stat -c '%n %a %U:%G' /etc/trafMon/xml /etc/trafMon/xml/tmon.xml /etc/trafMon/xml/keys/local.key /var/lib/trafMon"
@@ -91,7 +91,7 @@ def test_units_are_sound(installed):
     """systemd-analyze has nothing to say to any of them, nor to their manual pages."""
     units = installed.shell("dpkg -L trafmon | grep -E 'system/[^/]*\\.(service|timer)$'").split()
     assert len(units) >= 11
-    units = [u.replace("tmon_probe@", "tmon_probe@local") for u in map(lambda u: Path(u).name, units)]
+    units = [Path(u).name.replace("tmon_probe@", "tmon_probe@local") for u in units]
     verified = installed.run("systemd-analyze", "verify", *units, check=False)
     assert (0, "") == (verified.returncode, "\n".join(x for x in verified.stderr.splitlines() if "tmon" in x or "trafmon" in x))
 
@@ -106,7 +106,9 @@ def test_other_programs_take_the_samples(installed):
     named = set(re.findall(r"/opt/trafMon/bin/\S+", installed.shell("cat /opt/trafMon/share/trafmon/cron.d/trafmon")))
     assert 6 == len(named)
     installed.run("ls", *named)
-    for key in re.findall(r"^(?:# )?(net\.\S+) = \d", installed.shell("cat /opt/trafMon/share/trafmon/sysctl.d/trafmon.conf"), re.M):
+    keys = re.findall(r"^(?:# )?(net\.\S+) = \d", installed.shell("cat /opt/trafMon/share/trafmon/sysctl.d/trafmon.conf"), re.MULTILINE)
+    assert 2 == len(keys)
+    for key in keys:
         installed.run("test", "-e", f"/proc/sys/{key.replace('.', '/')}")
 
 
@@ -144,7 +146,7 @@ def test_others_of_the_host_see_the_counters(serving):
     """Shared memory is not behind the walls: `trafmon top` shows probe and collector."""
     for user in ("", "trafmon"):
         shown = serving.run("trafmon", "top", "--once", user=user).stdout
-        assert re.search(r"^local\s+on", shown, re.M), shown
+        assert re.search(r"^local\s+on", shown, re.MULTILINE), shown
     assert 1 == serving.run("trafmon", "top", "--once", user="nobody", HOME="/", check=False).returncode
 
 
@@ -169,7 +171,7 @@ def test_a_new_configuration_behind_the_walls(serving):
     write(serving, "/etc/trafMon/xml/tmon-new.xml", SMALL.replace('name="all"', 'name="everything"'))
     serving.run("systemctl", "reload", PROBE, COLLECTOR)
     for unit in (PROBE, COLLECTOR):
-        until(lambda unit=unit: "configuration switch" in serving.journal(unit) or "switched" in serving.journal(unit), "told", LIMIT_S)
+        until(lambda unit=unit: "switched" in serving.journal(unit), "the switch is told", LIMIT_S)
         until(lambda unit=unit: serving.show(unit, "ActiveState") == "active", "at work again", LIMIT_S)
     assert 'name="everything"' in serving.shell(f"cat {CONFIGURATION}")
     assert before == {unit: (serving.show(unit, "MainPID"), serving.show(unit, "NRestarts")) for unit in (PROBE, COLLECTOR)}
@@ -230,7 +232,8 @@ def writable(host: Host, pid: str, path: str) -> bool:
 
 def child_of(host: Host, pid: str) -> str:
     """The process that measures: forked from the main one, and no keeper."""
-    return next(p for p in processes(host, PROBE) if status_of(host, p)["PPid"] == pid and status_of(host, p)["Name"] == "tmon_probe")
+    statuses = {p: status_of(host, p) for p in processes(host, PROBE)}
+    return next(p for p, status in statuses.items() if (status["PPid"], status["Name"]) == (pid, "tmon_probe"))
 
 
 def killed_by(host: Host, unit: str, deed) -> None:
