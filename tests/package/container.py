@@ -91,9 +91,10 @@ class Host:
     def run(self, *command: str, check: bool = True, user: str = "", text: str = "", limit_s: float = COMMAND_LIMIT_S,
             **environment: str) -> subprocess.CompletedProcess[str]:
         """On the host, by root or another user, with `text` as its input."""
-        become = ["setpriv", "--reuid", user, "--regid", user, "--clear-groups"] if user else []
+        become = ["runuser", "-u", user, "--"] if user else []
+        set_up = [f"{name}={value}" for name, value in environment.items()]
         entered = ["nsenter", "--target", str(self.first), "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--root",
-                   "--wdns=/", "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", *(f"{k}={v}" for k, v in environment.items())]
+                   "--wdns=/", "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", *set_up]
         done = subprocess.run([*entered, *become, *command], capture_output=True, text=True, timeout=limit_s, check=False,
                               input=text)
         assert not check or done.returncode == 0, f"{command}: {done.returncode}\n{done.stdout}{done.stderr}"

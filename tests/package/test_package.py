@@ -106,7 +106,8 @@ def test_other_programs_take_the_samples(installed):
     named = set(re.findall(r"/opt/trafMon/bin/\S+", installed.shell("cat /opt/trafMon/share/trafmon/cron.d/trafmon")))
     assert 6 == len(named)
     installed.run("ls", *named)
-    keys = re.findall(r"^(?:# )?(net\.\S+) = \d", installed.shell("cat /opt/trafMon/share/trafmon/sysctl.d/trafmon.conf"), re.MULTILINE)
+    sysctl = installed.shell("cat /opt/trafMon/share/trafmon/sysctl.d/trafmon.conf")
+    keys = re.findall(r"^(?:# )?(net\.\S+) = \d", sysctl, re.MULTILINE)
     assert 2 == len(keys)
     for key in keys:
         installed.run("test", "-e", f"/proc/sys/{key.replace('.', '/')}")
