@@ -90,4 +90,5 @@ def test_shellcheck():
     """Nothing to say to any script of the installation."""
     scripts = [*(f"scripts/{name}" for name in ("install", "lay_out", "make_ready", "package", "take_down")),
                *(f"debian/{name}" for name in ("preinst", "postinst", "prerm", "postrm"))]
-    assert "" == subprocess.run(["shellcheck", *scripts], cwd=REPOSITORY, capture_output=True, text=True, timeout=60, check=False).stdout
+    told = subprocess.run(["shellcheck", *scripts], cwd=REPOSITORY, capture_output=True, text=True, timeout=60, check=False)
+    assert (0, "") == (told.returncode, told.stdout)
