@@ -70,9 +70,9 @@ def told(trapd):
 
 
 def test_traps_and_informs_of_both_versions(tmp_path, program, trapd):
-    """Each manager is told what it is to be told, with its type, the event's objects, and the time that the run has lasted."""
+    """Each manager, whatever its name, is told what it is to be told, with its type, the event's objects, and the time that the run has lasted."""
     kinds = [(version, notify) for version in ("2c", "3") for notify in ("trap", "inform")]
-    managers = [manager(trapd.port, f"{version}-{notify}", version, notify=notify) for version, notify in kinds]
+    managers = [manager(trapd.port, f"{version}-{notify}-{40 * 'x'}\u20ac", version, notify=notify) for version, notify in kinds]
     with at_work(tmp_path, program, *managers) as agent:
         program.tell(subject="uplink")
         until(lambda: len(trapd.received()) >= 4, "four notifications")
