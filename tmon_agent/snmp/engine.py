@@ -51,8 +51,8 @@ def make_engine(identity: EngineIdentity, users: Iterable[SnmpUser], secrets: Se
 
 
 def teach(engine: SnmpEngine, users: Iterable[SnmpUser], secrets: Secrets) -> None:
-    """Users and communities, in place of those of the same names. Texts are UTF-8, as managers send them: pysnmp would take them for
-    Latin-1."""
+    """Users and communities, in place of those of the same names. Texts are UTF-8, as managers send them: pysnmp would make Latin-1
+    of them."""
     for name, community in secrets.communities.items():
         config.add_v1_system(engine, community_name(name), community.encode())
     for user in users:

@@ -9,7 +9,14 @@ from collections.abc import Sequence
 from tmon_common.config.model import SECOND, Agent, Monitoring
 from tmon_common.config.monitoring_model import Manager, SnmpUser
 from tmon_common.config.node import Node, check_unique
-from tmon_common.config.quantities import parse_duration, parse_free_port, parse_listen_address, parse_name, parse_number, parse_port
+from tmon_common.config.quantities import (
+    parse_duration,
+    parse_free_port,
+    parse_listen_address,
+    parse_name,
+    parse_number,
+    parse_port,
+)
 from tmon_common.config.structure import nearest
 from tmon_common.events.declaration import Severity
 

@@ -53,7 +53,8 @@ def test_communities(agent):
 
 def test_secrets_and_names_are_utf_8(tmp_path):
     """As net-snmp's programs send them; a community may have the longest name that a configuration takes."""
-    name, auth, priv, string, community = "no\u20acc", "p\u00e4ssw\u00f6rter", "\u20ac\u20ac\u20ac\u20ac", "l\u00e4s \u20ac", 63 * "c"
+    name, auth, priv = "no\u00e4c", "p\u00e4ssw\u00f6rter", "\u20ac\u20ac\u20ac\u20ac"
+    community, string = 63 * "c", "l\u00e4s \u20ac"
     made = snmp_setting(tmp_path)
     asked = Monitoring(tmp_path / "snmp.secrets", (community,), (SnmpUser(name),))
     asked.secrets.write_text(f"community {community} '{string}'\nuser {name} {auth} {priv}\n")
