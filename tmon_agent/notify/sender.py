@@ -7,7 +7,6 @@ import random
 import socket
 from collections.abc import Callable, Iterable
 
-from pysnmp.carrier.asyncio.dispatch import AsyncioDispatcher
 from pysnmp.entity import config
 from pysnmp.entity.engine import SnmpEngine
 from pysnmp.entity.rfc3413.ntforg import NotificationOriginator
@@ -18,6 +17,7 @@ from pysnmp.proto.api import v2c
 from tmon_agent.managed.declaration import Program
 from tmon_agent.notify.notification import notification_of, up_time
 from tmon_agent.notify.teller import Done
+from tmon_agent.snmp.dispatcher import Dispatcher
 from tmon_agent.snmp.engine import community_name
 from tmon_agent.snmp.port import PortV4, PortV6, port_of
 from tmon_agent.snmp.responder import binding
@@ -94,7 +94,7 @@ class _Line:
         self._socket = socket.socket(socket.AF_INET6 if kind is PortV6 else socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
         self._socket.setblocking(False)
         self._socket.bind(("", 0))
-        engine.register_transport_dispatcher(AsyncioDispatcher(timeout=TIMER_S))
+        engine.register_transport_dispatcher(Dispatcher(TIMER_S))
         config.add_transport(engine, kind.DOMAIN, port_of(self._socket, engine).open_server_mode(sock=self._socket))
         security = manager.security.encode() if v3 else community_name(manager.security)
         config.add_target_parameters(engine, _TARGET, security, "authPriv" if v3 else "noAuthNoPriv", 3 if v3 else 1)

@@ -6,12 +6,12 @@ import asyncio
 import logging
 from contextlib import closing
 
-from pysnmp.carrier.asyncio.dispatch import AsyncioDispatcher
 from pysnmp.entity import config
 
 from tmon_agent.secrets import SecretsError
 from tmon_agent.secrets_watch import LOOK_EVERY_S, SecretsWatch
 from tmon_agent.service import ServiceError, Setting
+from tmon_agent.snmp.dispatcher import Dispatcher
 from tmon_agent.snmp.engine import make_engine, teach
 from tmon_agent.snmp.identity import identity_of
 from tmon_agent.snmp.port import listen, port_of
@@ -44,7 +44,7 @@ class SnmpService:
             identity = identity_of(setting.kind, setting.name, setting.configuration.path)
             engine = make_engine(identity, users, self._watch.secrets)
             Responder(engine, Reading(view, System(engine, setting.kind, setting.name)).tree)
-            dispatcher = AsyncioDispatcher(timeout=TIMER_S)
+            dispatcher = Dispatcher(TIMER_S)
             engine.register_transport_dispatcher(dispatcher)
             transport = port_of(own, engine)
             config.add_transport(engine, transport.DOMAIN, transport.open_server_mode(sock=own))
