@@ -6,8 +6,9 @@ from multiprocessing import shared_memory
 
 import pytest
 
-from tmon_common.event_board import MAX_EVENTS, PLACE_OCTETS, BoardReader, EventBoard
+from tmon_common.event_board import MAX_EVENTS, PLACE_OCTETS, TOLD, BoardReader, EventBoard
 from tmon_common.events import VALUE_CHARACTERS, event
+from tmon_common.segment import SEGMENTS
 
 
 @pytest.fixture
@@ -87,3 +88,35 @@ def test_random_octets_harm_nobody(board):
     writer._memory.buf[8:16] = (2**62).to_bytes(8, "little")
     found, missed = reader.since(5)
     assert ([], 2**62 - 5) == (found, missed)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
+def test_what_another_user_has_laid_there():
+    """A board in its place is told of; what only looks like a file that belongs to it harms nobody."""
+    name = f"trafmon-test-{secrets.token_hex(6)}"
+    paths = [SEGMENTS / name, SEGMENTS / f"{name}{TOLD}-managers"]
+    try:
+        for path in paths:
+            path.write_bytes(b"")
+        assert 0 == as_nobody(lambda: pytest.raises(FileExistsError, EventBoard.create, name).match("another user's"))
+        paths[0].unlink()
+        assert 0 == as_nobody(lambda: EventBoard.create(name).close())
+    finally:
+        for path in paths:
+            path.unlink(missing_ok=True)
+
+
+def as_nobody(do):
+    """Exit status of a process of another user."""
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            os.setgroups([])
+            os.setgid(65534)
+            os.setuid(65534)
+            do()
+            status = 0
+        finally:
+            os._exit(status)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
