@@ -14,11 +14,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from tmon_common.events import Event, Severity
-from tmon_common.segment import SEGMENTS, Segment
+from tmon_common.segment import BOARD, SEGMENTS, Segment
 
 MAX_EVENTS = 64
 PLACE_OCTETS = 2048
-ENDING = "-events"
+ENDING = BOARD
 """The board of a program is called like its statistics, with this at the end."""
 TOLD = "-told"
 """Files called like the board with this after it say what was told on, by those who do; they end with the board."""

@@ -6,9 +6,10 @@ from multiprocessing import shared_memory
 
 import pytest
 
-from tmon_common.event_board import MAX_EVENTS, PLACE_OCTETS, TOLD, BoardReader, EventBoard
+from tmon_common.event_board import ENDING, MAX_EVENTS, PLACE_OCTETS, TOLD, BoardReader, EventBoard
 from tmon_common.events import VALUE_CHARACTERS, event
 from tmon_common.segment import SEGMENTS
+from tmon_common.stats import Statistics
 
 
 @pytest.fixture
@@ -98,12 +99,17 @@ def test_what_another_user_has_laid_there():
     try:
         for path in paths:
             path.write_bytes(b"")
-        assert 0 == as_nobody(lambda: pytest.raises(FileExistsError, EventBoard.create, name).match("another user's"))
+        assert 0 == as_nobody(lambda: refused(name))
         paths[0].unlink()
         assert 0 == as_nobody(lambda: EventBoard.create(name).close())
     finally:
         for path in paths:
             path.unlink(missing_ok=True)
+
+
+def refused(name):
+    with pytest.raises(FileExistsError, match="another user's"):
+        EventBoard.create(name)
 
 
 def as_nobody(do):
@@ -120,3 +126,17 @@ def as_nobody(do):
         finally:
             os._exit(status)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def test_the_board_of_the_dead_is_gone_before_there_are_new_statistics():
+    """Who finds a new run by its statistics would read the old board for ever."""
+    name = f"trafmon-test-{secrets.token_hex(6)}"
+    Statistics.create(name, ["a"]).close(in_order=False)
+    left = EventBoard.create(name + ENDING)
+    anew = Statistics.create(name, ["a"])
+    try:
+        with pytest.raises(FileNotFoundError):
+            BoardReader(name + ENDING)
+    finally:
+        anew.close()
+        left.close()
