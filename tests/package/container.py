@@ -1,6 +1,6 @@
 """A host of its own with systemd as its first process, made of the files of this machine: what it changes is gone with it.
 
-Its root is an overlay over this machine's, changes in memory; systemd-nspawn boots it, with a network of its own (loopback only).
+Its root is an overlay over this machine's, changes in memory; systemd-nspawn boots it in less than a second.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from typing import Self
 from tests.pipeline.probe_process import until
 
 BOOT_LIMIT_S, COMMAND_LIMIT_S = 60, 300
+PATH = "PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+BOOTED = ("running", "degraded")
 ROOM = "4G"
 """Of memory, at most, for what the host changes."""
 _PREPARE = """
@@ -31,7 +33,7 @@ rm -rf etc/systemd/system/*.wants usr/sbin/policy-rc.d
 ln -sf /lib/systemd/system/basic.target etc/systemd/system/default.target
 """
 _BOOT = _PREPARE + """
-exec systemd-nspawn --quiet --directory "$WORK/root" --register=no --keep-unit --private-network --console=pipe "$@" --boot
+exec systemd-nspawn --quiet --directory "$WORK/root" --register=no --keep-unit --console=pipe "$@" --boot
 """
 
 
@@ -49,15 +51,19 @@ def why_unavailable() -> str:
 
 
 class Host:
-    """Booted until the end of the `with`. readable: directories of this machine that it sees where they are, read-only."""
+    """Booted until the end of the `with`.
 
-    def __init__(self, readable: Iterable[Path] = ()) -> None:
+    readable   directories of this machine that it sees where they are, read-only; others too, but for those in /tmp
+    network    it has that of this machine; else one of its own, which has loopback only
+    """
+
+    def __init__(self, readable: Iterable[Path] = (), *, network: bool = False) -> None:
         self._work = tempfile.mkdtemp(prefix="trafmon-host-")
         self._told = Path(self._work + ".messages")
-        bound = [f"--bind-ro={path}" for path in readable]
+        options = [*(f"--bind-ro={path}" for path in readable), *([] if network else ["--private-network"])]
         environment = os.environ | {"WORK": self._work, "ROOM": ROOM, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"}
         with self._told.open("wb") as told:
-            self._nspawn = subprocess.Popen(["unshare", "--mount", "bash", "-c", _BOOT, "boot", *bound], env=environment,
+            self._nspawn = subprocess.Popen(["unshare", "--mount", "bash", "-c", _BOOT, "boot", *options], env=environment,
                                             stdin=subprocess.DEVNULL, stdout=told, stderr=subprocess.STDOUT)
         self.first = 0
         """Process id, on this machine, of its systemd."""
@@ -83,13 +89,15 @@ class Host:
         with suppress(OSError):
             Path(self._work).rmdir()
 
-    def run(self, *command: str, check: bool = True, user: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
-        """On the host, by root or another user."""
-        become = ["setpriv", "--reuid", user, "--regid", user, "--clear-groups"] if user else []
-        entered = ["nsenter", "--target", str(self.first), "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--root", "--wd=/",
-                   "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", *(f"{k}={v}" for k, v in environment.items())]
-        done = subprocess.run([*entered, *become, *command], capture_output=True, text=True, timeout=COMMAND_LIMIT_S, check=False,
-                              stdin=subprocess.DEVNULL)
+    def run(self, *command: str, check: bool = True, user: str = "", text: str = "", limit_s: float = COMMAND_LIMIT_S,
+            **environment: str) -> subprocess.CompletedProcess[str]:
+        """On the host, by root or another user, with `text` as its input."""
+        become = ["runuser", "-u", user, "--"] if user else []
+        set_up = [f"{name}={value}" for name, value in environment.items()]
+        entered = ["nsenter", "--target", str(self.first), "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--root",
+                   "--wdns=/", "env", "-i", PATH, "LANG=C.UTF-8", *set_up]
+        done = subprocess.run([*entered, *become, *command], capture_output=True, text=True, timeout=limit_s, check=False,
+                              input=text)
         assert not check or done.returncode == 0, f"{command}: {done.returncode}\n{done.stdout}{done.stderr}"
         return done
 
@@ -108,7 +116,7 @@ class Host:
         assert self._nspawn.poll() is None, f"systemd-nspawn ended: {self._told.read_text()}"
         if not self.first:
             self.first = next((p for p in _children(self._nspawn.pid) if _first_of_namespace(p)), 0)
-        return bool(self.first) and self.run("systemctl", "is-system-running", check=False).stdout.strip() in ("running", "degraded")
+        return bool(self.first) and self.run("systemctl", "is-system-running", check=False).stdout.strip() in BOOTED
 
 
 def _children(pid: int) -> list[int]:
