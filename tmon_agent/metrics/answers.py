@@ -1,7 +1,8 @@
-"""What is answered to whom asks for metrics."""
+"""What is answered to who asks for metrics."""
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Callable
 from http import HTTPStatus
@@ -14,6 +15,8 @@ from tmon_agent.metrics.families import Families, family_of
 from tmon_agent.metrics.http import Request, Response
 from tmon_agent.metrics.names import CONNECTIONS
 from tmon_agent.view import View
+
+log = logging.getLogger(__name__)
 
 OUTCOMES = ("answered", "refused", "cut", "garbled")
 """Of connections: beyond what is open at a time; too slow; no request of HTTP."""
@@ -28,6 +31,7 @@ class Answers:
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(Families(view))
         self._registry.register(_Connections(self.connections))
+        self._fault = ""
         self._pages: dict[str, Callable[[Request], Response]] = {"/metrics": self._metrics, "/-/healthy": self._healthy}
 
     def answer(self, request: Request | None) -> Response:
@@ -38,7 +42,10 @@ class Answers:
             return Response.text(HTTPStatus.NOT_FOUND, "metrics are at /metrics")
         if request.method != "GET":
             return Response.text(HTTPStatus.METHOD_NOT_ALLOWED, "only GET", Allow="GET")
-        return page(request)
+        try:
+            return page(request)
+        except Exception as error:  # a fault of ours: told to who asks, and in the log when it is a new one; others may be answered
+            return self._failed(f"{type(error).__name__}: {error}")
 
     def _metrics(self, request: Request) -> Response:
         """As OpenMetrics where that is asked for, else in the text format of Prometheus."""
@@ -50,6 +57,12 @@ class Answers:
         if self._view.program() is None:
             return Response.text(HTTPStatus.SERVICE_UNAVAILABLE, f"{program} does not run")
         return Response.text(HTTPStatus.OK, f"{program} runs")
+
+    def _failed(self, fault: str) -> Response:
+        if fault != self._fault:
+            log.error("metrics of %s cannot be told: %s", self._view.setting.program, fault)
+        self._fault = fault
+        return Response.text(HTTPStatus.INTERNAL_SERVER_ERROR, f"metrics cannot be told: {fault}")
 
 
 class _Connections(Collector):

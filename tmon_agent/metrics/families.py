@@ -36,10 +36,15 @@ class Families(Collector):
 
 def _labels(table: Table, index: tuple, values: tuple, place: int | None) -> tuple[str, ...]:
     """Of the index: words where its numbers stand for some."""
-    found = [c.states[i - 1] if c.states else str(i) for c, i in zip(table.index, index, strict=True)]
+    found = [c.states[i - 1] if c.states else _text(i) for c, i in zip(table.index, index, strict=True)]
     if place is not None and values[place]:
-        found[-1] = str(values[place])
+        found[-1] = _text(values[place])
     return tuple(found)
+
+
+def _text(value: object) -> str:
+    """Of a label; a path may have octets that are no UTF-8."""
+    return "" if value is None else str(value).encode(errors="replace").decode()
 
 
 def _table_family(metric: Named, rows: list[tuple[tuple[str, ...], tuple]]) -> Metric:
@@ -47,7 +52,7 @@ def _table_family(metric: Named, rows: list[tuple[tuple[str, ...], tuple]]) -> M
         family = InfoMetricFamily(metric.name, metric.help, labels=metric.labels)
         for labels, values in rows:
             own = metric.labels[len(labels):]
-            family.add_metric(labels, {name: str(values[n] or "") for name, n in zip(own, metric.columns, strict=True)})
+            family.add_metric(labels, {name: _text(values[n]) for name, n in zip(own, metric.columns, strict=True)})
         return family
     [n] = metric.columns
     known = [(labels, values[n]) for labels, values in rows if values[n] is not None]

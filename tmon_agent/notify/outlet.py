@@ -30,9 +30,11 @@ _SEVERITIES = tuple(Severity)
 
 
 class Outlet:
-    """severity: the least that is told; told: number of the last event that was settled in an earlier life."""
+    """severity: the least that is told; told: number of the last event that was settled in an earlier life; program: whose events
+    they are."""
 
-    def __init__(self, severity: Severity, told: int = 0) -> None:
+    def __init__(self, severity: Severity, told: int = 0, program: str = "") -> None:
+        self._program = program
         self.sent = self.lost = 0
         self._counted = (0, 0)
         self._least = _SEVERITIES.index(severity)
@@ -65,7 +67,8 @@ class Outlet:
         if missed:
             self._missed += missed
             self.lost += missed
-            self._summed_as(BoardEvent(self._seen + missed, now_ns, Severity.WARNING, SUMMED, "", ""))
+            self._seen += missed
+            self._summed_as(BoardEvent(self._seen, now_ns, Severity.WARNING, SUMMED, self._program, ""))
         for new in events:
             self._seen = new.sequence
             if _SEVERITIES.index(new.severity) < self._least:
@@ -117,7 +120,7 @@ class Outlet:
     def _summed_as(self, latest: BoardEvent) -> None:
         """The sum is as late and as severe as the latest and the worst in it."""
         worst = max(self._sum.severity if self._sum else latest.severity, latest.severity, key=_SEVERITIES.index)
-        self._sum = replace(latest, severity=worst, code=SUMMED, subject="", text="")
+        self._sum = replace(latest, severity=worst, code=SUMMED, subject=self._program, text="")
 
     def _tell_sum(self) -> None:
         if self._sum is None or len(self._waiting) > ROOM_AGAIN:
@@ -128,8 +131,8 @@ class Outlet:
             parts.append(f"{others:,} of other codes")
         if self._missed:
             parts.append(f"{self._missed:,} overwritten before they could be read")
-        told = event(SUMMED, self._sum.time_ns, told_as=self._sum.severity, events=self._summed.total() + self._missed,
-                     which=", ".join(parts))
+        told = event(SUMMED, self._sum.time_ns, self._program, told_as=self._sum.severity,
+                     events=self._summed.total() + self._missed, which=", ".join(parts))
         self._waiting.append(replace(self._sum, text=told.text))
         self._sum, self._missed = None, 0
         self._summed.clear()

@@ -17,8 +17,8 @@ from pysnmp.proto.api import v2c
 
 from tmon_agent.managed.declaration import Program
 from tmon_agent.notify.notification import notification_of, up_time
+from tmon_agent.notify.port import PortV4, PortV6, port_of
 from tmon_agent.notify.teller import Done
-from tmon_agent.snmp.port import PortV4, PortV6, port_of
 from tmon_agent.snmp.responder import binding
 from tmon_agent.snmp.tree import Instance
 from tmon_common.config.monitoring_model import Manager

@@ -63,7 +63,8 @@ class Teller:
     def __init__(self, view: View, who: str, managers: Mapping[str, tuple[Severity, Carrier]],
                  clock: Callable[[], int] = time.monotonic_ns) -> None:
         self._view, self._who, self._clock = view, who, clock
-        self._managers = [_Manager(name, severity, carrier, Outlet(severity)) for name, (severity, carrier) in managers.items()]
+        self._managers = [_Manager(name, severity, carrier, Outlet(severity, program=view.setting.name))
+                          for name, (severity, carrier) in managers.items()]
         self._program: Program | None = None
         self._next_program_ns = clock()
         self._board: BoardReader | None = None
@@ -111,7 +112,7 @@ class Teller:
             if before.waiting:
                 logger.warning("manager %s: %d notifications of the run before are given up", manager.name, before.waiting)
             manager.sent, manager.lost = before.sent, before.lost + before.waiting
-            manager.outlet = Outlet(manager.severity, self._progress.told(manager.name))
+            manager.outlet = Outlet(manager.severity, self._progress.told(manager.name), program.name)
 
     def _read(self) -> None:
         """The board of the run; it can be read even when the run has ended."""

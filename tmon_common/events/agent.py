@@ -16,7 +16,7 @@ DECLARATIONS: tuple[Declaration, ...] = (
         "agent_back", Severity.INFO, "probe or collector", "{subject}: its agent answers again",
         "The trouble told by agent_failed has ended: the new one has run for ten seconds.", "Nothing."),
     Declaration(
-        "events_summed", Severity.WARNING, "probe or collector", "{events:,} events not told one by one: {which}",
+        "events_summed", Severity.WARNING, "probe or collector", "{subject}: {events:,} events not told one by one: {which}",
         "A manager was told this in place of the events themselves: more came than are told at once, or than have room to wait "
         "while the manager does not answer. It is told to managers only, as severe as the worst of them.",
         "The log of the program has every event; so has the table `event`. Raise the severity from which this manager is told.",

@@ -48,6 +48,26 @@ def test_a_program_that_does_not_run_is_not_healthy():
     assert (response.status, response.body) == (503, b"probe edge does not run\n")
 
 
+def test_a_fault_is_told_and_harms_nobody(caplog):
+    """To who asks, in the log once; when it is over, all is well again."""
+    source = probe_source()
+    answers, broken = Answers(view_of(source)), Answers(view_of(source))
+    broken._view.tables = None
+    for _ in range(3):
+        response = broken.answer(Request("GET", "/metrics", {}))
+        assert (response.status, response.body) == (500, b"metrics cannot be told: TypeError: 'NoneType' object is not callable\n")
+    assert len(caplog.records) == 1
+    assert answers.answer(Request("GET", "/metrics", {})).status == 200
+
+
+def test_paths_that_are_no_text():
+    """As the file system has them: what cannot be told is replaced."""
+    source = probe_source()
+    source.identity["configuration"] = "/etc/trafMon/\udcff.xml"
+    response = Answers(view_of(source)).answer(Request("GET", "/metrics", {}))
+    assert b'configuration="/etc/trafMon/?.xml"' in response.body
+
+
 class _Wire:
     def __init__(self, octets):
         self._octets = octets

@@ -8,6 +8,7 @@ import pytest
 from tests.oracles import net_snmp
 from tests.pipeline.probe_process import until
 from tests.unit.agent.programs import COLLECTOR_NUMBERS, PROBE_NUMBERS, START_NS, collector_source, probe_source, view_of
+from tests.unit.agent.snmp_here import Here, dialogue
 from tests.unit.agent.snmp_serving import COMMUNITY, USERS, V2C, monitoring, serving, snmp_setting, v3
 from tmon_agent.managed.declaration import Syntax
 from tmon_agent.service import ServiceError
@@ -199,3 +200,16 @@ def replace_file(path, text):
     part.write_text(text)
     part.chmod(0o600)
     part.replace(path)
+
+
+@pytest.mark.parametrize(("address", "asked"), [
+    ("0.0.0.0", "127.0.0.2"), ("::", "127.0.0.3"), ("::", "::1"), ("127.0.0.4", "127.0.0.4")])
+def test_answers_come_from_where_was_asked(tmp_path, address, asked):
+    """On a machine with several addresses: a socket that is connected to one of them takes answers from no other."""
+    _, [request], _ = dialogue(Here(tmp_path), "snmpget", V2C, NAME)
+    with serving(snmp_setting(tmp_path, address=address), view_of(probe_source())) as service, \
+            socket.socket(socket.AF_INET6 if ":" in asked else socket.AF_INET, socket.SOCK_DGRAM) as manager:
+        manager.settimeout(10)
+        manager.connect((asked, service.port))
+        manager.send(request)
+        assert manager.recv(2000)

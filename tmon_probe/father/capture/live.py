@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -11,7 +12,7 @@ import pcapy
 
 from tmon_common.config.model import Interface
 from tmon_probe.father.capture import device_errors
-from tmon_probe.father.capture.afpacket.netdevice import is_there
+from tmon_probe.father.capture.afpacket.netdevice import is_up
 from tmon_probe.father.capture.batch import BATCH_PACKETS, Batch, CaptureError, Notice, pause_of
 from tmon_probe.father.capture.choose import ALL_DEVICES
 from tmon_probe.father.capture.linktypes import SUPPORTED
@@ -31,8 +32,8 @@ class LibpcapDevice:
     """Source over a device. Times have microsecond resolution; a packet longer than the snap length shows as that long.
 
     CaptureError at construction if the device does not exist, may not be opened, or the BPF filter is wrong.
-    A device that goes away later is tried again every few seconds: it may come back. But libpcap has to open it by itself, and a
-    probe has given that up; then it is told how to go on.
+    A device that goes away later is tried again every few seconds: it may come back. If it was down only, its handle goes on. One
+    that was made anew libpcap has to open by itself, and a probe has given up what that takes; then it is told how to go on.
     """
 
     live = True
@@ -43,6 +44,7 @@ class LibpcapDevice:
         self._interface, self._clock = interface, clock
         self.pause_s = pause_of(interface.buffer_octets)
         self._handle: pcapy.Reader | None = _open(interface)
+        self._index = _index_of(interface.device)
         self._batch = Batch.empty(np.empty(0, np.uint8), (self._handle.datalink(),))
         self.longest_frame = longest_frame(interface.device)
         self._notices: list[Notice] = []
@@ -53,7 +55,7 @@ class LibpcapDevice:
         self._refused = False
 
     def next_batch(self) -> Batch | None:
-        if self._handle is None and not self._reopen():
+        if self.gone and not self._is_back():
             return None
         try:
             octets, packed = self._handle.next_batch(BATCH_PACKETS)
@@ -73,7 +75,7 @@ class LibpcapDevice:
         return batch
 
     def fileno(self) -> int:
-        return -1 if self._handle is None else self._handle.getfd()
+        return -1 if self.gone or self._handle is None else self._handle.getfd()
 
     def dropped(self) -> int:
         return self._dropped_before + self._dropped_now()
@@ -110,17 +112,32 @@ class LibpcapDevice:
 
     def _lose(self, error: str) -> None:
         self._notices.append(Notice("device_lost", {"device": self._interface.device, "why": error}))
-        self._dropped_before += self._dropped_now()
-        self.close()
         self._lost_ns = self._clock()
         self._try_again_ns = self._lost_ns + RETRY_NS
 
-    def _reopen(self) -> bool:
+    def _is_back(self) -> bool:
         now_ns = self._clock()
         if now_ns < self._try_again_ns:
             return False
         self._try_again_ns = now_ns + RETRY_NS
-        if not (is_there(self._interface.device) or self._interface.device == ALL_DEVICES):
+        device = self._interface.device
+        if self._handle is not None and self._index and _index_of(device) == self._index:
+            if not _is_up(device):
+                return False
+        elif not self._reopened():
+            return False
+        self.longest_frame = longest_frame(device)
+        seconds = (now_ns - self._lost_ns) // 1_000_000_000
+        self._notices.append(Notice("device_back", {"device": device, "seconds": seconds}))
+        self._lost_ns = None
+        return True
+
+    def _reopened(self) -> bool:
+        """It is another device than the one that was lost, or not there."""
+        self._dropped_before += self._dropped_now()
+        self.close()
+        index = _index_of(self._interface.device)
+        if not index and self._interface.device != ALL_DEVICES:
             return False
         try:
             self._handle = _open(self._interface)
@@ -131,12 +148,24 @@ class LibpcapDevice:
             return False
         except CaptureError:
             return False
+        self._index = index
         self._batch.link_types[:] = self._handle.datalink()
-        self.longest_frame = longest_frame(self._interface.device)
-        seconds = (now_ns - self._lost_ns) // 1_000_000_000
-        self._notices.append(Notice("device_back", {"device": self._interface.device, "seconds": seconds}))
-        self._lost_ns = None
         return True
+
+
+def _index_of(device: str) -> int:
+    """Its number: another one, when it was made anew; 0 if it is not there."""
+    try:
+        return socket.if_nametoindex(device)
+    except OSError:
+        return 0
+
+
+def _is_up(device: str) -> bool:
+    try:
+        return is_up(device)
+    except OSError:  # gone just now
+        return False
 
 
 def _open(interface: Interface) -> pcapy.Reader:

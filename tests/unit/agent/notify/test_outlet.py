@@ -64,7 +64,7 @@ def test_rate():
 
 def test_too_many_are_summed():
     """What finds no room is told in one: how many of which code, as severe as the worst; what follows comes after it."""
-    outlet = Outlet(Severity.INFO)
+    outlet = Outlet(Severity.INFO, program="edge")
     outlet.offer([made(n) for n in range(1, MAX_WAITING + 1)], 0, 0)
     outlet.offer([*(made(n) for n in range(101, 140)), made(140, Severity.ERROR, "device_lost")], 0, 0)
     now, told = 0, []
@@ -76,16 +76,16 @@ def test_too_many_are_summed():
     assert [*range(1, 101), 140, 141] == [e.sequence for e in told]
     total = told[-2]
     assert (SUMMED, Severity.ERROR, 140 * SECOND) == (total.code, total.severity, total.time_ns)
-    assert "40 events not told one by one: 39 kernel_drops, 1 device_lost" == total.text
+    assert "edge: 40 events not told one by one: 39 kernel_drops, 1 device_lost" == total.text
     assert (102, 40, 141) == (outlet.sent, outlet.lost, outlet.told)
 
 
 def test_overwritten_events_are_told_of():
     """More than the board holds came between two looks."""
-    outlet = Outlet(Severity.ERROR)
+    outlet = Outlet(Severity.ERROR, program="edge")
     outlet.offer([made(8, Severity.ERROR)], 7, 5)
     told = taken(outlet)
-    assert ["7 events not told one by one: 7 overwritten before they could be read", "event 8"] == [e.text for e in told]
+    assert ["edge: 7 events not told one by one: 7 overwritten before they could be read", "event 8"] == [e.text for e in told]
     assert (7, 8) == (outlet.lost, outlet.told)
 
 
@@ -110,7 +110,7 @@ def test_nothing_is_told_twice_or_lost_uncounted(rounds):
             if event.code != SUMMED:
                 single += 1
             else:
-                summed += int(re.match(r"[\d,]+", event.text)[0].replace(",", ""))
+                summed += int(re.search(r"[\d,]+", event.text)[0].replace(",", ""))
         assert told <= outlet.told
         told = outlet.told
         assert outlet.waiting <= MAX_WAITING + 1

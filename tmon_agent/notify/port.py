@@ -1,0 +1,47 @@
+"""The socket through which one manager is told, as a transport of pysnmp."""
+
+from __future__ import annotations
+
+import logging
+import socket
+
+from pysnmp.carrier.asyncio.dgram import udp, udp6
+from pysnmp.entity.engine import SnmpEngine
+
+from tmon_agent.snmp.engine import forget_finished
+from tmon_agent.snmp.port import FORGET_EVERY
+
+log = logging.getLogger(__name__)
+
+
+class _Port:
+    """Whatever a datagram does to pysnmp ends with that datagram, or FORGET_EVERY later."""
+
+    def __init__(self, engine: SnmpEngine) -> None:
+        super().__init__()
+        self._engine, self._left = engine, FORGET_EVERY
+
+    def datagram_received(self, datagram: bytes, address: tuple) -> None:
+        try:
+            self._callback_function(self, address, datagram)
+        except Exception as error:  # of pyasn1, of many kinds
+            log.debug("SNMP: a datagram of %s could not be read: %s", address[0], type(error).__name__)
+        self._left -= 1
+        if not self._left:
+            forget_finished(self._engine)
+            self._left = FORGET_EVERY
+
+    def error_received(self, error: OSError) -> None:
+        log.debug("SNMP: a notification could not be sent: %s", error)
+
+
+class PortV4(_Port, udp.UdpAsyncioTransport):
+    DOMAIN = udp.DOMAIN_NAME
+
+
+class PortV6(_Port, udp6.Udp6AsyncioTransport):
+    DOMAIN = udp6.DOMAIN_NAME
+
+
+def port_of(own: socket.socket, engine: SnmpEngine) -> PortV4 | PortV6:
+    return (PortV6 if own.family == socket.AF_INET6 else PortV4)(engine)
