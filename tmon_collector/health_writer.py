@@ -26,6 +26,8 @@ from tmon_common.pdu.header import probe_number, run_ms
 EVERY_NS = SECOND // 10
 """It is written so often, at most."""
 NOT_PENDING_NS = 60 * SECOND
+LATEST_NS = (1 << 63) - 1
+"""In the year 2262. A run may say that it began in the year 10889."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,7 @@ class HealthWriter:
         counts, heard_ns = probes.counts[probe_number(name)], probes.heard_ns.get(name)
         yield _state(heard_ns, counts, silent=name in self._silent)
         yield 0 if heard_ns is None else wall_ns - (now_ns - heard_ns)
-        yield run_ms(counts.run) * 1_000_000
+        yield min(run_ms(counts.run) * 1_000_000, LATEST_NS)
         yield from (counts.heartbeats, counts.pdus, counts.rows, counts.duplicates, counts.refused, counts.rejected)
         clock = self._working.telling.clocks.known(name)
         low, high = (clock.bounds.low, clock.bounds.high) if clock else (None, 0)

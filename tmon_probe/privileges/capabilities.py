@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-NET_ADMIN, NET_RAW, SETPCAP = 12, 13, 8
+NET_ADMIN, NET_RAW, SETPCAP, DAC_READ_SEARCH = 12, 13, 8, 2
 NAMES = {NET_ADMIN: "CAP_NET_ADMIN", NET_RAW: "CAP_NET_RAW"}
 MAX_CAPABILITIES = 64
 _VERSION_3 = 0x20080522

@@ -9,6 +9,7 @@ from tmon_common.config.model import Probe
 from tmon_common.events import Event, event
 from tmon_common.restart import Handed
 from tmon_probe.privileges import capabilities
+from tmon_probe.privileges.capabilities import DAC_READ_SEARCH
 from tmon_probe.privileges.kept import Kept
 from tmon_probe.privileges.needs import named, needs, needs_itself
 from tmon_probe.privileges.own import OWN, Privileges
@@ -68,8 +69,8 @@ class Remaining:
 
 
 def give_up(probe: Probe) -> Remaining:
-    """To be called when the configuration is known, before anything is opened. What libpcap needs to open a device by itself stays
-    until `give_up_the_rest`.
+    """To be called when the configuration is known, before anything is opened. What it takes to open that stays until
+    `give_up_the_rest`: for devices of libpcap, and root's right to read files of others (keys, recordings).
 
     PrivilegesGoneError after a switch to a configuration that needs more than was kept. Without any privilege nothing happens: what
     takes one fails when it is tried.
@@ -79,7 +80,7 @@ def give_up(probe: Probe) -> Remaining:
     if taken_over is None:
         had = capabilities.permitted()
         keeper = Kept.start(needed & had) if needed & had else None
-        capabilities.keep(needs_itself(probe))
+        capabilities.keep(needs_itself(probe) | {DAC_READ_SEARCH})
         return Remaining(keeper, had)
     keeper = taken_over.keeper
     kept = keeper.capabilities if keeper and keeper.look() else frozenset()

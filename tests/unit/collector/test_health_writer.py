@@ -141,6 +141,15 @@ def test_the_clock_of_a_probe(hands):
     assert {"known": 1, "offset_ns": 89 * SECOND, "uncertainty_ns": SECOND, "steps": 1} == hands.of("probe_0_clock_")
 
 
+def test_times_of_a_mad_probe_find_room(hands):
+    """Whatever it says of its run and its clock."""
+    most = (1 << 63) - 1
+    for sent_ns, lag_ns in ((most, NO_LAG), (most, most), (-most, 0), (-most, -most), (0, most)):
+        hands.round(heartbeat(sent_ns, lag_ns, run=(1 << 64) - 1))
+        assert most == hands.numbers["probe_0_run_ns"]
+    assert ALIVE == hands.numbers["probe_0_state"]
+
+
 def test_it_is_not_written_at_every_wake_up(hands):
     """What came meanwhile is written soon, though nothing more comes; after that there is nothing to wake up for."""
     hands.round()

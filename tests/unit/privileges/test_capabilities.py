@@ -1,13 +1,14 @@
 """What a process has after `keep`, by the words of the system; in processes of their own, for there is no way back."""
 
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
 
 import pytest
 
-from tests.conftest import REPOSITORY
+from tests.conftest import OWN_CAPTURES, REPOSITORY
 
 NET_RAW, SYS_ADMIN = 13, 21
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="takes capabilities to give up")
@@ -98,3 +99,28 @@ def test_the_keeper_cannot_be_taken_over():
             print("refused")
         keeper.close()
         """) == ["refused", "True", "refused"]
+
+
+def test_a_recording_of_somebody_else(tmp_path):
+    """It is open when root gives up its right to read what others own, and is read afterwards."""
+    shutil.copy(OWN_CAPTURES / "demo" / "west.pcap", tmp_path / "theirs.pcap")
+    os.chown(tmp_path / "theirs.pcap", 65534, 65534)
+    (tmp_path / "theirs.pcap").chmod(0o600)
+    packets, refused = told(f"""
+        from pathlib import Path
+        from tmon_probe.father.capture.replay import Replay
+        from tmon_probe.privileges.capabilities import DAC_READ_SEARCH, keep
+        path = Path({str(tmp_path / "theirs.pcap")!r})
+        keep([DAC_READ_SEARCH])
+        source, packets = Replay((path,)), 0
+        keep([])
+        while batch := source.next_batch():
+            packets += batch.count
+        print(packets)
+        try:
+            path.open("rb")
+        except PermissionError:
+            print("refused")
+        """)
+    assert int(packets) > 100
+    assert refused == "refused"

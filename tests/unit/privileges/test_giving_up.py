@@ -8,7 +8,7 @@ import pytest
 
 from tmon_common.config.model import Interface, Probe
 from tmon_probe.privileges import OWN, capabilities, giving_up
-from tmon_probe.privileges.capabilities import NET_ADMIN, NET_RAW
+from tmon_probe.privileges.capabilities import DAC_READ_SEARCH, NET_ADMIN, NET_RAW
 from tmon_probe.privileges.giving_up import VARIABLE, PrivilegesError, PrivilegesGoneError, give_up
 from tmon_probe.privileges.needs import needs, needs_itself
 
@@ -54,7 +54,7 @@ def test_what_is_needed(interface, needed, itself):
     (LIBPCAP, [{NET_RAW}], {NET_RAW})])
 def test_the_first_start(machine, interface, keepers, kept):
     remaining = give_up(probe(interface))
-    assert (machine.keepers, machine.kept) == (keepers, [kept])
+    assert (machine.keepers, machine.kept) == (keepers, [{DAC_READ_SEARCH, *kept}])
     assert (remaining.privileges is OWN) == (not keepers)
 
 
@@ -142,7 +142,7 @@ def test_a_thread_that_was_there_too_early(machine, monkeypatch):
     remaining = give_up(probe(DEVICE))
     monkeypatch.setattr(capabilities, "threads_with_any", list)
     remaining.give_up_the_rest()
-    assert machine.kept == [set(), set()]
+    assert machine.kept == [{DAC_READ_SEARCH}, set()]
     monkeypatch.setattr(capabilities, "threads_with_any", lambda: [12, 13])
     with pytest.raises(PrivilegesError, match="threads 12, 13 were started too early"):
         remaining.give_up_the_rest()

@@ -12,6 +12,9 @@ from tmon_probe.father.capture.formats import PcapFormat, PcapngFormat, check_ca
 from tmon_probe.father.capture.linktypes import SUPPORTED, describe
 from tmon_probe.father.capture.window import Window
 
+MAX_OPEN = 16
+"""Of so many files all are open from the beginning; of more one after the other."""
+
 
 class Replay:
     """Source over recordings.
@@ -37,9 +40,13 @@ class Replay:
         self._done_octets = 0
         self._total_octets = 0
         self._window: Window | None = None
-        self._pipes: dict[Path, Window] = {}  # open since the check
-        for path in files:
-            self._check(path)
+        self._opened: dict[Path, Window] = {}  # since the check
+        try:
+            for path in files:
+                self._check(path)
+        except BaseException:
+            self.close()
+            raise
         self._batches = self._walk_all()
         self._waiting: Batch | None = None
         self._given = 0
@@ -75,11 +82,11 @@ class Replay:
         return []
 
     def close(self) -> None:
-        for window in (self._window, *self._pipes.values()):
+        for window in (self._window, *self._opened.values()):
             if window:
                 window.close()
         self._window = None
-        self._pipes.clear()
+        self._opened.clear()
 
     def _check(self, path: Path) -> None:
         window = open_window(path)
@@ -87,16 +94,18 @@ class Replay:
             check_capture(window)
             if self._filter:
                 self._filter.require_fit(first_link_types(window))
-            self._total_octets += window.file_octets
-        finally:
-            if path.is_file():
-                window.close()
-            else:  # a pipe can be read once only
-                self._pipes[path] = window
+        except BaseException:
+            window.close()
+            raise
+        self._total_octets += window.file_octets
+        if path.is_file() and (len(self._files) > MAX_OPEN or path in self._opened):
+            window.close()
+        else:  # a pipe can be read once only; and who may open a file now may not later: a probe gives up its privileges
+            self._opened[path] = window
 
     def _walk_all(self) -> Iterator[Batch]:
         for path in self._files:
-            window = self._pipes.pop(path, None) or open_window(path)
+            window = self._opened.pop(path, None) or open_window(path)
             self._window = window
             shape = recognise(window)
             try:
