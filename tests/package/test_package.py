@@ -1,8 +1,6 @@
 """The Debian package on a host: what it brings, what it starts (nothing), and its services at work behind their walls."""
 
 import re
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -155,7 +153,7 @@ def test_a_crash_is_mended_and_told(serving):
     """kill -9: systemd starts it again, and the next run says what happened."""
     for unit in (PROBE, COLLECTOR):
         killed_by(serving, unit, lambda pid: serving.run("kill", "-KILL", pid))
-        until(lambda unit=unit: "previous" in serving.journal(unit), f"{unit} tells of the run that died", LIMIT_S)
+        until(lambda unit=unit: "did not end in order" in serving.journal(unit), f"{unit} tells of the run that died", LIMIT_S)
 
 
 def test_the_watchdog_ends_what_hangs(serving):
@@ -172,7 +170,7 @@ def test_a_new_configuration_behind_the_walls(serving):
     write(serving, "/etc/trafMon/xml/tmon-new.xml", SMALL.replace('name="all"', 'name="everything"'))
     serving.run("systemctl", "reload", PROBE, COLLECTOR)
     for unit in (PROBE, COLLECTOR):
-        until(lambda unit=unit: "switched" in serving.journal(unit), "the switch is told", LIMIT_S)
+        until(lambda unit=unit: "started with configuration" in serving.journal(unit), "the switch is told", LIMIT_S)
         until(lambda unit=unit: serving.show(unit, "ActiveState") == "active", "at work again", LIMIT_S)
     assert 'name="everything"' in serving.shell(f"cat {CONFIGURATION}")
     assert before == {unit: (serving.show(unit, "MainPID"), serving.show(unit, "NRestarts")) for unit in (PROBE, COLLECTOR)}
@@ -200,13 +198,6 @@ def test_remove_and_purge(serving):
     left = serving.shell("ls -d /etc/trafMon /var/*/trafMon /opt/trafMon /run/trafmon /etc/logrotate.d/trafmon 2>/dev/null || true")
     assert "" == left
     assert serving.shell("id -u trafmon")
-
-
-@pytest.mark.skipif(shutil.which("lintian") is None, reason="needs lintian")
-def test_lintian(package):
-    """No error, no warning; what is overridden says why."""
-    assert "" == subprocess.run(["lintian", "--allow-root", "--no-cfg", package], capture_output=True, text=True, timeout=300,
-                                check=False).stdout
 
 
 def write(host: Host, path: str, text: str) -> None:

@@ -32,6 +32,8 @@ from tmon_common.pdu.one_way.layout import EXTRA, FLOW, LAST, OCTETS, POINT, SIG
 LEAD_NS = 300 * SECOND
 """Packet time that is so far ahead, of the collector's clock and of what a second probe has reached, is not believed: one clock
 that jumps, or one forged PDU, must not make everything late that comes after it."""
+SILENT_OBSOLESCENCES = 2
+"""A flow that was silent for so many times its obsolescence its probe has forgotten; seen again, it has another number."""
 _ALL_BLIND = np.array([(NEVER, FOREVER)], np.int64)
 
 
@@ -51,6 +53,7 @@ class ClassEngine:
         self.counts = OneWayCounts()
         self.definitions = Definitions(flow_class.name)
         self._awaited = Awaited(self.definitions)
+        self._silence_ns = SILENT_OBSOLESCENCES * flow_class.flows[0].obsolescence_ns + self.one_way.max_lifetime_ns
         self.epoch = 0
         self._here = {name: 0 if name in live else EDGE_NS for name in probes}
         self._make_results = results
@@ -161,7 +164,7 @@ class ClassEngine:
         octets = words[:, OCTETS]
         last = words[:, LAST] if self.one_way.per == "datagram" else None
         extras = words[:, EXTRA : EXTRA + self._extras] if self._extras else None
-        indexes = self.definitions.indexes(words[:, FLOW], probe, run_ms, last_ns)
+        indexes = self.definitions.indexes(words[:, FLOW], probe, run_ms, last_ns, int(words[:, TIME].max()))
         self._awaited.heard(indexes, int(words[:, TIME].min()), now_ns)
         observed = Observed(
             indexes, words[:, POINT].astype(np.uint8),
@@ -272,6 +275,7 @@ class ClassEngine:
             progress.forget(before_ns)
             if progress.runs:
                 self._free(self.definitions.forget_runs(name, min(r.run_ms for r in progress.runs), before_ns))
+        self._free(self.definitions.forget_silent(before_ns - self._silence_ns, end_ns))
 
     def _make_room(self) -> None:
         if self.settled_ns is not None and self.settled_ns != self._made_room_ns:  # once a round: it looks at all of them

@@ -19,6 +19,7 @@ from tmon_common.observations import FLOW_DEFINITION
 MAX_DEFINITIONS = 1 << 20
 """Of one class; those silent for longest go first, and with them what waits in vain for its definition."""
 UNDEFINED = -1
+_NEVER, _FREE = 0, np.iinfo(np.int64).max  # in place of the time of an observation
 _AT = {f: FLOW_DEFINITION.word_of(f) for f in FLOW_FIELDS if f != "interface"}
 _WIDTH = {f: FLOW_DEFINITION.dtype.fields[f][0].itemsize // 8 for f in _AT}
 _CLASS, _FLOW = FLOW_DEFINITION.word_of("flow_class"), FLOW_DEFINITION.word_of("flow")
@@ -54,6 +55,7 @@ class Definitions:
         self._sources: list[Source | None] = []  # by index
         self._flow = np.zeros(0, np.int32)
         self._used_ns = np.zeros(0, np.int64)
+        self._last_ns = np.zeros(0, np.int64)  # of the latest observation, also where that cannot be right
         self._newest_ns = 0  # of all observations: a definition is as old as that, before there is any of its flow
         self._ties = np.zeros(0, np.int64)
         self._free: list[int] = []
@@ -67,9 +69,9 @@ class Definitions:
         """Definitions, and what waits for one."""
         return len(self._sources) - len(self._free)
 
-    def indexes(self, flows: np.ndarray, probe: str, run_ms: int, newest_ns: int) -> np.ndarray:
+    def indexes(self, flows: np.ndarray, probe: str, run_ms: int, newest_ns: int, last_ns: int = _NEVER) -> np.ndarray:
         """int32: indexes of flow numbers (int64; equal ones next to each other are cheap) of a run. newest_ns: time of the
-        latest observation of them."""
+        latest observation of them that can be right; last_ns: of the latest one, if that is another."""
         edges = np.flatnonzero(flows[1:] != flows[:-1]) + 1
         starts = np.concatenate(([0], edges))
         of_run = self._runs.setdefault((probe, run_ms), {})
@@ -79,6 +81,7 @@ class Definitions:
             found = [self._index(f, probe, run_ms) for f in flows[starts].tolist()]
         indexes = np.array(found, np.int32)
         self._used_ns[indexes] = np.maximum(self._used_ns[indexes], newest_ns)
+        self._last_ns[indexes] = np.maximum(self._last_ns[indexes], max(newest_ns, last_ns))
         return np.repeat(indexes, np.diff(np.append(starts, len(flows)))) if len(edges) else np.full(len(flows), indexes[0])
 
     def define(self, words: np.ndarray, probe: str, run_ms: int, strings: Sequence[str]) -> np.ndarray:
@@ -130,6 +133,13 @@ class Definitions:
         chosen = old[np.argsort(self._used_ns[old], kind="stable")[:surplus]]
         return self._release(chosen)
 
+    def forget_silent(self, before_ns: int, now_ns: int) -> np.ndarray:
+        """All that had no observation since: their probe has forgotten them, too. What was not observed yet counts from the first
+        time that it is found so, at now_ns. int64: as `forget`."""
+        last_ns = self._last_ns[: len(self._sources)]
+        last_ns[last_ns == _NEVER] = now_ns
+        return self._release(np.flatnonzero(last_ns < before_ns), counted=False)
+
     def forget_runs(self, probe: str, before_run_ms: int, before_ns: int) -> np.ndarray:
         """All of runs of a probe that began earlier, once nothing of them waits. int64: as `forget`."""
         gone = [key for key in self._runs if key[0] == probe and key[1] < before_run_ms]
@@ -160,8 +170,9 @@ class Definitions:
                 if index >= len(self._flow):
                     more = max(len(self._flow), 64)
                     self._flow = np.concatenate([self._flow, np.full(more, UNDEFINED, np.int32)])
-                    self._used_ns, self._ties = (np.concatenate([a, np.zeros(more, np.int64)]) for a in (self._used_ns, self._ties))
-            self._flow[index], self._used_ns[index] = UNDEFINED, self._newest_ns
+                    self._used_ns, self._last_ns, self._ties = (
+                        np.concatenate([a, np.zeros(more, np.int64)]) for a in (self._used_ns, self._last_ns, self._ties))
+            self._flow[index], self._used_ns[index], self._last_ns[index] = UNDEFINED, self._newest_ns, _NEVER
             self._ties[index] = zlib.crc32(f"{probe},{run_ms},{number}".encode()) & 0xFFFFFF
             of_run[number] = index
         return index
@@ -193,7 +204,7 @@ class Definitions:
             del self._runs[probe, run_ms][number]
             flow = int(self._flow[index])
             self._sources[index] = None
-            self._flow[index] = UNDEFINED
+            self._flow[index], self._last_ns[index] = UNDEFINED, _FREE
             self._free.append(index)
             if flow != UNDEFINED and self._keys.free(flow):
                 gone.append(flow)

@@ -150,3 +150,30 @@ def test_flows_are_forgotten_only_when_their_rows_are_made(interval_s, monkeypat
     packets = [row for row in one.rows if row[0] == "one_way_packet"]
     assert len(packets) + one.engine.counts.undefined // 2 >= 1100 - 10 * interval_s
     assert len({row[3] for row in counted}) == len(counted) >= len(packets) - 10 * interval_s
+
+
+def test_flows_that_have_ended_are_forgotten_and_nothing_else_changes():
+    """For hours ever new flows, and one that is silent for almost as long as its probes remember it. What has ended costs no
+    memory, and rows are those of a collector that forgets nothing."""
+    made = a_class()
+    kept, forgets = One(), One()
+    for one in (kept, forgets):
+        one.engine = ClassEngine(made, "abc", partial(Results, made, {}))
+    kept.engine._silence_ns = 1 << 60
+    silence_s = forgets.engine._silence_ns // SECOND
+    step_s, most = made.flows[0].obsolescence_ns // SECOND - 1, 0
+    for n in range(4 * silence_s // step_s):
+        time_ns = T0 + n * step_s * SECOND
+        for one in (kept, forgets):
+            for probe, point in (("a", 1), ("b", 2), ("c", 3)):
+                if n == 0:
+                    one.take(("definition", probe, 1, definition(1_000_000, 1, 2)))
+                one.take(("definition", probe, 1, definition(n, n + 3, 2)))
+                one.take(("block", probe, 1, block([(flow, point, flow, time_ns + point * MS) for flow in (n, 1_000_000)], n,
+                                                   time_ns + SECOND)))
+            one.settle()
+        most = max(most, len(forgets.engine.definitions))
+    assert most <= 3 * (silence_s // step_s + 4) < len(kept.engine.definitions)
+    assert forgets.engine.counts.undefined == forgets.engine.counts.definitions_forgotten == 0
+    assert sorted(forgets.rows, key=repr) == sorted(kept.rows, key=repr)
+    assert sum(row[0] == "one_way_packet" for row in kept.rows) > 2 * (n - 5)

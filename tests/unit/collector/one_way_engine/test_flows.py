@@ -60,6 +60,22 @@ def test_forgetting_makes_room_and_frees_numbers():
     assert d.source(int(d.indexes(np.array([99]), "a", 1, 0)[0])) == ("a", 1, 99)
 
 
+def test_what_was_silent_for_long_is_forgotten():
+    """With what waited in vain for its definition. What has not been observed yet counts from when that is seen."""
+    d = Definitions(CLASS)
+    for n in range(4):
+        d.define(definition(n, 1, 100 + n), "a", 1, [CLASS])
+    d.indexes(np.array([1, 2]), "a", 1, 50)
+    d.indexes(np.array([2, 77]), "a", 1, 200)
+    assert d.forget_silent(100, 300).tolist() == [1]
+    assert (len(d), d.forgotten) == (4, 0)
+    d.indexes(np.array([3]), "a", 1, 400)
+    assert sorted(d.forget_silent(301, 500).tolist()) == [0, 2]
+    assert d.known(np.concatenate([definition(n) for n in range(4)]), "a", 1, [CLASS]).tolist() == [False, False, False, True]
+    assert len(d) == 1
+    assert d.forget_silent(301, 500).tolist() == []
+
+
 def test_runs_that_are_over_are_forgotten():
     """Not what still waits: what was observed before is settled."""
     d = Definitions(CLASS)
