@@ -12,6 +12,8 @@ pytestmark = pytest.mark.network
 
 CONFIGURATION = "/etc/trafMon/xml/tmon.xml"
 PROBE, COLLECTOR = "tmon_probe@local.service", "tmon_collector.service"
+METRICS = {PROBE: 9464, COLLECTOR: 9465}
+"""Ports of the agents; the host has a network of its own."""
 PORT, DATAGRAMS, PAYLOAD = 6000, 100, 100
 PACKET_OCTETS = 20 + 8 + PAYLOAD
 CAP_NET_RAW = 1 << 13
@@ -27,12 +29,16 @@ SMALL = f"""<?xml version="1.0" encoding="UTF-8"?>
     </flow_class>
   </flow_classes>
   <collectors>
-    <collector name="collector" address="127.0.0.1"><spool directory="/var/spool/trafMon" rotate="1h"/></collector>
+    <collector name="collector" address="127.0.0.1">
+      <spool directory="/var/spool/trafMon" rotate="1h"/>
+      <agent metrics_port="{METRICS[COLLECTOR]}"/>
+    </collector>
   </collectors>
   <probes>
     <probe name="local">
       <interface name="lan" device="lo" filter="udp port {PORT}"/>
       <publish collector="collector" max_build="200ms" initial_timeout="300ms"/>
+      <agent metrics_port="{METRICS[PROBE]}"/>
     </probe>
   </probes>
   <store backend="duckdb" database="/var/lib/trafMon/trafmon.duckdb"/>
@@ -139,6 +145,25 @@ def test_walls(serving):
         assert not writable(serving, main, path)
     assert writable(serving, main, "/var/lib/trafMon/x")
     assert writable(serving, main, "/etc/trafMon/xml/x")
+
+
+def test_agents_answer(serving):
+    """Each program's own, started by it behind the same walls."""
+    get = "import sys, urllib.request as r; print(r.urlopen(sys.argv[1], timeout=10).read().decode())"
+    for unit, port in METRICS.items():
+        def answer(port=port) -> str:
+            return serving.run("python3", "-c", get, f"http://127.0.0.1:{port}/metrics", check=False).stdout
+        until(answer, f"the agent of {unit} answers", LIMIT_S)
+        assert re.search(r"^trafmon_\w+\{.*\} \S+$", answer(), re.MULTILINE)
+
+
+def test_kernels_need_memory_that_is_written_and_run(installed):
+    """The one wall that cannot stand: when the first of these passes, MemoryDenyWriteExecute=yes belongs into the units."""
+    kernel = "import numba; print(numba.njit(lambda x: x + 1)(1))"
+    run = ["systemd-run", "--quiet", "--pipe", "--wait", "--property=SystemCallArchitectures=native"]
+    python = ["/opt/trafMon/bin/python", "-c", kernel]
+    assert 0 != installed.run(*run, "--property=MemoryDenyWriteExecute=yes", *python, check=False).returncode
+    assert "2\n" == installed.run(*run, *python).stdout
 
 
 def test_others_of_the_host_see_the_counters(serving):
