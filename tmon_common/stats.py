@@ -14,11 +14,10 @@ import os
 import stat
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 
 import numpy as np
 
-from tmon_common.segment import SEGMENTS, Segment
+from tmon_common.segment import SEGMENTS, Segment, in_the_way, ours, remove
 
 MAX_COUNTERS = 1 << 19
 MAX_TEXT_OCTETS = 1 << 20
@@ -42,7 +41,8 @@ class Statistics:
 
     @classmethod
     def create(cls, segment: str, names: Sequence[str], text: str = "") -> Statistics:
-        """A new segment, all zeros. FileExistsError if a living process has one of this name, OSError if there is no room."""
+        """A new segment, all zeros. FileExistsError if a living process has one of this name, SegmentError if there is no room, or
+        something of another user's in its place."""
         if len(names) > MAX_COUNTERS:
             raise ValueError(f"{len(names)} counters, at most {MAX_COUNTERS}")
         octets, encoded = text.encode(), [n.encode() for n in names]
@@ -55,8 +55,8 @@ class Statistics:
         except FileExistsError:
             if _writer_lives(segment):
                 raise
-            replaced = _text(segment)
-            _remove(segment)
+            replaced = _text(segment) if ours(segment) else None
+            remove(segment)
             memory = Segment(segment, size)
         lock = _hold(segment)
         header = np.frombuffer(memory.buf, np.int64, 3)
@@ -155,14 +155,15 @@ def _hold(segment: str) -> int:
 
 
 def _writer_lives(segment: str) -> bool:
-    """Whether some process holds the lock: it goes with the process, however that dies. A reader may hold it for an instant."""
+    """Whether some process holds the lock: it goes with the process, however that dies. A reader may hold it for an instant.
+    SegmentError if that is not for this user to know."""
     for _ in range(3):
         try:
             descriptor = os.open(SEGMENTS / segment, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
         except FileNotFoundError:
             return False
-        except OSError:  # another user's
-            return True
+        except OSError as error:
+            raise in_the_way(segment, error) from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -182,8 +183,3 @@ def _text(segment: str) -> str | None:
         return None
     reader.close()
     return reader.text
-
-
-def _remove(segment: str) -> None:
-    with suppress(FileNotFoundError):
-        (SEGMENTS / segment).unlink()
