@@ -77,5 +77,5 @@ def remove(name: str) -> None:
 
 def in_the_way(name: str, error: OSError) -> SegmentError:
     """What to say of something that this user may not use or remove."""
-    return SegmentError(error.errno, f"{SEGMENTS / name} is in the way, and another user's ({error.strerror}): if a program of theirs "
-                                     "runs with this configuration, stop it; else let root remove the file")
+    return SegmentError(error.errno, f"{SEGMENTS / name} is in the way, and another user's ({error.strerror}): if a program "
+                                     "of theirs runs with this configuration, stop it; else let root remove the file")
