@@ -14,11 +14,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from tmon_common.events import Event, Severity
-from tmon_common.segment import SEGMENTS, Segment, remove
+from tmon_common.segment import BOARD, SEGMENTS, Segment, remove
 
 MAX_EVENTS = 64
 PLACE_OCTETS = 2048
-ENDING = "-events"
+ENDING = BOARD
 """The board of a program is called like its statistics, with this at the end."""
 TOLD = "-told"
 """Files called like the board with this after it say what was told on, by those who do; they end with the board."""
@@ -133,7 +133,7 @@ class BoardReader:
 
 
 def _remove_told(segment: str) -> None:
-    """Another user's of such a name are nobody's concern: they are not read either."""
+    """What others have laid there under names of that kind stays; nobody believes it."""
     for path in SEGMENTS.glob(f"{segment}{TOLD}-*"):
         with suppress(OSError):
             path.unlink()

@@ -14,10 +14,11 @@ import os
 import stat
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 
 import numpy as np
 
-from tmon_common.segment import SEGMENTS, Segment, in_the_way, ours, remove
+from tmon_common.segment import BOARD, SEGMENTS, Segment, SegmentError, in_the_way, ours, remove
 
 MAX_COUNTERS = 1 << 19
 MAX_TEXT_OCTETS = 1 << 20
@@ -57,6 +58,8 @@ class Statistics:
                 raise
             replaced = _text(segment) if ours(segment) else None
             remove(segment)
+            with suppress(SegmentError):
+                remove(f"{segment}{BOARD}")  # who reads these statistics must not find the events of the dead
             memory = Segment(segment, size)
         lock = _hold(segment)
         header = np.frombuffer(memory.buf, np.int64, 3)
