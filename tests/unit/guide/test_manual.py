@@ -95,8 +95,8 @@ def test_sound(page: Path):
     lint = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", page], capture_output=True, text=True, check=False)
     assert (lint.returncode, lint.stdout, lint.stderr) == (0, "", "")
     if shutil.which("man") and shutil.which("groff"):
-        plain = {"LC_ALL": "C.UTF-8", "MANPAGER": "cat", "MANWIDTH": "80"}
-        shown = subprocess.run(["man", "--warnings", "-l", page], env=os.environ | plain, capture_output=True, text=True, check=False)
+        terminal = os.environ | {"LC_ALL": "C.UTF-8", "MANPAGER": "cat", "MANWIDTH": "80"}
+        shown = subprocess.run(["man", "--warnings", "-l", page], env=terminal, capture_output=True, text=True, check=False)
         assert (shown.returncode, shown.stderr) == (0, "")
         assert [line for line in re.sub(r".\x08|\x1b\[[0-9;]*m", "", shown.stdout).splitlines() if len(line) > 80] == []
 
