@@ -31,6 +31,16 @@ def real_captures() -> list[Path]:
     return [*sorted(shared), *sorted(OWN_CAPTURES.glob("**/*.pcap*"))]
 
 
+@pytest.fixture(autouse=True)
+def signals_as_before() -> Iterator[None]:
+    """Commands that are called in this process settle its signals (trafmon: SIGPIPE ends it); the next test wants the usual."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGPIPE)}
+    yield
+    for number, handler in before.items():
+        if signal.getsignal(number) is not handler:
+            signal.signal(number, handler)
+
+
 @pytest.fixture(scope="session")
 def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDB]:
     """A server that all tests of the session share; each takes databases of its own (`mariadb.store()`)."""

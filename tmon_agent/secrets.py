@@ -1,11 +1,12 @@
 """The file of secrets: community strings and the passphrases of SNMPv3 users, which the configuration only names.
 
 A line for each: `community NAME STRING` or `user NAME AUTHENTICATION-PASSPHRASE PRIVACY-PASSPHRASE`. A word with blanks stands in
-quotes, as for a shell; `#` begins a comment.
+quotes, as for a shell; `#` at the beginning of a word begins a comment.
 """
 
 from __future__ import annotations
 
+import re
 import secrets
 import shlex
 from collections.abc import Mapping
@@ -23,6 +24,8 @@ MAX_SECRET_OCTETS = 255
 _NEW_OCTETS = 24
 _WHAT = "file of secrets"
 _MAKE = "`trafmon snmp-secrets -c CONFIGURATION`"
+_PIECE = r"""'[^']*'|"(?:\\.|[^"\\])*"|\\."""
+_BEFORE_COMMENT = re.compile(rf"""(?:[ \t\r]+|(?:[^ \t\r'"\\#]|{_PIECE})(?:[^ \t\r'"\\]|{_PIECE})*)*""")
 _HEAD = """\
 # Secrets of SNMP: who has a community string may ask; who has the passphrases of a user, too, and in secret.
 # They are needed at the managers as well. Made by `trafmon snmp-secrets`; they may be changed by hand.
@@ -110,16 +113,22 @@ def _new() -> str:
     return secrets.token_urlsafe(_NEW_OCTETS)
 
 
+def _words(line: str) -> list[str]:
+    """As a shell takes them: `#` begins a comment only where a word could begin; shlex would end a secret there. ValueError."""
+    end = _BEFORE_COMMENT.match(line).end()
+    return shlex.split(line[:end] if line[end : end + 1] == "#" else line)
+
+
 def _parse(path: Path, octets: bytes) -> Secrets:
     found: dict[str, dict[str, list[str]]] = {what: {} for what in _WORDS}
     try:
-        lines = octets.decode().splitlines()
+        lines = octets.decode().split("\n")
     except UnicodeDecodeError:
         raise SecretsError(f"{_WHAT} {path}: no text in UTF-8; make it with {_MAKE}") from None
     for number, line in enumerate(lines, 1):
         where = f"{_WHAT} {path}:{number}"
         try:
-            words = shlex.split(line, comments=True)
+            words = _words(line)
         except ValueError:
             raise SecretsError(f"{where}: a quotation mark has no end; put a word with quotation marks between others") from None
         if not words:

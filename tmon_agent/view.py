@@ -35,6 +35,7 @@ class View:
         self.managers: dict[str, Told] = {}
         self._software = version("trafmon")
         self._source: Source | None = None
+        self._began_ns: int | None = None  # this run, by the monotonic clock: the time of day may be set
         self._program: Program | None = None
         self._tables: Tables = {}
         self._fresh_until_ns = self._clock.monotonic_ns()
@@ -78,17 +79,19 @@ class View:
 
     def _find(self) -> Source | None:
         try:
-            self._source = self._open(self.setting)
+            self._source, self._began_ns = self._open(self.setting), None
         except (FileNotFoundError, PermissionError):
             self._source = None
         return self._source
 
     def _look(self, source: Source) -> Program:
         identity = {**dict.fromkeys(LISTS, ()), **source.identity}
-        run_ns = identity.get("run", 0) * 1_000_000
+        run_ns, now_ns = identity.get("run", 0) * 1_000_000, self._clock.monotonic_ns()
+        if self._began_ns is None:
+            self._began_ns = now_ns - max(0, self._clock.wall_ns() - run_ns)
         known: dict[str, Any] = {
             "host": identity.get("host"), "configuration": identity.get("configuration"), "version": identity.get("version"),
             "software": self._software, "run_ns": run_ns, "pid": identity.get("pid"),
-            "uptime_ns": max(0, self._clock.wall_ns() - run_ns), "managers": dict(self.managers), **self.counts}
+            "uptime_ns": now_ns - self._began_ns, "managers": dict(self.managers), **self.counts}
         newest, _ = source.events(0)
         return Program(self.setting.kind, self.setting.name, identity, source.snapshot(), known, tuple(newest[-MAX_EVENTS:]))

@@ -14,11 +14,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from tmon_common.events import Event, Severity
-from tmon_common.segment import SEGMENTS, Segment
+from tmon_common.segment import BOARD, SEGMENTS, Segment
 
 MAX_EVENTS = 64
 PLACE_OCTETS = 2048
-ENDING = "-events"
+ENDING = BOARD
 """The board of a program is called like its statistics, with this at the end."""
 TOLD = "-told"
 """Files called like the board with this after it say what was told on, by those who do; they end with the board."""
@@ -50,8 +50,12 @@ class EventBoard:
 
     @classmethod
     def create(cls, segment: str) -> EventBoard:
-        """A new, empty board. Whoever makes it holds the statistics of the same name: a board found here was left by the dead."""
-        _remove(segment)
+        """A new, empty board. Whoever makes it holds the statistics of the same name: a board found here was left by the dead.
+        FileExistsError if it is another user's."""
+        try:
+            _remove(segment)
+        except PermissionError:
+            raise FileExistsError(f"{SEGMENTS / segment} is another user's: remove it") from None
         memory = Segment(segment, _SIZE)
         _HEADER.pack_into(memory.buf, 0, _MAGIC, *[0] * 7)
         return cls(memory)
@@ -132,6 +136,9 @@ class BoardReader:
 
 
 def _remove(segment: str) -> None:
-    for path in (SEGMENTS / segment, *SEGMENTS.glob(f"{segment}{TOLD}-*")):
-        with suppress(FileNotFoundError):
+    """What others have laid there under names of that kind stays; nobody believes it."""
+    for path in SEGMENTS.glob(f"{segment}{TOLD}-*"):
+        with suppress(OSError):
             path.unlink()
+    with suppress(FileNotFoundError):
+        (SEGMENTS / segment).unlink()

@@ -12,6 +12,8 @@ from pathlib import Path
 
 SEGMENTS = Path("/dev/shm")  # noqa: S108 it is where Linux keeps them
 MODE = 0o600
+BOARD = "-events"
+"""The board of events of a program is called like its statistics, with this at the end."""
 
 
 class Segment:

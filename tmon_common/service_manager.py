@@ -21,9 +21,9 @@ def ready(status: str = "") -> None:
 
 
 def step(what: str) -> None:
-    """The start has come so far; now comes `what`. After a switch of the configuration the watchdog is at work while the program starts
-    anew, and waits as long, too. No WATCHDOG=1: that would set the watchdog of a first start going, at which nobody tells of progress.
-    """
+    """The start has come so far; now comes `what`. After a switch of the configuration the watchdog is at work while the program
+    starts anew, and waits as long, too. No WATCHDOG=1: that would set the watchdog of a first start going, at which nobody tells of
+    progress."""
     notify(STATUS=what, EXTEND_TIMEOUT_USEC=STEP_S * 1_000_000)
 
 

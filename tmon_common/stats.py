@@ -18,7 +18,7 @@ from contextlib import suppress
 
 import numpy as np
 
-from tmon_common.segment import SEGMENTS, Segment
+from tmon_common.segment import BOARD, SEGMENTS, Segment
 
 MAX_COUNTERS = 1 << 19
 MAX_TEXT_OCTETS = 1 << 20
@@ -57,6 +57,8 @@ class Statistics:
                 raise
             replaced = _text(segment)
             _remove(segment)
+            with suppress(PermissionError):
+                _remove(f"{segment}{BOARD}")  # who reads these statistics must not find the events of the dead
             memory = Segment(segment, size)
         lock = _hold(segment)
         header = np.frombuffer(memory.buf, np.int64, 3)

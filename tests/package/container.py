@@ -18,6 +18,7 @@ from typing import Self
 from tests.pipeline.probe_process import until
 
 BOOT_LIMIT_S, COMMAND_LIMIT_S = 60, 300
+PATH = "PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 BOOTED = ("running", "degraded")
 ROOM = "4G"
 """Of memory, at most, for what the host changes."""
@@ -94,7 +95,7 @@ class Host:
         become = ["runuser", "-u", user, "--"] if user else []
         set_up = [f"{name}={value}" for name, value in environment.items()]
         entered = ["nsenter", "--target", str(self.first), "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--root",
-                   "--wdns=/", "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", *set_up]
+                   "--wdns=/", "env", "-i", PATH, "LANG=C.UTF-8", *set_up]
         done = subprocess.run([*entered, *become, *command], capture_output=True, text=True, timeout=limit_s, check=False,
                               input=text)
         assert not check or done.returncode == 0, f"{command}: {done.returncode}\n{done.stdout}{done.stderr}"

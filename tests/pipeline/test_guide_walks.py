@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pipeline.walk import ROOT, Command, File, steps, walk
+from tests.pipeline.walk import ROOT, Command, File, agrees, steps, walk
 
 
 @pytest.mark.parametrize("name", ["first-hour", "one-way-setup"])
@@ -15,6 +15,14 @@ def test_page(tmp_path: Path, name: str):
     page = (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
     assert sum(isinstance(step, Command) for step in steps(page)) >= 5
     walk(page, tmp_path / "here")
+
+
+@pytest.mark.parametrize(("shown", "right"), [
+    ("one two", True), ("one", False), ("one...", True), ("...two", True), ("o...e t...o", True), ("one ... two ...", True),
+    ("one...\n...two", True), ("two...", False), ("...one", False), ("one t...two", False)])
+def test_dots(shown: str, right: bool):
+    """What stands for anything, and nothing."""
+    assert right == agrees(shown, " one\n two\n")
 
 
 def test_wrong_page(tmp_path: Path):

@@ -103,6 +103,36 @@ def test_promtool_has_nothing_to_say(site, kind):
     assert promtool("check", "metrics", given=page(site.addresses[kind])) == ""
 
 
+STATES = """
+rule_files: [{rules}]
+evaluation_interval: 1m
+tests:
+  - interval: 1m
+    input_series:
+      - series: trafmon_heard_probe_state{{collector="c", probe="p", state="{state}"}}
+        values: 1x30
+    alert_rule_test:
+      - eval_time: 20m
+        alertname: {alert}
+        exp_alerts: [{{exp_labels: {{severity: critical, collector: c, probe: p, state: {state}}},
+                       exp_annotations: {{summary: "{summary}"}}}}]
+"""
+
+
+@needs_prometheus
+@pytest.mark.oracle
+@pytest.mark.parametrize(("state", "alert", "summary"), [
+    ("silent", "TrafmonProbeSilent", "c does not hear probe p"),
+    ("broken", "TrafmonProbeNotTaken", "c takes nothing of what comes in the name of probe p: wrong keys"),
+    ("never", "TrafmonProbeNeverHeard", "c has not heard probe p since it started"),
+])
+def test_whatever_keeps_a_probe_from_being_heard_is_an_alert(tmp_path, state, alert, summary):
+    """Also after a new start of the collector, which knows nothing of before."""
+    rules = ROOT / "etc" / "prometheus" / "trafmon-rules.yml"
+    (tmp_path / "test.yml").write_text(STATES.format(rules=rules, state=state, alert=alert, summary=summary))
+    assert "SUCCESS" in promtool("test", "rules", "test.yml", directory=tmp_path)
+
+
 @needs_prometheus
 @pytest.mark.oracle
 def test_the_samples_are_valid(tmp_path):

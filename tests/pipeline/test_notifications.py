@@ -1,8 +1,10 @@
 """The real snmptrapd is told of events: by traps and informs, of version 2c and 3, once each, whatever dies in between."""
 
+import itertools
 import re
 import shlex
 import socket
+import time
 from dataclasses import replace
 
 import pytest
@@ -70,9 +72,9 @@ def told(trapd):
 
 
 def test_traps_and_informs_of_both_versions(tmp_path, program, trapd):
-    """Each manager is told what it is to be told, with its type, the event's objects, and the time that the run has lasted."""
+    """Each manager, whatever its name, is told what it is to be told: the type, the event's objects, how long the run lasts."""
     kinds = [(version, notify) for version in ("2c", "3") for notify in ("trap", "inform")]
-    managers = [manager(trapd.port, f"{version}-{notify}", version, notify=notify) for version, notify in kinds]
+    managers = [manager(trapd.port, f"{version}-{notify}-{40 * 'x'}\u20ac", version, notify=notify) for version, notify in kinds]
     with at_work(tmp_path, program, *managers) as agent:
         program.tell(subject="uplink")
         until(lambda: len(trapd.received()) >= 4, "four notifications")
@@ -138,6 +140,16 @@ def test_one_that_is_not_reached_holds_up_nobody(tmp_path, program, trapd, caplo
         until(lambda: agent.counts["notifications_lost"] >= 2, "two are given up")
     assert 1 == caplog.text.count("manager silent: a notification is given up: no answer")
     assert 5 == agent.counts["notifications_sent"]
+
+
+def test_a_clock_that_is_set_back_holds_up_nothing(tmp_path, program, monkeypatch):
+    """What a silent manager does not answer is late by a clock that nobody sets."""
+    began, looks = time.time(), itertools.count()
+    monkeypatch.setattr("pysnmp.carrier.asyncio.dispatch.time", lambda: began - next(looks))
+    silent = Manager("silent", "127.0.0.1", free_port(), "2c", "lab", "inform", Severity.WARNING, QUICK_NS, 0)
+    with at_work(tmp_path, program, silent) as agent:
+        program.tell()
+        until(lambda: agent.counts["notifications_lost"] == 1, "it is given up")
 
 
 def test_told_once_over_a_restart_of_the_agent(tmp_path, program, trapd):

@@ -6,8 +6,10 @@ from multiprocessing import shared_memory
 
 import pytest
 
-from tmon_common.event_board import MAX_EVENTS, PLACE_OCTETS, BoardReader, EventBoard
+from tmon_common.event_board import ENDING, MAX_EVENTS, PLACE_OCTETS, TOLD, BoardReader, EventBoard
 from tmon_common.events import VALUE_CHARACTERS, event
+from tmon_common.segment import SEGMENTS
+from tmon_common.stats import Statistics
 
 
 @pytest.fixture
@@ -87,3 +89,54 @@ def test_random_octets_harm_nobody(board):
     writer._memory.buf[8:16] = (2**62).to_bytes(8, "little")
     found, missed = reader.since(5)
     assert ([], 2**62 - 5) == (found, missed)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
+def test_what_another_user_has_laid_there():
+    """A board in its place is told of; what only looks like a file that belongs to it harms nobody."""
+    name = f"trafmon-test-{secrets.token_hex(6)}"
+    paths = [SEGMENTS / name, SEGMENTS / f"{name}{TOLD}-managers"]
+    try:
+        for path in paths:
+            path.write_bytes(b"")
+        assert 0 == as_nobody(lambda: refused(name))
+        paths[0].unlink()
+        assert 0 == as_nobody(lambda: EventBoard.create(name).close())
+    finally:
+        for path in paths:
+            path.unlink(missing_ok=True)
+
+
+def refused(name):
+    with pytest.raises(FileExistsError, match="another user's"):
+        EventBoard.create(name)
+
+
+def as_nobody(do):
+    """Exit status of a process of another user."""
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            os.setgroups([])
+            os.setgid(65534)
+            os.setuid(65534)
+            do()
+            status = 0
+        finally:
+            os._exit(status)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def test_the_board_of_the_dead_is_gone_before_there_are_new_statistics():
+    """Who finds a new run by its statistics would read the old board for ever."""
+    name = f"trafmon-test-{secrets.token_hex(6)}"
+    Statistics.create(name, ["a"]).close(in_order=False)
+    left = EventBoard.create(name + ENDING)
+    anew = Statistics.create(name, ["a"])
+    try:
+        with pytest.raises(FileNotFoundError):
+            BoardReader(name + ENDING)
+    finally:
+        anew.close()
+        left.close()

@@ -19,6 +19,7 @@ class Syntax(StrEnum):
     """What values are, here and in SNMP. None is a value that is not known: it has no instance."""
 
     COUNTER = "counter"  # int that grows: Counter64
+    LEVEL = "level"  # int from 0 of which it is not said whether it only grows: CounterBasedGauge64 (RFC 2856)
     GAUGE = "gauge"  # int from 0: Gauge32, at most 2^32 - 1 there
     SIGNED = "signed"  # int: Integer32, at its limits there
     NUMBER = "number"  # int from 0 that names something: Unsigned32

@@ -28,8 +28,10 @@ MANAGERS = Table(
     "Manager", 22, "A manager that the agent of a program tells of events; the master agent is one, too.",
     (*EVENTS.index[:2], Column("manager", Syntax.NUMBER, "", "its place among those that are told, from 1")),
     (Column("name", Syntax.TEXT, "", "its name in the configuration, or where the master agent is", label=True),
-     Column("sent", Syntax.COUNTER, "", "notifications sent to it, repetitions not counted", metric="notifications_sent"),
-     Column("lost", Syntax.COUNTER, "", "notifications given up, and events told in a sum only", metric="notifications_lost"),
+     Column("sent", Syntax.COUNTER, "", "notifications sent to it since the agent started, repetitions not counted",
+            metric="notifications_sent"),
+     Column("lost", Syntax.COUNTER, "", "notifications given up since the agent started, and events told in a sum only",
+            metric="notifications_lost"),
      Column("waiting", Syntax.GAUGE, "", "events that wait to be told", metric="notifications_waiting"),
      Column("reached", Syntax.TRUTH, "", "the last notification was not given up", metric="reached")),
     _rows)

@@ -109,7 +109,7 @@ RINGS = Table(
 ANALYSES = Table(
     "Analysis", 4, "What the analyses of a probe count: states they hold, what was evicted or not understood.",
     (PROBE, Column("counter", TEXT, "", "name of the count: docs/snmp.md explains each")),
-    (Column("value", COUNTER, "", "its value: a count since the start, or states held now", metric="value"),),
+    (Column("value", Syntax.LEVEL, "", "its value: a count since the start, or states held now", metric="value"),),
     _rows_of_analyses)
 
 LINKS = Table(

@@ -16,9 +16,10 @@ IDENTITY = (
 AGENT = (
     Column("agentRestarts", Syntax.COUNTER, "@agent_restarts", "agents of this run that died and were started again",
            metric="agent_restarts"),
-    Column("notificationsSent", Syntax.COUNTER, "@notifications_sent", "notifications sent to managers, repetitions not counted",
-           metric="notifications_sent"),
+    Column("notificationsSent", Syntax.COUNTER, "@notifications_sent",
+           "notifications sent to managers since the agent started, repetitions not counted", metric="notifications_sent"),
     Column("notificationsLost", Syntax.COUNTER, "@notifications_lost",
-           "notifications given up: not answered, or no room to wait, or too many at once", metric="notifications_lost"),
+           "notifications given up since the agent started: not answered, no room to wait, or too many at once",
+           metric="notifications_lost"),
 )
 NAME = "name in the configuration"

@@ -49,7 +49,10 @@ class Answers:
 
     def _metrics(self, request: Request) -> Response:
         """As OpenMetrics where that is asked for, else in the text format of Prometheus."""
-        encode, content_type = choose_encoder(request.fields.get("accept", ""))
+        try:
+            encode, content_type = choose_encoder(request.fields.get("accept", ""))
+        except (TypeError, ValueError):  # a version that is none
+            encode, content_type = choose_encoder("")
         return Response(HTTPStatus.OK, encode(self._registry), content_type)
 
     def _healthy(self, _request: Request) -> Response:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from tmon_agent.managed.declaration import Column, Syntax, Table
-from tmon_agent.managed.probe import ANALYSES
 from tmon_agent.managed.tables import TABLES
 
 NAMESPACE = "trafmon"
@@ -28,7 +27,7 @@ class Type(StrEnum):
     INFO = "info"  # always 1; the labels tell
 
 
-_TYPES = {Syntax.COUNTER: Type.COUNTER, Syntax.STATE: Type.STATES}
+_TYPES = {Syntax.COUNTER: Type.COUNTER, Syntax.STATE: Type.STATES, Syntax.LEVEL: Type.UNKNOWN}
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ def named(table: Table) -> Iterator[Named]:
     for n, column in enumerate(table.columns):
         if column.metric:
             unit, divisor = UNITS.get(column.unit, ("", 1))
-            kind = Type.UNKNOWN if table is ANALYSES else _TYPES.get(column.syntax, Type.GAUGE)
+            kind = _TYPES.get(column.syntax, Type.GAUGE)
             name = "_".join(filter(None, (prefix, column.metric, unit)))
             own = ("state",) if kind is Type.STATES else ()
             yield Named(name, kind, unit, divisor, _sentence(_help(column)), labels + own, table, (n,))

@@ -39,7 +39,9 @@ class Progress:
         self._told = dict(told)
         temporary = self._path.with_name(f"{self._path.name}.{os.getpid()}")
         try:
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            with suppress(FileNotFoundError):  # of an agent of the same number, which was killed here
+                temporary.unlink()
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
                 json.dump({"run": self._run_ns, "told": self._told}, file)
             temporary.replace(self._path)
@@ -52,10 +54,12 @@ class Progress:
                 temporary.unlink()
 
     def _read(self) -> dict[str, int]:
-        """What is there is as good as who may write there: what makes no sense counts for nothing."""
+        """What is there is as good as who may write there: of another user, or what makes no sense, counts for nothing."""
         try:
             descriptor = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
             with os.fdopen(descriptor, encoding="utf-8") as file:
+                if os.fstat(descriptor).st_uid != os.geteuid():
+                    return {}
                 found = json.loads(file.read(MAX_OCTETS))
             if found["run"] != self._run_ns:
                 return {}

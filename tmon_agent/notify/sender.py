@@ -7,7 +7,6 @@ import random
 import socket
 from collections.abc import Callable, Iterable
 
-from pysnmp.carrier.asyncio.dispatch import AsyncioDispatcher
 from pysnmp.entity import config
 from pysnmp.entity.engine import SnmpEngine
 from pysnmp.entity.rfc3413.ntforg import NotificationOriginator
@@ -16,9 +15,11 @@ from pysnmp.proto import rfc1905
 from pysnmp.proto.api import v2c
 
 from tmon_agent.managed.declaration import Program
+from tmon_agent.notify.dispatcher import Dispatcher
 from tmon_agent.notify.notification import notification_of, up_time
 from tmon_agent.notify.port import PortV4, PortV6, port_of
 from tmon_agent.notify.teller import Done
+from tmon_agent.snmp.engine import community_name
 from tmon_agent.snmp.responder import binding
 from tmon_agent.snmp.tree import Instance
 from tmon_common.config.monitoring_model import Manager
@@ -27,6 +28,8 @@ from tmon_common.event_board import BoardEvent
 TIMER_S = 0.1
 """How often pysnmp looks whether an answer is late."""
 _NS_PER_CENTISECOND = 10_000_000
+_TARGET = "manager"
+"""What an engine calls it; its own name may be longer than is allowed there."""
 Pdu = rfc1905.InformRequestPDU | rfc1905.SNMPv2TrapPDU
 
 
@@ -87,19 +90,20 @@ class _Line:
 
     def __init__(self, engine: SnmpEngine, manager: Manager) -> None:
         kind, v3 = (PortV6 if ":" in manager.address else PortV4), manager.version == "3"
-        self._engine, self._name, self._originator = engine, manager.name, NotificationOriginator()
+        self._engine, self._originator = engine, NotificationOriginator()
         self._socket = socket.socket(socket.AF_INET6 if kind is PortV6 else socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
         self._socket.setblocking(False)
         self._socket.bind(("", 0))
-        engine.register_transport_dispatcher(AsyncioDispatcher(timeout=TIMER_S))
+        engine.register_transport_dispatcher(Dispatcher(TIMER_S))
         config.add_transport(engine, kind.DOMAIN, port_of(self._socket, engine).open_server_mode(sock=self._socket))
-        config.add_target_parameters(engine, manager.name, manager.security, "authPriv" if v3 else "noAuthNoPriv", 3 if v3 else 1)
-        config.add_target_address(engine, manager.name, kind.DOMAIN, (manager.address, manager.port), manager.name,
+        security = manager.security.encode() if v3 else community_name(manager.security)
+        config.add_target_parameters(engine, _TARGET, security, "authPriv" if v3 else "noAuthNoPriv", 3 if v3 else 1)
+        config.add_target_address(engine, _TARGET, kind.DOMAIN, (manager.address, manager.port), _TARGET,
                                   timeout=manager.timeout_ns // _NS_PER_CENTISECOND, retryCount=manager.retries)
 
     def send(self, pdu: Pdu, answered: Callable[[str], None]) -> None:
         """answered: is called with "" when an answer has come, or with why there is none. Of a trap it is not. PySnmpError."""
-        self._originator.send_pdu(self._engine, self._name, None, "", pdu, _answer, answered)
+        self._originator.send_pdu(self._engine, _TARGET, None, "", pdu, _answer, answered)
 
     def close(self) -> None:
         self._engine.close_dispatcher()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from hashlib import blake2s
 
 from pysnmp.entity import config
 from pysnmp.entity.engine import SnmpEngine
@@ -50,12 +51,19 @@ def make_engine(identity: EngineIdentity, users: Iterable[SnmpUser], secrets: Se
 
 
 def teach(engine: SnmpEngine, users: Iterable[SnmpUser], secrets: Secrets) -> None:
-    """Users and communities, in place of those of the same names."""
+    """Users and communities, in place of those of the same names. Texts are UTF-8, as managers send them: pysnmp would make Latin-1
+    of them."""
     for name, community in secrets.communities.items():
-        config.add_v1_system(engine, name, community)
+        config.add_v1_system(engine, community_name(name), community.encode())
     for user in users:
         known = secrets.users[user.name]
-        config.add_v3_user(engine, user.name, AUTHENTICATIONS[user.auth], known.auth, PRIVACIES[user.priv], known.priv)
+        config.add_v3_user(engine, user.name.encode(), AUTHENTICATIONS[user.auth], known.auth.encode(), PRIVACIES[user.priv],
+                           known.priv.encode())
+
+
+def community_name(name: str) -> str:
+    """What an engine calls a community of the configuration: it takes 32 octets at most, of Latin-1."""
+    return blake2s(name.encode(), digest_size=16).hexdigest()
 
 
 def forget_finished(engine: SnmpEngine) -> None:

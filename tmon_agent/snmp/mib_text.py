@@ -17,7 +17,8 @@ LAST_UPDATED = "202611260000Z"
 REVISIONS = (("202611260000Z", "The first."),)
 _WIDTH = 79
 
-_TYPES = {Syntax.COUNTER: "Counter64", Syntax.GAUGE: "Gauge32", Syntax.SIGNED: "Integer32", Syntax.NUMBER: "Unsigned32",
+_TYPES = {Syntax.COUNTER: "Counter64", Syntax.LEVEL: "CounterBasedGauge64", Syntax.GAUGE: "Gauge32",
+          Syntax.SIGNED: "Integer32", Syntax.NUMBER: "Unsigned32",
           Syntax.TEXT: "SnmpAdminString", Syntax.MOMENT: "DateAndTime", Syntax.DURATION: "TimeTicks", Syntax.TRUTH: "TruthValue"}
 _UNITS = {"ns": "nanoseconds", "octets": "octets", "packets": "packets"}
 _OWNER = {id(c): t for t in reversed(TABLES) for c in t.index}
@@ -66,6 +67,8 @@ IMPORTS
         FROM SNMPv2-CONF
     SnmpAdminString
         FROM SNMP-FRAMEWORK-MIB
+    CounterBasedGauge64
+        FROM HCNUM-TC
     {parent}
         FROM {parents_module};
 

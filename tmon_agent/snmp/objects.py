@@ -53,7 +53,8 @@ class Smi(Enum):
 
 
 TYPES = {
-    Syntax.COUNTER: Smi.COUNTER64, Syntax.GAUGE: Smi.GAUGE32, Syntax.SIGNED: Smi.INTEGER32, Syntax.NUMBER: Smi.GAUGE32,
+    Syntax.COUNTER: Smi.COUNTER64, Syntax.LEVEL: Smi.COUNTER64, Syntax.GAUGE: Smi.GAUGE32,
+    Syntax.SIGNED: Smi.INTEGER32, Syntax.NUMBER: Smi.GAUGE32,
     Syntax.TEXT: Smi.OCTETS, Syntax.MOMENT: Smi.OCTETS, Syntax.DURATION: Smi.TIMETICKS, Syntax.TRUTH: Smi.INTEGER32,
     Syntax.STATE: Smi.INTEGER32,
 }
@@ -91,7 +92,7 @@ def wire_value(column: Column, value: Any) -> int | bytes:
     ns are told in us, where the type has 32 bits.
     """
     match column.syntax:
-        case Syntax.COUNTER:
+        case Syntax.COUNTER | Syntax.LEVEL:
             return min(max(0, value), MAX_COUNTER64)
         case Syntax.GAUGE:
             return min(max(0, _scaled(column, value)), MAX_UNSIGNED)

@@ -9,11 +9,20 @@ from collections.abc import Sequence
 from tmon_common.config.model import SECOND, Agent, Monitoring
 from tmon_common.config.monitoring_model import Manager, SnmpUser
 from tmon_common.config.node import Node, check_unique
-from tmon_common.config.quantities import parse_duration, parse_free_port, parse_listen_address, parse_number, parse_port
+from tmon_common.config.quantities import (
+    parse_duration,
+    parse_free_port,
+    parse_listen_address,
+    parse_name,
+    parse_number,
+    parse_port,
+)
 from tmon_common.config.structure import nearest
 from tmon_common.events.declaration import Severity
 
 MAX_USERS = 64
+MAX_USER_OCTETS = 32
+"""Of a name: usmUserName, RFC 3414 section 5."""
 MAX_MANAGERS = 32
 MAX_RETRIES = 255
 LEAST_TIMEOUT_NS, MAX_TIMEOUT_NS = SECOND // 10, 300 * SECOND
@@ -30,11 +39,11 @@ def read_monitoring(root: Node) -> Monitoring:
     for nodes, limit in ((users, MAX_USERS), (communities, MAX_USERS), (managers, MAX_MANAGERS)):
         for surplus in nodes[limit:][:1]:
             surplus.problem(f"{len(nodes)} <{surplus.tag}>; expected at most {limit}")
-    names = {"2c": [c.name() for c in communities], "3": [u.name() for u in users]}
+    names = {"2c": [c.name() for c in communities], "3": [u.name(_user_name) for u in users]}
     return Monitoring(
         secrets=node.path("secrets"),
         communities=tuple(names["2c"]),
-        users=tuple(SnmpUser(u.name(), u.text("auth") or "", u.text("priv") or "") for u in users),
+        users=tuple(SnmpUser(u.text("name") or "", u.text("auth") or "", u.text("priv") or "") for u in users),
         managers=tuple(_manager(m, names) for m in managers),
     )
 
@@ -91,6 +100,12 @@ def _manager(node: Node, names: dict[str, list[str]]) -> Manager:
         timeout_ns=node.value("timeout", parse_duration, LEAST_TIMEOUT_NS, MAX_TIMEOUT_NS),
         retries=node.value("retries", parse_number, 0, MAX_RETRIES),
     )
+
+
+def _user_name(text: str) -> str:
+    if len(text.encode()) > MAX_USER_OCTETS:
+        raise ValueError(f"a name of {len(text.encode())} octets; SNMP knows users of at most {MAX_USER_OCTETS}")
+    return parse_name(text)
 
 
 def _address(text: str) -> str:

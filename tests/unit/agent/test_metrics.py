@@ -31,6 +31,15 @@ def of(found, name, **labels):
     return found[f"trafmon_{name}", tuple(sorted(labels.items()))]
 
 
+@pytest.mark.parametrize("version", ["x.y", "1.0.x", "", "1..0"])
+def test_a_version_that_there_is_not(version):
+    """Who asks for it gets some text, and no fault."""
+    for media in ("application/openmetrics-text", "text/plain"):
+        response = Answers(view_of(probe_source())).answer(Request("GET", "/metrics", {"accept": f"{media}; version={version}"}))
+        assert response.status == 200
+        assert b"trafmon_probe_up" in response.body
+
+
 @BOTH
 def test_values_of_a_probe(accept):
     """In base units; an interface by its name; nothing for what is not known."""

@@ -34,6 +34,14 @@ def test_what_it_says(path):
     assert {"ops"} == set(secrets_of(monitoring).users)
 
 
+@pytest.mark.parametrize(("word", "secret"), [
+    ("abc#def", "abc#def"), ("'ab #c'", "ab #c"), ('"ab\\"#c"', 'ab"#c'), ("ab\\ #c", "ab #c"), ("'#c'", "#c"),
+    ("ab'c'#d", "abc#d"), ("s#1 # comment", "s#1"), ("abc\r", "abc"), ("abc #'", "abc"), ("a\u2028b", "a\u2028b")])
+def test_a_comment_begins_where_a_word_could(path, word, secret):
+    """As for a shell: a secret is never cut short."""
+    assert {"old": secret} == read_secrets(written(path, f"community old {word}\n")).communities
+
+
 @pytest.mark.parametrize(("text", "reason"), [
     ("user noc 1234567 long-enough-1", 'snmp.secrets:1: user "noc": a passphrase of 7 octets; expected 8 to 255'),
     ("\nuser noc long-enough-1 " + 256 * "x", "snmp.secrets:2:"),

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from dataclasses import replace
 
 import pytest
 
@@ -14,6 +15,7 @@ from tmon_agent.managed.declaration import Syntax
 from tmon_agent.service import ServiceError
 from tmon_agent.snmp.mib_text import object_name
 from tmon_agent.snmp.service import SnmpService
+from tmon_common.config.monitoring_model import Monitoring, SnmpUser
 from tmon_common.event_board import BoardEvent
 from tmon_common.events import Severity
 
@@ -48,6 +50,19 @@ def test_every_way_to_prove_and_to_encrypt(agent, user):
 def test_communities(agent):
     for community in (COMMUNITY, "other-string"):
         assert {NAME: "21000"} == net_snmp.values("snmpget", [*net_snmp.V2C, community], agent, NAME)
+
+
+def test_secrets_and_names_are_utf_8(tmp_path):
+    """As net-snmp's programs send them; a community may have the longest name that a configuration takes."""
+    name, auth, priv = "no\u00e4c", "p\u00e4ssw\u00f6rter", "\u20ac\u20ac\u20ac\u20ac"
+    community, string = 63 * "c", "l\u00e4s \u20ac"
+    made = snmp_setting(tmp_path)
+    asked = Monitoring(tmp_path / "snmp.secrets", (community,), (SnmpUser(name),))
+    asked.secrets.write_text(f"community {community} '{string}'\nuser {name} {auth} {priv}\n")
+    made = replace(made, configuration=replace(made.configuration, monitoring=asked))
+    with serving(made, view_of(probe_source())) as service:
+        for credentials in ([*net_snmp.V2C, string], net_snmp.v3(name, "SHA-256", auth, "AES", priv)):
+            assert {NAME: "21000"} == net_snmp.values("snmpget", credentials, service.port, NAME)
 
 
 def test_who_is_not_answered(agent):

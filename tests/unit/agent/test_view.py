@@ -1,5 +1,7 @@
 """What an agent knows of its program: tables of its numbers, and what happens when it ends or starts anew."""
 
+import pytest
+
 from tests.unit.agent.programs import (
     COLLECTOR_NUMBERS,
     PROBE_NUMBERS,
@@ -57,6 +59,17 @@ def test_it_is_looked_at_no_more_often_than_told():
     assert view.tables() is first
     clock.advance(1)
     assert value(view, PROBES, ("edge",), "packets") == PROBE_NUMBERS["packets_seen"] + 1
+
+
+@pytest.mark.parametrize("step_ns", [-3600 * SECOND, 10**6 * SECOND])
+def test_how_long_it_runs_does_not_depend_on_clocks_that_are_set(step_ns):
+    """A manager would take a time that goes back for another start, and ten years more for a wrap."""
+    clock = FakeClock(START_NS + 10 * SECOND)
+    view = view_of(probe_source(), clock=clock)
+    assert value(view, PROBES, ("edge",), "upTime") == 10 * SECOND
+    clock.step(step_ns)
+    clock.advance(SECOND)
+    assert value(view, PROBES, ("edge",), "upTime") == 11 * SECOND
 
 
 def test_a_program_that_is_not_there_has_no_rows():

@@ -61,6 +61,8 @@ def test_what_is_wrong_with_an_agent(tmp_path, agent, message):
     ('security="noc"', 'security="nobody"', "wants a <user>"),
     ('version="2c" security="public"', 'version="2c" security="noc"', "wants a <community>"),
     ('name="plain"', 'name="noc"', "second <user>"),
+    ('name="plain"', f'name="{33 * "u"}"', "at most 32"),
+    ('name="plain"', f'name="{17 * "é"}"', "at most 32"),
     ('<manager name="b"', '<manager name="a"', "second <manager>"),
     ("2001:db8::1", "noc.example.org", "expected an address"),
     ('timeout="5s"', 'timeout="1h"', "expected"),

@@ -41,6 +41,23 @@ def test_a_link_in_its_place_is_not_followed(tmp_path):
     assert 1 == Progress(BOARD, "managers", 5, tmp_path).told("noc")
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make files of others")
+def test_what_others_have_laid_there_counts_for_nothing(tmp_path):
+    """Nobody else can say that events were told already, or hold open what is written here."""
+    path = tmp_path / f"{BOARD}{TOLD}-managers"
+    path.write_text(json.dumps({"run": 5, "told": {"noc": 1000}}))
+    os.chown(path, 65534, 65534)
+    progress = Progress(BOARD, "managers", 5, tmp_path)
+    assert 0 == progress.told("noc")
+    temporary = path.with_name(f"{path.name}.{os.getpid()}")
+    temporary.write_text("")
+    os.chown(temporary, 65534, 65534)
+    theirs = temporary.open()
+    progress.note({"noc": 1})
+    assert "" == theirs.read()
+    assert 0 == path.stat().st_uid
+
+
 def test_no_room(tmp_path, caplog):
     """Told once; what is told goes on."""
     progress = Progress(BOARD, "managers", 5, tmp_path / "missing")
