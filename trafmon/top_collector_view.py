@@ -9,7 +9,7 @@ from rich.text import Text
 
 from trafmon.console_table import printable
 from trafmon.top_collector_figures import CollectorFigures, HeardProbeFigures, OneWayFigures
-from trafmon.top_text import BAD, WARNING, count, duration, head, line, megabits, percent, rate
+from trafmon.top_text import BAD, WARNING, count, duration, head, line, lines, megabits, percent, rate
 
 NAME_CHARACTERS = 22
 UNUSUAL = {"silent": BAD, "broken": BAD, "never": WARNING}
@@ -18,11 +18,10 @@ Part = str | tuple[str, str]
 
 
 def collector_panel(c: CollectorFigures) -> list[Text | Table]:
-    lines = [head(c.collector or "collector", c), _received(c), _rows(c), _spool(c), _probes(c), *map(_one_way, c.one_way)]
-    if c.rejected_by_reason:
-        lines.append(line("rejected", ", ".join(f"{printable(r).replace('_', ' ')} {count(n)}"
-                                                for r, n in c.rejected_by_reason.items())))
-    return [*lines, Text(), _table(c.probes)] if c.probes else lines
+    shown = [head(c.collector or "collector", c), _received(c), _rows(c), _spool(c), _probes(c), *map(_one_way, c.one_way)]
+    reasons = (f"{printable(r).replace('_', ' ')} {count(n)}" for r, n in c.rejected_by_reason.items())
+    shown += lines("rejected", reasons, ", ")
+    return [*shown, Text(), _table(c.probes)] if c.probes else shown
 
 
 def _received(c: CollectorFigures) -> Text:

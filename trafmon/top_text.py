@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Protocol
 
 from rich.text import Text
@@ -9,6 +10,7 @@ from rich.text import Text
 from trafmon.console_table import printable
 
 WARNING, BAD = "yellow", "bold red"
+COLUMNS = 80
 _LABEL = 10
 
 
@@ -41,6 +43,19 @@ def line(label: str, *parts: str | tuple[str, str]) -> Text:
         text.append("  " if number else "").append(words, style=style or None)
     text.no_wrap, text.overflow = True, "ellipsis"
     return text
+
+
+def lines(label: str, items: Iterable[str], between: str = "  ") -> list[Text]:
+    """As many lines as COLUMNS take, each item whole in one of them."""
+    filled: list[str] = []
+    for item in items:
+        if filled and len(filled[-1]) + len(between) + len(item) <= COLUMNS - _LABEL - 2:
+            filled[-1] += between + item
+        else:
+            if filled:
+                filled[-1] += between.rstrip()
+            filled.append(item)
+    return [line("" if number else label, text) for number, text in enumerate(filled)]
 
 
 def rate(value: float | None) -> str:

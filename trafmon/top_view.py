@@ -13,7 +13,7 @@ from trafmon.console_table import printable
 from trafmon.top_collector_figures import CollectorFigures
 from trafmon.top_collector_view import collector_panel
 from trafmon.top_figures import InterfaceFigures, ProbeFigures, RingFigures
-from trafmon.top_text import BAD, WARNING, count, duration, head, line, megabits, percent, rate
+from trafmon.top_text import BAD, WARNING, count, duration, head, line, lines, megabits, percent, rate
 
 BAR = 24
 HALF_FULL, NEARLY_FULL = 0.5, 0.9
@@ -49,14 +49,11 @@ def view(probes: Iterable[ProbeFigures], collectors: Iterable[CollectorFigures] 
 
 
 def _panel(p: ProbeFigures) -> list[Text | Table]:
-    lines = [head(p.probe or "probe", p), _traffic(p), _losses(p), *(_ring(p, r) for r in p.rings), _flows(p), _pdus(p)]
-    if p.malformed_by_reason:
-        reasons = ", ".join(f"{printable(r).replace('_', ' ')} {count(n)}" for r, n in p.malformed_by_reason.items())
-        lines.append(line("malformed", reasons))
-    if told := "  ".join(f"{printable(name)} {count(n)}" for name, n in p.analyses.items() if n):
-        lines.append(line("analyses", told))
-        lines[-1].no_wrap, lines[-1].overflow = False, "fold"
-    return [*lines, Text(), _interfaces(p.interfaces)]
+    shown = [head(p.probe or "probe", p), _traffic(p), _losses(p), *(_ring(p, r) for r in p.rings), _flows(p), _pdus(p)]
+    reasons = (f"{printable(r).replace('_', ' ')} {count(n)}" for r, n in p.malformed_by_reason.items())
+    counts = (f"{printable(name)} {count(n)}" for name, n in p.analyses.items() if n)
+    shown += [*lines("malformed", reasons, ", "), *lines("analyses", counts)]
+    return [*shown, Text(), _interfaces(p.interfaces)]
 
 
 def _traffic(p: ProbeFigures) -> Text:

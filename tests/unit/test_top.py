@@ -56,6 +56,22 @@ def test_figures():
     assert (wan.packets_rate, wan.silent_s, wan.gone) == (0, 75, False)
 
 
+def test_many_counts_of_analyses():
+    """None is broken, whatever the terminal: 80 columns hold every line, further ones stand below the first."""
+    names = [f"a_count_of_an_analysis_{n}" for n in range(9)]
+    f = between({}, {name: 10 ** n for n, name in enumerate(names)}, identity=IDENTITY | {"analyses": names})
+    for width in (80, 100):
+        text = shown(f, width=width)
+        at = text.index("  analyses  ")
+        block = text[at:text.index("\n\n", at)].splitlines()
+        assert max(map(len, block)) <= 80
+        assert len(block) > 1
+        assert all(row.startswith(" " * 12 + "a_count") for row in block[1:])
+        told = [item for row in block for item in row[12:].split("  ")]
+        assert [item.split(" ")[0] for item in told] == names
+        assert told[-1] == f"{names[-1]} 100.0 M"
+
+
 def test_what_analyses_count():
     """Every counter in the figures, those above zero on the screen, names of a hostile block without control characters."""
     identity = {**IDENTITY, "analyses": ["tcp_connections", "tcp_evicted", "odd\x1b[2J"]}

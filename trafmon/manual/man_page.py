@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from trafmon.manual import roff
 from trafmon.manual.arguments import Command, Option, command
 from trafmon.manual.guide import exit_statuses, section, without_exit_statuses
-from trafmon.manual.programs import ENVIRONMENT, FILES, OVERVIEW, PROGRAMS, REVISED, WITH_KERNELS, Program
+from trafmon.manual.programs import ENVIRONMENT, OVERVIEW, PROGRAMS, REVISED, WITH_KERNELS, Program, files
 
 GUIDE = "The user guide in docs/, whose page operation.md tells more about running the programs."
 OWN_PAGES = "trafmon"
@@ -41,8 +42,9 @@ def _page(program: Program, declared: Command, about: str, operation: str) -> st
         lines += roff.heading("Exit status")
         for status, meaning in statuses:
             lines += roff.tagged(roff.bold(status), meaning)
-    if any("-c" in option.flags for option in declared.options):
-        lines += _listed("Files", FILES)
+    flags = {flag for option in declared.options for flag in option.flags}
+    if "-c" in flags:
+        lines += _listed("Files", files(program.name, flags))
     if program.name in WITH_KERNELS:
         lines += _listed("Environment", ENVIRONMENT)
     lines += _see_also(program.see_also)
@@ -56,7 +58,7 @@ def _overview(operation: str) -> str:
                  "database. All programs run in the foreground and read one configuration.")]
     for heading in OVERVIEW:
         lines += [*roff.heading(heading), *roff.blocks(section(operation, heading))]
-    lines += [*_listed("Files", FILES), *_listed("Environment", ENVIRONMENT),
+    lines += [*_listed("Files", files("trafmon", {"-l"})), *_listed("Environment", ENVIRONMENT),
               *_see_also(tuple(f"{p.name}({p.section})" for p in PROGRAMS))]
     return roff.page(lines)
 
@@ -122,7 +124,7 @@ def _capitalised(text: str) -> str:
     return ended[0].upper() + ended[1:]
 
 
-def _listed(title: str, rows: tuple[tuple[str, str], ...]) -> list[str]:
+def _listed(title: str, rows: Iterable[tuple[str, str]]) -> list[str]:
     lines = roff.heading(title)
     for names, meaning in rows:
         lines += roff.tagged(", ".join(roff.bold(name) for name in names.split(", ")), meaning)

@@ -66,14 +66,29 @@ PROGRAMS = (
 OVERVIEW = ("Health: what a probe tells of itself", "Keys", "Changing the configuration", "Diagnostics")
 """Headings of docs/operation.md that are about all programs: the page trafmon(7)."""
 
+CONFIGURATION = "/etc/trafMon/xml/tmon.xml"
+
 FILES = (
-    ("/etc/trafMon/xml/tmon.xml", "the configuration; `-l` and `-c` name another"),
-    ("/etc/trafMon/xml/tmon-new.xml", "the next version of it, which takes force at its `startAt`"),
-    ("/etc/trafMon/xml/keys/NAME.key", "the key of a probe, unless the configuration says another place"),
-    ("/etc/trafMon/xml/snmp.secrets", "community strings and passphrases of SNMP, unless the configuration says another place"),
+    (CONFIGURATION, "the configuration; {} another", ()),
+    ("/etc/trafMon/xml/tmon-new.xml", "the next version of it, which takes force at its `startAt`", ()),
+    ("/etc/trafMon/xml/keys/NAME.key", "the key of a probe, unless the configuration says another place", ("trafmon-keygen",)),
+    ("/etc/trafMon/xml/snmp.secrets", "community strings and passphrases of SNMP, unless the configuration says another place",
+     ("tmon_agent", "trafmon-snmp-secrets")),
     ("/etc/trafMon/diag/tmon_probe.diag, /etc/trafMon/diag/tmon_collector.diag",
-     "which messages are written, for as long as the file is there"),
+     "which messages are written, for as long as the file is there", ()),
 )
+"""Names, what they hold, and which commands they matter to beside tmon_probe, tmon_collector and trafmon(7), which have all.
+The configuration matters to every command with `-c`."""
+
+WITH_ALL_FILES = ("trafmon", "tmon_probe", "tmon_collector")
+
+
+def files(name: str, flags: set[str]) -> list[tuple[str, str]]:
+    """Those of the command of this name, which takes these flags, and what they hold."""
+    wanted = [(names, meaning) for names, meaning, commands in FILES
+              if name in (*WITH_ALL_FILES, *commands) or names == CONFIGURATION]
+    return [(names, meaning.format("`-l` and `-c` name" if "-l" in flags else "`-c` names")) for names, meaning in wanted]
+
 
 ENVIRONMENT = (
     ("NUMBA_CACHE_DIR", "where compiled kernels are kept"),

@@ -6,6 +6,8 @@ import re
 import textwrap
 
 WIDTH = 78
+INDENTED_WIDTH = 69
+"""What a terminal of 80 columns has beside the indentation of text (7) and of an example in it (4)."""
 _SPECIAL = {"\\": "\\e", "`": "\\(ga", "^": "\\(ha", "~": "\\(ti", "'": "\\(aq"}
 _INLINE = re.compile(r"`(?P<code>[^`]+)`|\*\*(?P<bold>[^*]+)\*\*|\[(?P<label>[^\]]*)\]\((?P<url>[^)]*)\)")
 _OPTION = re.compile(r"(?<![\w\\-])--?(?=\w)[\w-]*")
@@ -77,10 +79,11 @@ def tagged(tag: str, body: str) -> list[str]:
 
 
 def example(lines: list[str]) -> list[str]:
-    """As it is, line by line."""
+    """As it is, line by line; to the left of the text where it would be wider than a terminal."""
     indented = textwrap.dedent("\n".join(lines)).splitlines()
+    begin, end = ([".RS 4"], [".RE"]) if max(map(len, indented), default=0) <= INDENTED_WIDTH else ([".in 2"], [".in"])
     shown = [_verbatim(line) for line in indented]
-    return [".PP", ".RS 4", ".nf", *(f"\\&{line}" if line.startswith((".", "\\(aq")) else line for line in shown), ".fi", ".RE"]
+    return [".PP", *begin, ".nf", *(f"\\&{line}" if line.startswith((".", "\\(aq")) else line for line in shown), ".fi", *end]
 
 
 def blocks(markdown: str) -> list[str]:

@@ -43,3 +43,13 @@ def test_accepted(sample: Path, capsys: pytest.CaptureFixture[str]):
     else:
         assert main(["check-config", str(sample)]) == 0
         assert "good" in capsys.readouterr().out
+
+
+def test_accepted_together(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    """Each file has its lines, one that is wrong does not hide others."""
+    good, wrong = ROOT / "etc/xml/minimal.xml", tmp_path / "wrong.xml"
+    wrong.write_text(good.read_text(encoding="utf-8").replace('kind="ip_counters"', 'kind="ip_counter"'))
+    assert main(["check-config", str(good), str(wrong), str(good)]) == 2
+    told = capsys.readouterr()
+    assert told.out.splitlines() == [f"{good}: good (1 probe, 1 collector, 1 flow class)"] * 2
+    assert told.err.startswith(f"{wrong}:16: ")

@@ -89,15 +89,16 @@ def test_every_command_has_one():
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
 def test_sound(page: Path):
-    """mandoc and groff have nothing to say."""
+    """mandoc and groff have nothing to say, and a terminal of 80 columns has room for every line."""
     if shutil.which("mandoc") is None:
         pytest.skip("mandoc is not installed")
     lint = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", page], capture_output=True, text=True, check=False)
     assert (lint.returncode, lint.stdout, lint.stderr) == (0, "", "")
     if shutil.which("man") and shutil.which("groff"):
-        shown = subprocess.run(["man", "--warnings", "-l", page], env=os.environ | {"LC_ALL": "C.UTF-8", "MANPAGER": "cat"},
-                               capture_output=True, text=True, check=False)
+        terminal = os.environ | {"LC_ALL": "C.UTF-8", "MANPAGER": "cat", "MANWIDTH": "80"}
+        shown = subprocess.run(["man", "--warnings", "-l", page], env=terminal, capture_output=True, text=True, check=False)
         assert (shown.returncode, shown.stderr) == (0, "")
+        assert [line for line in re.sub(r".\x08|\x1b\[[0-9;]*m", "", shown.stdout).splitlines() if len(line) > 80] == []
 
 
 def test_references():
