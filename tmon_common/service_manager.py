@@ -12,8 +12,8 @@ from contextlib import suppress
 
 MAX_STATUS_CHARACTERS = 200
 STEP_S = 180
-"""A step of a start or an end takes at most so long: kernels may have to be compiled on a slow machine, much to be written or
-delivered."""
+"""A step of a start, or of a switch of the configuration, takes at most so long: kernels may have to be compiled on a slow machine,
+much to be written before."""
 READY_PATIENCE_S = 5.0
 """A manager that is busy takes nothing for a moment. What is told again soon is left out then; but this is told once."""
 _LONGER = {"EXTEND_TIMEOUT_USEC": STEP_S * 1_000_000}
@@ -37,8 +37,8 @@ def reloading(status: str) -> None:
 
 
 def stopping(reason: str) -> None:
-    """It ends in order: its last step."""
-    notify(STOPPING=1, STATUS=f"stopping: {reason}", **_LONGER)
+    """It ends in order. How long that may take is the manager's to say."""
+    notify(STOPPING=1, STATUS=f"stopping: {reason}")
 
 
 def notify(**fields: int | str) -> None:
