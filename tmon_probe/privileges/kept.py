@@ -134,17 +134,17 @@ class KeptOffloads:
         self.restored: list[Switched] = []
         self.warnings: list[str] = []
         self._keeper = keeper
-        self._touched: list[str] = []
+        self._touched: dict[str, None] = {}
 
     def switch_off(self, device: str) -> None:
-        self._touched.append(device)
+        self._touched[device] = None
         self._ask(Request(messages.OFFLOADS_OFF, device))
 
     def restore(self) -> list[str]:
         """Nothing, if nothing was to be switched off."""
         told = len(self.warnings)
         if self._touched:
-            self._ask(Request(messages.RESTORE_OFFLOADS, ", ".join(dict.fromkeys(self._touched))[: messages.MAX_DEVICE_CHARACTERS]))
+            self._ask(Request(messages.RESTORE_OFFLOADS, ", ".join(self._touched)[: messages.MAX_DEVICE_CHARACTERS]))
             self._touched.clear()
         return self.warnings[told:]
 
