@@ -33,7 +33,11 @@ def main(arguments: list[str] | None = None) -> int:
         options = _parser().parse_args(arguments)
         if options.lifeline:  # by hand, root may look at a program of another user
             ignore_what_the_program_heeds()
-            give_up_privileges()
+            try:
+                give_up_privileges()
+            except OSError as error:
+                print(f"tmon_agent: privileges cannot be given up ({error}): allow capset in the service's unit", file=sys.stderr)
+                return UNUSABLE
         return _run(options)
     except KeyboardInterrupt:  # while starting
         return 0

@@ -82,6 +82,8 @@ class View:
             self._source, self._began_ns = self._open(self.setting), None
         except (FileNotFoundError, PermissionError):
             self._source = None
+        if self._source and self._source.ended:  # what a killed run has left
+            self.close()
         return self._source
 
     def _look(self, source: Source) -> Program:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import site
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from pathlib import Path
 from tmon_common.clock import Clock
 from tmon_common.config.model import Collector, Configuration, Probe
 from tmon_common.events import Event, event
+from tmon_common.exit_status import words
 from tmon_common.restart import VARIABLE
 from tmon_common.revival import Revival
 
@@ -70,7 +70,7 @@ class AgentProcess:
             return []
         self._next_look_ns = now_ns + LOOK_EVERY_NS
         if self._process is not None and self._process.poll() is not None:
-            return [self._failed(_how(self._release()))]
+            return [self._failed(words(self._release()))]
         if self._revival.due_ns is not None and now_ns >= self._revival.due_ns:
             return self.start()
         return [event("agent_back", self._clock.wall_ns(), self._subject)] if self._revival.back(now_ns) else []
@@ -110,7 +110,3 @@ def _environment() -> dict[str, str]:
     if str(_ROOT) not in site.getsitepackages():
         kept["PYTHONPATH"] = os.pathsep.join(filter(None, (str(_ROOT), kept.get("PYTHONPATH"))))
     return kept
-
-
-def _how(status: int) -> str:
-    return f"killed by {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"

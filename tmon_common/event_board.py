@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from tmon_common.events import Event, Severity
-from tmon_common.segment import BOARD, SEGMENTS, Segment
+from tmon_common.segment import BOARD, SEGMENTS, Segment, remove
 
 MAX_EVENTS = 64
 PLACE_OCTETS = 2048
@@ -51,11 +51,9 @@ class EventBoard:
     @classmethod
     def create(cls, segment: str) -> EventBoard:
         """A new, empty board. Whoever makes it holds the statistics of the same name: a board found here was left by the dead.
-        FileExistsError if it is another user's."""
-        try:
-            _remove(segment)
-        except PermissionError:
-            raise FileExistsError(f"{SEGMENTS / segment} is another user's: remove it") from None
+        SegmentError if there is no room, or something of another user's in its place."""
+        remove(segment)
+        _remove_told(segment)
         memory = Segment(segment, _SIZE)
         _HEADER.pack_into(memory.buf, 0, _MAGIC, *[0] * 7)
         return cls(memory)
@@ -75,10 +73,9 @@ class EventBoard:
 
     def close(self) -> None:
         """Let go and remove the segment."""
-        segment = self._memory.name
         self._memory.close()
         self._memory.unlink()
-        _remove(segment)
+        _remove_told(self._memory.name)
 
 
 class BoardReader:
@@ -135,10 +132,8 @@ class BoardReader:
         return BoardEvent(sequence, time_ns, _SEVERITIES[severity], *texts)
 
 
-def _remove(segment: str) -> None:
+def _remove_told(segment: str) -> None:
     """What others have laid there under names of that kind stays; nobody believes it."""
     for path in SEGMENTS.glob(f"{segment}{TOLD}-*"):
         with suppress(OSError):
             path.unlink()
-    with suppress(FileNotFoundError):
-        (SEGMENTS / segment).unlink()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import stat
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,18 +17,33 @@ BOARD = "-events"
 """The board of events of a program is called like its statistics, with this at the end."""
 
 
+class SegmentError(OSError):
+    """There can be no segment of this name: no room, or something of another user's in its place; the text says what to do."""
+
+    def __str__(self) -> str:
+        return self.strerror
+
+
 class Segment:
-    """A new one, all zeros, of `size` octets: `buf`. FileExistsError if there is one of this name, OSError if there is no room."""
+    """A new one, all zeros, of `size` octets: `buf`. FileExistsError if there is one of this name, else SegmentError if it cannot
+    be."""
 
     def __init__(self, name: str, size: int) -> None:
         self.name = name
-        descriptor = os.open(SEGMENTS / name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, MODE)
+        try:
+            descriptor = os.open(SEGMENTS / name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, MODE)
+        except FileExistsError:
+            raise
+        except OSError as error:
+            raise SegmentError(error.errno, f"no shared memory {SEGMENTS / name}: {error.strerror}; let {SEGMENTS} be for "
+                                            "everybody to write (a tmpfs of mode 1777)") from error
         try:
             os.posix_fallocate(descriptor, 0, size)  # without room the system would kill who writes into it
             self.buf = mmap.mmap(descriptor, size)
         except OSError as error:
             self.unlink()
-            raise OSError(error.errno, f"no room for {size:,} octets of shared memory: {error.strerror}; see {SEGMENTS}") from error
+            raise SegmentError(error.errno, f"no room for {size:,} octets of shared memory: {error.strerror}; make {SEGMENTS} "
+                                            f"larger (mount -o remount,size=1G {SEGMENTS}), or empty it") from error
         finally:
             os.close(descriptor)
 
@@ -40,3 +56,28 @@ class Segment:
         """Remove its name."""
         with suppress(FileNotFoundError):
             (SEGMENTS / self.name).unlink()
+
+
+def ours(name: str) -> bool:
+    """Whether what is there of this name can have been made by this user's programs: others make links, or files of their own, to
+    be read or written in their place. False if nothing is there."""
+    try:
+        found = (SEGMENTS / name).lstat()
+    except OSError:
+        return False
+    return stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid()
+
+
+def remove(name: str) -> None:
+    """What the dead have left; that it is not there is no error. SegmentError if it is not for this user to remove."""
+    try:
+        with suppress(FileNotFoundError):
+            (SEGMENTS / name).unlink()
+    except OSError as error:
+        raise in_the_way(name, error) from error
+
+
+def in_the_way(name: str, error: OSError) -> SegmentError:
+    """What to say of something that this user may not use or remove."""
+    return SegmentError(error.errno, f"{SEGMENTS / name} is in the way, and another user's ({error.strerror}): if a program "
+                                     "of theirs runs with this configuration, stop it; else let root remove the file")

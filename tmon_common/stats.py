@@ -18,7 +18,7 @@ from contextlib import suppress
 
 import numpy as np
 
-from tmon_common.segment import BOARD, SEGMENTS, Segment
+from tmon_common.segment import BOARD, SEGMENTS, Segment, SegmentError, in_the_way, ours, remove
 
 MAX_COUNTERS = 1 << 19
 MAX_TEXT_OCTETS = 1 << 20
@@ -42,7 +42,8 @@ class Statistics:
 
     @classmethod
     def create(cls, segment: str, names: Sequence[str], text: str = "") -> Statistics:
-        """A new segment, all zeros. FileExistsError if a living process has one of this name, OSError if there is no room."""
+        """A new segment, all zeros. FileExistsError if a living process has one of this name, SegmentError if there is no room, or
+        something of another user's in its place."""
         if len(names) > MAX_COUNTERS:
             raise ValueError(f"{len(names)} counters, at most {MAX_COUNTERS}")
         octets, encoded = text.encode(), [n.encode() for n in names]
@@ -55,10 +56,10 @@ class Statistics:
         except FileExistsError:
             if _writer_lives(segment):
                 raise
-            replaced = _text(segment)
-            _remove(segment)
-            with suppress(PermissionError):
-                _remove(f"{segment}{BOARD}")  # who reads these statistics must not find the events of the dead
+            replaced = _text(segment) if ours(segment) else None
+            remove(segment)
+            with suppress(SegmentError):
+                remove(f"{segment}{BOARD}")  # who reads these statistics must not find the events of the dead
             memory = Segment(segment, size)
         lock = _hold(segment)
         header = np.frombuffer(memory.buf, np.int64, 3)
@@ -157,14 +158,15 @@ def _hold(segment: str) -> int:
 
 
 def _writer_lives(segment: str) -> bool:
-    """Whether some process holds the lock: it goes with the process, however that dies. A reader may hold it for an instant."""
+    """Whether some process holds the lock: it goes with the process, however that dies. A reader may hold it for an instant.
+    SegmentError if that is not for this user to know."""
     for _ in range(3):
         try:
             descriptor = os.open(SEGMENTS / segment, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
         except FileNotFoundError:
             return False
-        except OSError:  # another user's
-            return True
+        except OSError as error:
+            raise in_the_way(segment, error) from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -184,8 +186,3 @@ def _text(segment: str) -> str | None:
         return None
     reader.close()
     return reader.text
-
-
-def _remove(segment: str) -> None:
-    with suppress(FileNotFoundError):
-        (SEGMENTS / segment).unlink()

@@ -66,6 +66,7 @@ def _capture(configuration: Configuration, probe: Probe, locations: Locations, l
     """name: as given on the command line."""
     from tmon_common.analyses.catalogue import PluginError
     from tmon_common.pdu.key_file import KeyFileError
+    from tmon_common.segment import SegmentError
     from tmon_probe.child.guard import AnalysisError
     from tmon_probe.father.capture.batch import CaptureError  # from here on numba is needed: half a second to load
     from tmon_probe.privileges.giving_up import PrivilegesError
@@ -81,7 +82,7 @@ def _capture(configuration: Configuration, probe: Probe, locations: Locations, l
         if not processes.restarting:
             return status
         return control.restart(lambda: processes.stop_asked, handed=remaining.handed_over())
-    except (AnalysisError, CaptureError, KeyFileError, PluginError, PrivilegesError, RingMemoryError) as error:
+    except (AnalysisError, CaptureError, KeyFileError, PluginError, PrivilegesError, RingMemoryError, SegmentError) as error:
         print(f"tmon_probe: {error}", file=sys.stderr)
     except FileExistsError:
         print(f"tmon_probe: probe {probe.name} of {configuration.path} runs already on this host", file=sys.stderr)

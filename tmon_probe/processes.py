@@ -18,6 +18,7 @@ from tmon_common.config.model import Configuration, Probe
 from tmon_common.control import SWITCH_REASON, Control
 from tmon_common.event_board import ENDING, EventBoard
 from tmon_common.events import event
+from tmon_common.exit_status import words
 from tmon_common.observations import Rows
 from tmon_common.pdu.header import new_run, run_ms
 from tmon_common.pdu.key_file import read_keys
@@ -210,10 +211,10 @@ class ProbeProcesses:
         if self._child.exitcode == NOT_DELIVERED:  # it has given up, and said why
             self._given_up = True
         elif not self._child.is_alive():
-            self._lost = f"its child process died ({_how(self._child.exitcode)})"
+            self._lost = f"its child process died ({words(self._child.exitcode)})"
         for other in self._others:
             if not other.alive and other.exitcode:
-                self._lost = f"{other.name} died ({_how(other.exitcode)})"
+                self._lost = f"{other.name} died ({words(other.exitcode)})"
         if self._lost:
             self._lanes.hurry()
 
@@ -251,7 +252,7 @@ class ProbeProcesses:
 
     def _look_how_it_ended(self) -> None:
         if not self._lost and self._child.exitcode not in (DELIVERED, NOT_DELIVERED):
-            self._lost = f"its child process died ({_how(self._child.exitcode)})"
+            self._lost = f"its child process died ({words(self._child.exitcode)})"
 
     def _status(self) -> int:
         if not self._lost:
@@ -279,9 +280,3 @@ class ProbeProcesses:
 
 def _nowhere(rows: Rows) -> None:
     """For a chain that is only compiled."""
-
-
-def _how(exitcode: int | None) -> str:
-    if exitcode is not None and exitcode < 0:
-        return f"killed by {signal.Signals(-exitcode).name}"
-    return f"exit status {exitcode}"

@@ -14,6 +14,9 @@ from mkdocs.structure.files import File, Files
 ROOT = Path(__file__).resolve().parents[2]
 LINK = re.compile(r"(?<=\]\()(?P<path>(?:\.\./)+[^)#\s]+)(?=[)#])")
 
+NOTED_FENCE = re.compile(r"^```\w+ [\w ]+$", re.MULTILINE)
+"""Blocks with a note for tests behind the language, which the site would not take for blocks."""
+
 
 def on_files(files: Files, config) -> Files:
     """Copies of everything outside docs/ that some page links to."""
@@ -40,7 +43,7 @@ def on_page_markdown(markdown: str, page, config, files: Files) -> str:  # noqa:
         up = "../" * page.file.src_uri.count("/")
         return up + _uri(target)
 
-    return LINK.sub(rewritten, markdown)
+    return NOTED_FENCE.sub("```text", LINK.sub(rewritten, markdown))
 
 
 def _decisions(files: Files) -> str:

@@ -25,6 +25,14 @@ def test_dots(shown: str, right: bool):
     assert right == agrees(shown, " one\n two\n")
 
 
+def test_numbers_that_differ():
+    """All but those that are named."""
+    [command] = steps("<!-- numbers differ, but not: waiting 0; alive -->\n```console\n$ top\nsent 3 waiting 0 <1 % alive\n```\n")
+    assert command.agrees("sent 1,234  waiting 0  7.5 %\nalive")
+    assert not command.agrees("sent 3 waiting 1 <1 % alive")
+    assert not command.agrees("sent 3 waiting 0 <1 %")
+
+
 def test_wrong_page(tmp_path: Path):
     """A page that tells other than what happens is found, file and command alike."""
     page = '```xml title="a.txt"\nhello\n```\n\n```console\n$ cat a.txt\nhello\n```\n'

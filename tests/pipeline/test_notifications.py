@@ -164,6 +164,15 @@ def test_told_once_over_a_restart_of_the_agent(tmp_path, program, trapd):
     assert [1, 2, 3, 4, 5, 6] == [one["number"] for one in told(trapd)]
 
 
+@pytest.mark.parametrize("version", ["2c", "3"])
+def test_a_trap_that_is_the_last_word(tmp_path, program, trapd, version):
+    """The first one for its manager, when all ends: it has left before the socket is closed."""
+    with at_work(tmp_path, program, manager(trapd.port, version=version, notify="trap")) as agent:
+        until(lambda: agent.view.managers, "it looks at the board")
+        program.tell()
+    until(trapd.received, "the last word")
+
+
 def test_another_run_of_the_program(tmp_path, program, trapd):
     """Its events are numbered anew, and told."""
     with at_work(tmp_path, program, manager(trapd.port)) as agent:

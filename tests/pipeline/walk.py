@@ -3,6 +3,7 @@
 Blocks of the page:
 - ```xml title="NAME"   the file NAME
 - ```console            lines after `$ ` are commands, the others what they print; `...` stands for anything
+- <!-- numbers differ, but not: A; B -->   before such a block: it shows one run, of which only A and B have to be as they are
 Others are left alone.
 """
 
@@ -20,7 +21,9 @@ from types import TracebackType
 from typing import Self
 
 ROOT = Path(__file__).resolve().parents[2]
-BLOCK = re.compile(r"^```(?P<language>\w+)(?: title=\"(?P<title>[^\"]+)\")?\n(?P<text>.*?)^```", re.DOTALL | re.MULTILINE)
+BLOCK = re.compile(r"^(?:<!-- numbers differ, but not: (?P<exact>[^\n]*) -->\n)?"
+                   r"```(?P<language>\w+)(?: title=\"(?P<title>[^\"]+)\")?\n(?P<text>.*?)^```", re.DOTALL | re.MULTILINE)
+NUMBER = re.compile(r"<?\d[\d.,]*")
 WATCHED = ("trafmon top",)
 """Commands that look at what is starting: asked again until the page is right."""
 LIMIT_S = 180  # kernels may have to be compiled
@@ -35,8 +38,17 @@ class File:
 
 @dataclass(frozen=True)
 class Command:
+    """exact: of what it prints, if numbers may be others than on the page; else None."""
+
     typed: str
     printed: str
+    exact: tuple[str, ...] | None = None
+
+    def agrees(self, printed: str) -> bool:
+        if self.exact is None:
+            return agrees(self.printed, printed)
+        text = " ".join(printed.split())
+        return all(part in text for part in self.exact) and agrees(NUMBER.sub("0", self.printed), NUMBER.sub("0", printed))
 
 
 def steps(page: str) -> list[File | Command]:
@@ -48,7 +60,7 @@ def steps(page: str) -> list[File | Command]:
         elif block["language"] == "console":
             for part in re.split(r"^\$ ", block["text"], flags=re.MULTILINE)[1:]:
                 typed, _, printed = part.partition("\n")
-                found.append(Command(typed, printed))
+                found.append(Command(typed, printed, tuple(block["exact"].split("; ")) if block["exact"] and printed else None))
     return found
 
 
@@ -91,10 +103,10 @@ def walk(page: str, directory: Path) -> None:
                 continue
             until = time.monotonic() + (LIMIT_S if step.typed.startswith(WATCHED) else 0)
             printed = shell.run(step.typed)
-            while not agrees(step.printed, printed) and time.monotonic() < until:
+            while not step.agrees(printed) and time.monotonic() < until:
                 printed = shell.run(f"sleep 0.2; {step.typed}")
             log = directory / "background.log"
-            assert agrees(step.printed, printed), (f"$ {step.typed}\n{printed}\n--- the page has\n{step.printed}\n--- background\n"
+            assert step.agrees(printed), (f"$ {step.typed}\n{printed}\n--- the page has\n{step.printed}\n--- background\n"
                                                    f"{log.read_text() if log.exists() else ''}")
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from tmon_common.event_board import ENDING, MAX_EVENTS, PLACE_OCTETS, TOLD, BoardReader, EventBoard
 from tmon_common.events import VALUE_CHARACTERS, event
-from tmon_common.segment import SEGMENTS
+from tmon_common.segment import SEGMENTS, SegmentError
 from tmon_common.stats import Statistics
 
 
@@ -108,7 +108,7 @@ def test_what_another_user_has_laid_there():
 
 
 def refused(name):
-    with pytest.raises(FileExistsError, match="another user's"):
+    with pytest.raises(SegmentError, match="another user's"):
         EventBoard.create(name)
 
 

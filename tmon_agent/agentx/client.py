@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import cast
 
-from tmon_agent.agentx.session import Closed, Notified, Refused, Registered, Session, State
+from tmon_agent.agentx.session import Closed, Notified, Refused, Region, Registered, Session, State
 from tmon_agent.agentx.values import Bindings
 
 logger = logging.getLogger(__name__)
@@ -31,6 +31,7 @@ class Client:
         self._master, self._notified, self._clock = master, notified, clock
         self._connection: _Connection | None = None
         self._told = ""
+        self._refused: dict[Region, str] = {}  # that were told
 
     async def run(self) -> None:
         """Until it is cancelled; then the master is told the end of the session."""
@@ -76,8 +77,10 @@ class Client:
         match happening:
             case Registered():
                 self._told = ""
+                self._refused.clear()
                 logger.info("AgentX master %s: all rows registered", self._master)
-            case Refused(region, why):
+            case Refused(region, why) if self._refused.get(region) != why:
+                self._refused[region] = why
                 self._tell(f"refuses {'.'.join(map(str, region.subtree))}: {why}; it is tried again")
             case Closed(why) if why:
                 self._tell(f"session ended: {why}")

@@ -17,9 +17,17 @@ log = logging.getLogger(__name__)
 class _Port:
     """Whatever a datagram does to pysnmp ends with that datagram, or FORGET_EVERY later."""
 
-    def __init__(self, engine: SnmpEngine) -> None:
+    def __init__(self, engine: SnmpEngine, own: socket.socket) -> None:
         super().__init__()
-        self._engine, self._left = engine, FORGET_EVERY
+        self._engine, self._own, self._left = engine, own, FORGET_EVERY
+
+    def send_message(self, message: bytes, address: tuple) -> None:
+        """At once, also while the event loop has not taken over the socket: a trap that is the last word has left when it is
+        closed."""
+        try:
+            self._own.sendto(message, self.normalize_address(address))
+        except OSError as error:
+            self.error_received(error)
 
     def datagram_received(self, datagram: bytes, address: tuple) -> None:
         try:
@@ -44,4 +52,4 @@ class PortV6(_Port, udp6.Udp6AsyncioTransport):
 
 
 def port_of(own: socket.socket, engine: SnmpEngine) -> PortV4 | PortV6:
-    return (PortV6 if own.family == socket.AF_INET6 else PortV4)(engine)
+    return (PortV6 if own.family == socket.AF_INET6 else PortV4)(engine, own)

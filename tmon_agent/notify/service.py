@@ -5,17 +5,29 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
+
+from pysnmp.entity.engine import SnmpEngine
 
 from tmon_agent.notify.sender import Sender
 from tmon_agent.notify.teller import Teller
-from tmon_agent.secrets import SecretsError
+from tmon_agent.secrets import Secrets, SecretsError
 from tmon_agent.secrets_watch import LOOK_EVERY_S, SecretsWatch
 from tmon_agent.service import ServiceError, Setting
 from tmon_agent.snmp.engine import make_engine
-from tmon_agent.snmp.identity import identity_of
+from tmon_agent.snmp.identity import EngineIdentity, identity_of
 from tmon_agent.view import View
+from tmon_common.config.monitoring_model import Manager, Monitoring
 
 log = logging.getLogger(__name__)
+
+
+def engine_for(manager: Manager, identity: EngineIdentity, monitoring: Monitoring, secrets: Secrets) -> SnmpEngine:
+    """It knows whom this manager is told as, and nobody else: the keys of a user take tens of milliseconds to make, in which nobody
+    is answered."""
+    users = [u for u in monitoring.users if (manager.version, manager.security) == ("3", u.name)]
+    communities = {name: c for name, c in secrets.communities.items() if (manager.version, manager.security) == ("2c", name)}
+    return make_engine(identity, users, replace(secrets, communities=communities))
 
 
 class NotifyService:
@@ -34,7 +46,7 @@ class NotifyService:
         identity = identity_of(setting.kind, setting.name, setting.configuration.path)
         log.info("events of %s go to %s, from engine %s", setting.program,
                  ", ".join(f"{m.name} ({m.notify})" for m in monitoring.managers), identity.engine_id.hex())
-        senders = {m.name: Sender(lambda: make_engine(identity, monitoring.users, self._watch.secrets), m)
+        senders = {m.name: Sender(lambda m=m: engine_for(m, identity, monitoring, self._watch.secrets), m)
                    for m in monitoring.managers}
         renewing = asyncio.create_task(self._renew(list(senders.values())))
         try:

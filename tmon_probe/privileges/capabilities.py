@@ -28,7 +28,8 @@ def keep(wanted: Iterable[int]) -> None:
     """Of what this thread is permitted, only that, in effect; the rest is given up, for ever: no program that it starts gets any.
 
     To be called while there is no other thread. The bounding set is emptied where that is allowed (CAP_SETPCAP); where it is not,
-    nothing comes of it: there are no new privileges. OSError if the system refuses.
+    nothing comes of it: there are no new privileges. OSError if the system refuses; who has none needs not ask it, and a service
+    manager may have forbidden that.
     """
     if not sys.platform.startswith("linux"):
         return
@@ -38,12 +39,8 @@ def keep(wanted: Iterable[int]) -> None:
             if _prctl(_PR_CAPBSET_READ, number) == 1:
                 _prctl(_PR_CAPBSET_DROP, number)
     _prctl(_PR_CAP_AMBIENT, _AMBIENT_CLEAR_ALL)
-    mask = sum(1 << number for number in wanted)
-    low, high = mask & 0xFFFFFFFF, mask >> 32
-    header = ctypes.create_string_buffer(struct.pack("=Ii", _VERSION_3, 0), 8)
-    data = ctypes.create_string_buffer(struct.pack("=6I", low, low, 0, high, high, 0), 24)  # effective, permitted, inheritable
-    if _libc().capset(header, data):
-        raise OSError(ctypes.get_errno(), f"capset: {os.strerror(ctypes.get_errno())}")
+    if any(_of(Path("/proc/thread-self/status")).values()):
+        _set(wanted)
     if _prctl(_PR_SET_NO_NEW_PRIVS, 1) < 0:
         raise OSError(ctypes.get_errno(), f"no_new_privs: {os.strerror(ctypes.get_errno())}")
 
@@ -62,6 +59,16 @@ def name_process(name: str) -> None:
     """In the process list; at most 15 characters."""
     if sys.platform.startswith("linux"):
         _libc().prctl(_PR_SET_NAME, name.encode(), 0, 0, 0)
+
+
+def _set(wanted: Iterable[int]) -> None:
+    """In effect and permitted."""
+    mask = sum(1 << number for number in wanted)
+    low, high = mask & 0xFFFFFFFF, mask >> 32
+    header = ctypes.create_string_buffer(struct.pack("=Ii", _VERSION_3, 0), 8)
+    data = ctypes.create_string_buffer(struct.pack("=6I", low, low, 0, high, high, 0), 24)  # effective, permitted, inheritable
+    if _libc().capset(header, data):
+        raise OSError(ctypes.get_errno(), f"capset: {os.strerror(ctypes.get_errno())}")
 
 
 def _of(status: Path) -> dict[str, frozenset[int]]:

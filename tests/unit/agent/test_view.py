@@ -80,6 +80,19 @@ def test_a_program_that_is_not_there_has_no_rows():
     assert view.events() == ([], 0)
 
 
+def test_a_program_that_was_killed_does_not_run():
+    """It has left its statistics, for its next start."""
+    clock, left = FakeClock(START_NS), probe_source()
+    left.ended = True
+    view = view_of(left, clock=clock)
+    for _ in range(3):
+        assert view.program() is None
+        assert not any(view.tables().values())
+        assert view.board == ""
+        assert left.closed
+        clock.advance(FRESH_NS)
+
+
 def test_a_program_that_starts_anew_is_found_again():
     """Its old block is let go; while there is none, it does not run."""
     clock, found = FakeClock(START_NS), [probe_source()]

@@ -15,7 +15,7 @@ from tests.unit.guide.documents import ROOT
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Built once; warnings (a page that is in no menu, a link or anchor that leads nowhere) are errors."""
     directory = tmp_path_factory.mktemp("site")
-    built = subprocess.run([sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "-d", directory], cwd=ROOT,
+    built = subprocess.run([sys.executable, "-m", "mkdocs", "build", "--strict", "-d", directory], cwd=ROOT,
                            env=os.environ | {"NO_MKDOCS_2_WARNING": "1"}, capture_output=True, text=True, timeout=120, check=False)
     assert built.returncode == 0, built.stdout + built.stderr
     return directory
@@ -28,6 +28,12 @@ def test_pages(site: Path):
         assert 'class="md-nav' in page
         title = document.read_text(encoding="utf-8").partition("\n")[0].lstrip("# ")
         assert re.escape(title)[:20].split("\\")[0] in page
+
+
+def test_blocks(site: Path):
+    """Every block of code is one: no fence is left in the text."""
+    for page in site.rglob("*.html"):
+        assert "```" not in page.read_text(encoding="utf-8"), page
 
 
 def test_files_beside(site: Path):

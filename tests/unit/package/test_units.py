@@ -54,6 +54,13 @@ def test_only_the_probe_has_a_capability(units):
         assert re.search(r"^User=trafmon$", text, re.MULTILINE), service
 
 
+@pytest.mark.parametrize("service", ["tmon_collector.service", "tmon_probe@.service"])
+def test_its_agent_may_do_what_it_has_to(service):
+    """Yield to others, give up privileges; the last word is what is allowed."""
+    *_, last = re.findall(r"^SystemCallFilter=(.*)$", (UNITS / service).read_text(), re.MULTILINE)
+    assert {"setpriority", "capset"} <= set(last.split())
+
+
 @pytest.mark.parametrize("timer", TIMERS)
 def test_a_timer_has_its_service_and_a_moment(timer):
     """And a service by a timer has its timer."""

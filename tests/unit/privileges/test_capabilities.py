@@ -1,6 +1,7 @@
 """What a process has after `keep`, by the words of the system; in processes of their own, for there is no way back."""
 
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -36,6 +37,35 @@ def test_only_what_is_kept(kept):
             lines = dict(line.split(":", 1) for line in read().splitlines())
             print(*(lines[n].strip() for n in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs")))
         """) == [nothing, mask, mask, nothing, nothing, "1", *[nothing] * 5, "1"]
+
+
+FORBID_CAPSET = """
+    import ctypes, platform, struct
+    number = {"x86_64": 126, "aarch64": 91}[platform.machine()]
+    code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *line) for line in (
+        (0x20, 0, 0, 0), (0x15, 0, 1, number), (0x06, 0, 0, 0x00050001), (0x06, 0, 0, 0x7FFF0000))))  # EPERM, as of systemd
+    class Program(ctypes.Structure):
+        _fields_ = [("length", ctypes.c_ushort), ("code", ctypes.c_void_p)]
+    libc = ctypes.CDLL(None, use_errno=True)
+    assert libc.prctl(38, 1, 0, 0, 0) == 0
+    assert libc.prctl(22, 2, ctypes.byref(Program(4, ctypes.addressof(code))), 0, 0) == 0, ctypes.get_errno()
+"""
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "aarch64"), reason="other numbers of system calls")
+@pytest.mark.parametrize(("before", "said"), [("keep(())", "given up"), ("", "refused")])
+def test_where_a_service_manager_forbids_to_ask(before, said):
+    """Who has nothing to give up does not need it; who has is not left with it without a word."""
+    assert told(f"""
+from tmon_probe.privileges.capabilities import keep
+{before}
+{textwrap.dedent(FORBID_CAPSET)}
+try:
+    keep(())
+    print("given up")
+except OSError as error:
+    print("refused")
+""") == said.split()
 
 
 def test_what_was_given_up_does_not_come_back():
