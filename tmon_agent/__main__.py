@@ -7,17 +7,12 @@ host. Exit status: 0 it was told to end; 1 a fault; 2 it cannot do its work, and
 from __future__ import annotations
 
 import argparse
-import asyncio
 import logging
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from tmon_common.config.locate import locate
-from tmon_common.config.problems import ConfigurationError
-from tmon_common.config.read import read
-from tmon_common.config.select import select_collector, select_probe
 
 if TYPE_CHECKING:
     from tmon_agent.service import Service
@@ -29,12 +24,15 @@ log = logging.getLogger("tmon_agent")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    from tmon_agent.surroundings import give_up_privileges, settle
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # Ctrl-C by hand, while modules are read: ends quietly
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from tmon_agent.surroundings import give_up_privileges, ignore_what_the_program_heeds, settle
 
     settle()
     try:
         options = _parser().parse_args(arguments)
         if options.lifeline:  # by hand, root may look at a program of another user
+            ignore_what_the_program_heeds()
             try:
                 give_up_privileges()
             except OSError as error:
@@ -59,10 +57,16 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace) -> int:
+    import asyncio
+
     from tmon_agent.agent import services
     from tmon_agent.service import ServiceError, Setting
     from tmon_agent.view import View
     from tmon_common import diagnostics
+    from tmon_common.config.locate import locate
+    from tmon_common.config.problems import ConfigurationError
+    from tmon_common.config.read import read
+    from tmon_common.config.select import select_collector, select_probe
 
     kind = "probe" if options.probe else "collector"
     try:

@@ -7,6 +7,7 @@ import os
 import signal
 from contextlib import suppress
 
+from tmon_common.restart import STOP_SIGNALS
 from tmon_probe.privileges import capabilities
 
 NICENESS = 10
@@ -20,6 +21,12 @@ def settle() -> None:
         os.sched_setaffinity(0, range(os.cpu_count() or 1))
     with suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, 0, max(NICENESS, os.getpriority(os.PRIO_PROCESS, 0)))
+
+
+def ignore_what_the_program_heeds() -> None:
+    """Ctrl-C of a terminal and the service manager's SIGTERM reach the whole group: it is the program that ends its agent."""
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def give_up_privileges() -> None:

@@ -39,8 +39,11 @@ class Access:
 
     @property
     def exists(self) -> bool:
-        """Whether there is a database; of one on a server, only the server can tell."""
-        return self.on_server or Path(self.name).exists()
+        """Whether there is a database; of one on a server, or where this user may not look, only opening it can tell."""
+        try:
+            return self.on_server or Path(self.name).exists()
+        except OSError:
+            return True
 
     def require(self) -> None:
         """StoreError if there is no database: one on a server would be made by being opened for writing."""

@@ -73,12 +73,19 @@ def check_captures(captures: Sequence[Path]) -> None:
     from tmon_probe.father.capture.formats import check_capture, open_window
 
     for capture in captures:
-        if not (capture.is_fifo() or capture.is_char_device()):  # these can be read once only: the probe does it
+        if not _once_only(capture):  # else the probe does it
             window = open_window(capture)
             try:
                 check_capture(window)
             finally:
                 window.close()
+
+
+def _once_only(capture: Path) -> bool:
+    try:
+        return capture.is_fifo() or capture.is_char_device()
+    except OSError:  # opening it says why
+        return False
 
 
 def _configuration(options: argparse.Namespace) -> Callable[[Path, Path, int], str]:

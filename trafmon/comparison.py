@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -48,7 +49,7 @@ class Comparison:
         from tmon_probe.father.capture.batch import CaptureError
         from trafmon.likeness import advice
 
-        if self._options.tunnel != "outer" or not all(c.is_file() for c in self._captures):
+        if self._options.tunnel != "outer" or not all(map(os.path.isfile, self._captures)):
             return []
         octets = MAX_HASHED_OCTETS if self._options.octets is None else self._options.octets
         try:

@@ -40,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
         configuration = read(locate(options.local, options.configuration).current)
         declared = {p.name: p for p in configuration.probes}
         if unknown := [n for n in options.probes if n not in declared]:
-            raise KeyFileError(f'{configuration.path}: no probe "{unknown[0]}"; there are {", ".join(declared)}')
+            raise KeyFileError(f'{configuration.path}: there is no probe "{unknown[0]}"; expected one of: {", ".join(declared)}')
         if (options.rotate or options.retire) and not options.probes:
             raise KeyFileError("name the probes whose keys are meant")
         for name in options.probes or declared:
@@ -61,7 +61,7 @@ def _do(path: Path, *, rotate: bool, retire: bool) -> str:
 
     made = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     if not rotate and not retire:
-        if path.exists():
+        if _there(path):
             return f"{path} is there already, with {_counted(read_keys(path))}"
         write_keys(path, (new_key(made),))
         return f"{path} made"
@@ -76,6 +76,14 @@ def _do(path: Path, *, rotate: bool, retire: bool) -> str:
         added = new_key(made)
     write_keys(path, (*keys, added))
     return f"{path} holds a new key beside the old one"
+
+
+def _there(path: Path) -> bool:
+    """Also where this user may not look: reading it says why."""
+    try:
+        return path.exists()
+    except OSError:
+        return True
 
 
 def _counted(keys: tuple) -> str:

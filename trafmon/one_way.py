@@ -128,7 +128,7 @@ def _wrong(options: argparse.Namespace) -> str:
         return f"all captures are of the hop {hops[0]}; expected at least two different ones"
     if (places := len(hops) or count) > MAX_HOPS:
         return f"{places} hops; expected at most {MAX_HOPS}"
-    once = [c for c in options.captures if not c.is_file()]
+    once = [c for c in options.captures if not os.path.isfile(c)]  # noqa: PTH113 what may not be looked at is told by who reads it
     if len(once) > len(set(map(os.path.realpath, once))):
         return f"{once[0]} can be read once only; expected another capture for each place"
     if options.align and once:
@@ -140,7 +140,7 @@ def _unwritable(file: Path, captures: Sequence[Path]) -> str:
     """Why the file cannot be written; told before anything is measured. What is in it stays until then."""
     if str(file) == "-":
         return "--packets -: expected a file; /dev/stdout with --quiet, to give them to another program"
-    if file.exists() and any(c.exists() and file.samefile(c) for c in captures if c.is_file()):
+    if os.path.exists(file) and any(file.samefile(c) for c in captures if os.path.isfile(c)):  # noqa: PTH110, PTH113 as above
         return f"{file}: is one of the captures, and would be written over; choose another place with --packets"
     try:
         with file.open("ab"):

@@ -16,7 +16,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -45,11 +45,20 @@ def _interval(text: str) -> int:
 
 
 def run(options: argparse.Namespace) -> int:
-    if options.configuration and not options.configuration.exists():
-        print(f"trafmon top: {options.configuration}: no such file", file=sys.stderr)
+    try:
+        if options.configuration:
+            options.configuration.stat()
+    except OSError as error:
+        print(f"trafmon top: {options.configuration}: {error.strerror}; expected the configuration of what runs", file=sys.stderr)
         return UNUSABLE
     signal.signal(signal.SIGINT, signal.default_int_handler)  # the terminal must be left as it was
     signal.signal(signal.SIGTERM, _terminated)
+    with suppress(KeyboardInterrupt):
+        return _watch(options)
+    return 0
+
+
+def _watch(options: argparse.Namespace) -> int:
     watching = Watching(options.configuration, options.name)
     try:
         if not watching.look():
@@ -60,8 +69,6 @@ def run(options: argparse.Namespace) -> int:
             _print(watching, as_json=options.json)
         else:
             _follow(watching, options.interval)
-    except KeyboardInterrupt:
-        pass
     finally:
         watching.close()
     return 0

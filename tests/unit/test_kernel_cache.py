@@ -1,5 +1,10 @@
 """Where compiled kernels are kept: another place for every state of the sources, those of plug-ins among them."""
 
+import os
+import sys
+import types
+from pathlib import Path
+
 import pytest
 
 from tests.conftest import REPOSITORY
@@ -48,3 +53,22 @@ def test_whatever_is_declared(plugin, entry):
     """What cannot be found is somebody else's to tell."""
     (plugin.parent / "foreign-1.dist-info" / "entry_points.txt").write_text(f"[{cache.PLUGINS}]\n{entry}\n")
     assert 16 == len(cache._digest())
+
+
+@pytest.mark.parametrize("useless", ["file", "file/below"])
+def test_a_place_where_nothing_can_be_written(tmp_path, monkeypatch, useless):
+    """Named by NUMBA_CACHE_DIR: another is found, where Numba would end with a traceback."""
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / useless))
+    monkeypatch.setattr(cache, "_home", lambda: tmp_path / "home")
+    monkeypatch.setitem(sys.modules, "numba", types.SimpleNamespace(config=types.SimpleNamespace(CACHE_DIR="")))
+    cache.keep_kernels()
+    assert Path(os.environ["NUMBA_CACHE_DIR"]).parent == tmp_path / "home"
+    assert sys.modules["numba"].config.CACHE_DIR == os.environ["NUMBA_CACHE_DIR"]
+
+
+def test_a_place_that_can_be_made(tmp_path, monkeypatch):
+    """It stays as it was named."""
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "new" / "below"))
+    cache.keep_kernels()
+    assert os.environ["NUMBA_CACHE_DIR"] == str(tmp_path / "new" / "below")

@@ -251,7 +251,7 @@ def test_once(block, tmp_path, capsys):
 
 @pytest.mark.usefixtures("restore_signals")
 @pytest.mark.parametrize(("arguments", "status", "told"), [
-    (["absent"], 1, "no probe or collector 'absent' runs with "), (["-c", "/absent.xml"], 2, "/absent.xml: no such file"),
+    (["absent"], 1, "no probe or collector 'absent' runs with "), (["-c", "/absent.xml"], 2, "/absent.xml: No such file"),
 ])
 def test_none_to_show(block, tmp_path, capsys, arguments, status, told):
     """A clear line, and the exit status."""

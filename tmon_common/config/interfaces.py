@@ -117,7 +117,9 @@ def _check_files(nodes: list[Node]) -> None:
                 node.problem(f'path="{text}": {path} is a directory; expected a recording (pcap or pcapng)', "path")
             elif not path.exists():
                 node.problem(f'path="{text}": there is no file {path}', "path")
-        except (OSError, ValueError) as error:
+        except OSError as error:
+            node.problem(f'path="{text}": {path} cannot be read: {error.strerror}', "path")
+        except ValueError as error:
             node.problem(f'path="{text}": {error}', "path")
 
 

@@ -30,8 +30,8 @@ _ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 def keep_kernels() -> None:
-    """Tell Numba where to keep what it compiles, unless NUMBA_CACHE_DIR does already. Cheap; needs no Numba."""
-    if os.environ.get("NUMBA_CACHE_DIR"):
+    """Tell Numba where to keep what it compiles, unless NUMBA_CACHE_DIR names a place of use already. Cheap; needs no Numba."""
+    if (named := os.environ.get("NUMBA_CACHE_DIR")) and _usable(Path(named)):
         return
     try:
         directory = _home() / _digest()
@@ -47,6 +47,13 @@ def keep_kernels() -> None:
     os.environ["NUMBA_CACHE_DIR"] = str(directory)
     if "numba" in sys.modules:
         sys.modules["numba"].config.CACHE_DIR = str(directory)
+
+
+def _usable(directory: Path) -> bool:
+    """Whether Numba could write there, or make it."""
+    while not os.path.lexists(directory) and directory != directory.parent:
+        directory = directory.parent
+    return directory.is_dir() and os.access(directory, os.W_OK | os.X_OK)
 
 
 def _digest() -> str:
