@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing import resource_tracker
 
@@ -68,7 +69,8 @@ class Launch:
                 signal.signal(number, signal.SIG_IGN)
             for number in (signal.SIGCHLD, *STOP_SIGNALS):
                 signal.signal(number, signal.SIG_DFL)
-            os.sched_setaffinity(0, self._cpus)
+            with suppress(OSError):  # who may not, or whose CPUs were taken away, stays where it is
+                os.sched_setaffinity(0, self._cpus)
             _end_helper()
             os.environ[VARIABLE] = f"{os.getpid()}:{running}"
             os.environ.update(handed.variables)

@@ -28,6 +28,8 @@ PROGRAM = textwrap.dedent("""
     memory.unlink()
     opened, pipe, directory = open(sys.argv[0]), os.pipe(), os.open(".", os.O_RDONLY)
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    if "--elsewhere" in sys.argv:  # not to be had any more
+        launch._cpus = {4000}
     stopped = []
     signal.signal(signal.SIGTERM, lambda *_: stopped.append(1))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -45,6 +47,12 @@ def run(tmp_path, *arguments: str, environment: dict[str, str] | None = None) ->
                           env=os.environ | {"PYTHONPATH": str(REPOSITORY)} | (environment or {}), check=False)
     assert "Traceback" not in made.stderr
     return made.returncode, [json.loads(line) for line in made.stdout.splitlines()]
+
+
+def test_cpus_that_are_not_to_be_had_any_more_keep_nobody_from_starting_anew(tmp_path):
+    """A service manager has taken them away, or lets nobody choose."""
+    status, told = run(tmp_path, "--elsewhere")
+    assert (0, 2) == (status, len(told))
 
 
 def test_the_same_process_with_nothing_of_before(tmp_path):
