@@ -12,7 +12,11 @@ from contextlib import suppress
 
 MAX_STATUS_CHARACTERS = 200
 STEP_S = 180
-"""A step of a start or an end takes at most so long: kernels may have to be compiled on a slow machine."""
+"""A step of a start, or of a switch of the configuration, takes at most so long: kernels may have to be compiled on a slow machine,
+much to be written before."""
+READY_PATIENCE_S = 5.0
+"""A manager that is busy takes nothing for a moment. What is told again soon is left out then; but this is told once."""
+_LONGER = {"EXTEND_TIMEOUT_USEC": STEP_S * 1_000_000}
 
 
 def ready(status: str = "") -> None:
@@ -24,16 +28,16 @@ def step(what: str) -> None:
     """The start has come so far; now comes `what`. After a switch of the configuration the watchdog is at work while the program
     starts anew, and waits as long, too. No WATCHDOG=1: that would set the watchdog of a first start going, at which nobody tells of
     progress."""
-    notify(STATUS=what, EXTEND_TIMEOUT_USEC=STEP_S * 1_000_000)
+    notify(STATUS=what, **_LONGER)
 
 
 def reloading(status: str) -> None:
     """The program goes on, but starts anew: until it is `ready` again."""
-    notify(RELOADING=1, MONOTONIC_USEC=time.monotonic_ns() // 1000, STATUS=status)
+    notify(RELOADING=1, MONOTONIC_USEC=time.monotonic_ns() // 1000, STATUS=status, **_LONGER)
 
 
 def stopping(reason: str) -> None:
-    """It ends in order."""
+    """It ends in order. How long that may take is the manager's to say."""
     notify(STOPPING=1, STATUS=f"stopping: {reason}")
 
 
@@ -46,7 +50,7 @@ def notify(**fields: int | str) -> None:
         address = "\0" + address[1:]
     text = "\n".join(f"{name}={' '.join(str(value).split())[:MAX_STATUS_CHARACTERS]}" for name, value in fields.items())
     with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as manager:
-        manager.setblocking(False)
+        manager.settimeout(READY_PATIENCE_S if "READY" in fields else 0)
         manager.sendto(text.encode(), address)
 
 

@@ -281,17 +281,28 @@ def test_a_device_renamed_meanwhile(hosts, hold, tmp_path):
 
 
 def test_a_device_gone_meanwhile(hosts, hold, tmp_path):
-    """Told; nothing stays behind. One that was made anew under the same name is another device."""
-    east, west = hosts
+    """Told; nothing stays behind."""
+    east, _ = hosts
     holder = hold(east)
     east.ip(f"link delete {DEVICE}")
-    west.ip("link set lo up")
-    east.ip(f"link add {DEVICE} type veth peer name {DEVICE} netns {west.name}")
-    before = ethtool(east)
-    assert [] == holder.ask(f"off {DEVICE}")["warnings"]
-    assert with_off(before) == ethtool(east)
-    answer = holder.ask("restore")
-    assert [f"device {DEVICE}: it is gone, and its offloads with it"] == answer["warnings"]
+    assert [f"device {DEVICE}: it is gone, and its offloads with it"] == holder.ask("restore")["warnings"]
+    assert [] == files(tmp_path)
+
+
+def test_a_device_made_anew_again_and_again(hosts, hold, tmp_path):
+    """Each is another device under the same name; those before leave neither a descriptor nor a file behind."""
+    east, west = hosts
+    holder = hold(east)
+    open_at_first = len(list(Path(f"/proc/{holder.process.pid}/fd").iterdir()))
+    for _ in range(3):
+        east.ip(f"link delete {DEVICE}")
+        east.ip(f"link add {DEVICE} type veth peer name {DEVICE} netns {west.name}")
+        before = ethtool(east)
+        assert [] == holder.ask(f"off {DEVICE}")["warnings"]
+        assert with_off(before) == ethtool(east)
+        assert 1 == len(files(tmp_path))
+        assert open_at_first == len(list(Path(f"/proc/{holder.process.pid}/fd").iterdir()))
+    assert [] == holder.ask("restore")["warnings"]
     assert before == ethtool(east)
     assert [] == files(tmp_path)
 

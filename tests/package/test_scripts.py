@@ -64,6 +64,14 @@ def test_one_that_was_interrupted_is_done_again(host):
     assert "is up to date" in install(host)
 
 
+def test_what_is_in_its_place_and_not_ours_stays(host):
+    """Another program of that name perhaps: nothing is replaced that did not come from here."""
+    put(host, f"{HOME}/precious", "something")
+    assert f"{HOME} is there, and has not come from here" in install(host, check=False)
+    assert "something" == host.shell(f"cat {HOME}/precious; rm -r {HOME}")
+    install(host)
+
+
 def test_directories_of_the_host_stay_as_they_are(host):
     """Their modes, owners, and the links among them."""
     host.shell("chgrp -R staff /usr/local; chmod 2775 /usr/local /usr/local/share; mkdir /root/doc; rm -rf /usr/local/share/doc;"

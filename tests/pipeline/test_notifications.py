@@ -1,11 +1,13 @@
 """The real snmptrapd is told of events: by traps and informs, of version 2c and 3, once each, whatever dies in between."""
 
+import ipaddress
 import itertools
 import re
 import shlex
 import socket
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -102,6 +104,32 @@ def test_over_ipv6(tmp_path, program):
           at_work(tmp_path, program, replace(manager(trapd.port, version="3"), address="::1"))):
         program.tell()
         until(trapd.received, "the warning")
+
+
+class OnEveryAddress(Snmptrapd):
+    listen = "udp6:[::]"
+
+
+def link_local() -> str:
+    """An address of this machine that is only one together with its device; "" if there is none."""
+    for line in (Path("/proc/net/if_inet6").read_text().splitlines() if has_ipv6() else ()):
+        address, *_, device = line.split()
+        if address.startswith("fe80"):
+            return f"{ipaddress.IPv6Address(bytes.fromhex(address))}%{device}"
+    return ""
+
+
+@pytest.mark.skipif(not link_local(), reason="no link-local address here")
+@pytest.mark.parametrize("version", ["2c", "3"])
+def test_to_a_link_local_address(tmp_path, program, version):
+    """Of a device; and a device that is not there stops nobody."""
+    with OnEveryAddress(tmp_path / "trapd") as trapd:
+        there = replace(manager(trapd.port, version=version), address=link_local())
+        with at_work(tmp_path, program, replace(there, name="away", address="fe80::1%nosuch"), there) as agent:
+            program.tell()
+            until(lambda: agent.counts["notifications_sent"] == 1, "it is answered")
+            until(lambda: agent.counts["notifications_lost"] == 1, "the other is given up")
+        assert 1 == len(trapd.received())
 
 
 @pytest.mark.parametrize("version", ["2c", "3"])

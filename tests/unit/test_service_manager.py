@@ -2,6 +2,8 @@
 
 import os
 import socket
+import threading
+from contextlib import suppress
 
 import pytest
 
@@ -36,6 +38,33 @@ def test_that_nobody_listens_is_no_error(monkeypatch, tmp_path):
     service_manager.ready()
     monkeypatch.delenv("NOTIFY_SOCKET")
     service_manager.ready()
+
+
+def full(manager: socket.socket) -> None:
+    with suppress(BlockingIOError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+        sender.setblocking(False)
+        while True:
+            sender.sendto(bytes(1000), manager.getsockname())
+
+
+def test_a_manager_that_is_busy_hears_that_it_is_ready(manager):
+    """It is told once, and who is never ready is ended. Nobody waits to tell the rest."""
+    full(manager)
+    service_manager.notify(STATUS="left out")
+    telling = threading.Thread(target=service_manager.ready)
+    telling.start()
+    told = b""
+    manager.settimeout(5)
+    while told != b"READY=1":
+        told = manager.recv(1000)
+        assert b"left out" not in told
+    telling.join()
+
+
+def test_what_comes_before_a_switch_may_take_as_long_as_a_start(manager):
+    """A collector that has much to write before: the watchdog does not end it in the middle."""
+    service_manager.reloading("writing")
+    assert f"EXTEND_TIMEOUT_USEC={service_manager.STEP_S}000000".encode() in manager.recv(1000).split(b"\n")
 
 
 @pytest.mark.parametrize(("usec", "pid", "period"), [

@@ -40,7 +40,7 @@ class Client:
             try:
                 connection = await self._connect()
             except (OSError, TimeoutError) as error:
-                self._tell(f"cannot be reached: {getattr(error, 'strerror', None) or 'no answer'}")
+                self._tell(f"cannot be reached: {getattr(error, 'strerror', None) or str(error) or 'no answer'}")
             else:
                 self._connection = connection
                 try:

@@ -17,21 +17,21 @@ log = logging.getLogger(__name__)
 class _Port:
     """Whatever a datagram does to pysnmp ends with that datagram, or FORGET_EVERY later."""
 
-    def __init__(self, engine: SnmpEngine, own: socket.socket) -> None:
+    def __init__(self, engine: SnmpEngine, own: socket.socket, manager: tuple) -> None:
         super().__init__()
-        self._engine, self._own, self._left = engine, own, FORGET_EVERY
+        self._engine, self._own, self._manager, self._left = engine, own, manager, FORGET_EVERY
 
-    def send_message(self, message: bytes, address: tuple) -> None:
+    def send_message(self, message: bytes, _address: tuple) -> None:
         """At once, also while the event loop has not taken over the socket: a trap that is the last word has left when it is
-        closed."""
+        closed. To the manager: pysnmp does not know devices of link-local addresses."""
         try:
-            self._own.sendto(message, self.normalize_address(address))
+            self._own.sendto(message, self._manager)
         except OSError as error:
             self.error_received(error)
 
     def datagram_received(self, datagram: bytes, address: tuple) -> None:
-        try:
-            self._callback_function(self, address, datagram)
+        try:  # pysnmp remembers engines by where they are, without the device
+            self._callback_function(self, self.normalize_address(address), datagram)
         except Exception as error:  # of pyasn1, of many kinds
             log.debug("SNMP: a datagram of %s could not be read: %s", address[0], type(error).__name__)
         self._left -= 1
@@ -51,5 +51,6 @@ class PortV6(_Port, udp6.Udp6AsyncioTransport):
     DOMAIN = udp6.DOMAIN_NAME
 
 
-def port_of(own: socket.socket, engine: SnmpEngine) -> PortV4 | PortV6:
-    return (PortV6 if own.family == socket.AF_INET6 else PortV4)(engine, own)
+def port_of(own: socket.socket, engine: SnmpEngine, manager: tuple) -> PortV4 | PortV6:
+    """manager: its address, as of a socket."""
+    return (PortV6 if own.family == socket.AF_INET6 else PortV4)(engine, own, manager)

@@ -50,7 +50,11 @@ class Sender:
     def send(self, event: BoardEvent, program: Program, done: Done) -> bool:
         """A trap has arrived as far as anybody can know; an inform, when it is answered."""
         if self._line is None:
-            self._line = _Line(self._make(), self._manager)
+            try:
+                self._line = _Line(self._make, self._manager)
+            except OSError as error:  # its address names a device that is not there
+                done(f"it cannot be sent: {(error.strerror or str(error)).lower()}")
+                return True
         inform = self._manager.notify == "inform"
         self._unanswered = done if inform else None
         pdu = _pdu([up_time(program), *notification_of(event, program)], inform=inform)
@@ -88,17 +92,21 @@ class Sender:
 class _Line:
     """An engine with a socket, to one manager. Within the event loop."""
 
-    def __init__(self, engine: SnmpEngine, manager: Manager) -> None:
-        kind, v3 = (PortV6 if ":" in manager.address else PortV4), manager.version == "3"
-        self._engine, self._originator = engine, NotificationOriginator()
-        self._socket = socket.socket(socket.AF_INET6 if kind is PortV6 else socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+    def __init__(self, make: Callable[[], SnmpEngine], manager: Manager) -> None:
+        v3 = manager.version == "3"
+        [(family, *_, address), *_] = socket.getaddrinfo(manager.address, manager.port, type=socket.SOCK_DGRAM,
+                                                         flags=socket.AI_NUMERICHOST)
+        kind = PortV6 if family == socket.AF_INET6 else PortV4
+        self._engine, self._originator = make(), NotificationOriginator()
+        engine = self._engine
+        self._socket = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
         self._socket.setblocking(False)
         self._socket.bind(("", 0))
         engine.register_transport_dispatcher(Dispatcher(TIMER_S))
-        config.add_transport(engine, kind.DOMAIN, port_of(self._socket, engine).open_server_mode(sock=self._socket))
+        config.add_transport(engine, kind.DOMAIN, port_of(self._socket, engine, address).open_server_mode(sock=self._socket))
         security = manager.security.encode() if v3 else community_name(manager.security)
         config.add_target_parameters(engine, _TARGET, security, "authPriv" if v3 else "noAuthNoPriv", 3 if v3 else 1)
-        config.add_target_address(engine, _TARGET, kind.DOMAIN, (manager.address, manager.port), _TARGET,
+        config.add_target_address(engine, _TARGET, kind.DOMAIN, (manager.address.partition("%")[0], manager.port), _TARGET,
                                   timeout=manager.timeout_ns // _NS_PER_CENTISECOND, retryCount=manager.retries)
 
     def send(self, pdu: Pdu, answered: Callable[[str], None]) -> None:

@@ -54,13 +54,18 @@ class Keeper:
         self._privileges, self._offloads = privileges, privileges.offloads()
 
     def serve(self, channel: socket.socket) -> None:
-        """Until nobody holds the other end."""
-        while True:
-            octets, descriptors, _, _ = socket.recv_fds(channel, MAX_MESSAGE_OCTETS, 1)
-            if not octets and not descriptors:
-                break
-            for descriptor in descriptors:
-                self._reply(parse_request(octets), descriptor)
+        """Until nobody holds the other end. What was switched is put back, whatever happens."""
+        try:
+            while True:
+                octets, descriptors, _, _ = socket.recv_fds(channel, MAX_MESSAGE_OCTETS, 1)
+                if not octets and not descriptors:
+                    break
+                for descriptor in descriptors:
+                    self._reply(parse_request(octets), descriptor)
+        finally:
+            self._put_back()
+
+    def _put_back(self) -> None:
         for sentence in self._offloads.restore():
             log.warning("%s", sentence)
         for device, features in self._offloads.restored:

@@ -26,6 +26,7 @@ ANSWER_S = 10.0
 END_S = 5.0
 LOOK_EVERY_S = 0.005
 _DEAD = "the keeper of the probe's privileges is dead; restart the probe"
+_SILENT = "the keeper of the probe's privileges does not answer; restart the probe"
 
 
 class Kept:
@@ -36,6 +37,7 @@ class Kept:
 
     def __init__(self, channel: socket.socket, pid: int, capabilities: Iterable[int]) -> None:
         self.channel, self.pid, self.capabilities = channel, pid, frozenset(capabilities)
+        channel.settimeout(ANSWER_S)  # a keeper that stands still takes nothing, once the channel is full
         self.dead = False
 
     @classmethod
@@ -105,13 +107,15 @@ class Kept:
             with theirs:
                 try:
                     socket.send_fds(self.channel, [pack(request)], [theirs.fileno()])
+                except TimeoutError:
+                    raise OSError(errno.ETIMEDOUT, _SILENT) from None
                 except OSError:
                     raise OSError(errno.EPIPE, _DEAD) from None
             mine.settimeout(ANSWER_S)
             try:
                 octets, descriptors, _, _ = socket.recv_fds(mine, MAX_MESSAGE_OCTETS, 1)
             except TimeoutError:
-                raise OSError(errno.ETIMEDOUT, "the keeper of the probe's privileges does not answer; restart the probe") from None
+                raise OSError(errno.ETIMEDOUT, _SILENT) from None
         for descriptor in descriptors:
             os.set_inheritable(descriptor, False)
         if not octets:
@@ -130,17 +134,17 @@ class KeptOffloads:
         self.restored: list[Switched] = []
         self.warnings: list[str] = []
         self._keeper = keeper
-        self._touched: list[str] = []
+        self._touched: dict[str, None] = {}
 
     def switch_off(self, device: str) -> None:
-        self._touched.append(device)
+        self._touched[device] = None
         self._ask(Request(messages.OFFLOADS_OFF, device))
 
     def restore(self) -> list[str]:
         """Nothing, if nothing was to be switched off."""
         told = len(self.warnings)
         if self._touched:
-            self._ask(Request(messages.RESTORE_OFFLOADS, ", ".join(dict.fromkeys(self._touched))[: messages.MAX_DEVICE_CHARACTERS]))
+            self._ask(Request(messages.RESTORE_OFFLOADS, ", ".join(self._touched)[: messages.MAX_DEVICE_CHARACTERS]))
             self._touched.clear()
         return self.warnings[told:]
 

@@ -46,9 +46,14 @@ def parse_request(octets: bytes) -> Request | None:
     snaplen = told.get("snaplen")
     if told.get("what") not in REQUESTS or type(snaplen) is not int or not 0 <= snaplen < _LARGEST:
         return None
-    if not all(isinstance(text, str) and len(text) <= most and "\0" not in text for text, most in texts):
+    if not all(isinstance(text, str) and len(text) <= most and "\0" not in text and _is_text(text) for text, most in texts):
         return None
     return Request(told["what"], *(text for text, _ in texts), snaplen)
+
+
+def _is_text(text: str) -> bool:
+    """JSON can tell of half characters, which no device or filter has."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def pack_program(program: Program | None) -> str | None:

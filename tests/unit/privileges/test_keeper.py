@@ -125,10 +125,23 @@ def test_at_the_end_all_is_put_back(stand, caplog):
     assert "device eth0: offloads switched on again: GRO" in caplog.text
 
 
+def test_a_fault_of_its_own_leaves_nothing_switched(stand):
+    """It ends, but not before all is put back."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    answer, for_answer = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    stand.packet_socket = lambda: 1 // 0
+    with ours, theirs, answer, for_answer:
+        socket.send_fds(ours, [pack(Request(SOCKET))], [for_answer.fileno()])
+        with pytest.raises(ZeroDivisionError):
+            Keeper(stand).serve(theirs)
+    assert stand.asked == ["restore"]
+
+
 @pytest.mark.parametrize("octets", [
     b"x", b"[]", b"{}", b"null", b"[" * 60_000, b"\xff" * 100, json.dumps({"what": "shell", "device": "x"}).encode(),
     pack(Request(SOCKET, "x" * 65)), pack(Request(SOCKET, 7)), pack(Request([SOCKET])), pack(Request(SOCKET, snaplen=-1)),
-    pack(Request(HARDWARE_TIMESTAMPS, "eth0\0")), pack(Request(FILTER, bpf="x" * 16385)), pack(Request(FILTER, snaplen=1 << 40)),
+    pack(Request(HARDWARE_TIMESTAMPS, "eth0\0")), pack(Request(FILTER, "\ud800")),
+    pack(Request(FILTER, bpf="x" * 16385)), pack(Request(FILTER, snaplen=1 << 40)),
     b'{"what": "socket", "device": "", "x": ' + b"9" * (MAX_MESSAGE_OCTETS - 100) + b"}"])
 def test_requests_that_are_none(kept, stand, octets):
     """They get an empty answer, and the keeper goes on."""
@@ -163,7 +176,7 @@ def test_answers_that_nobody_can_take(kept, stand):
         os.close(reader)
         os.close(writer)
     kept.packet_socket().close()
-    assert descriptors_now() == before
+    until(lambda: descriptors_now() == before, "it has let go of the last one")  # a little after it has answered
     assert stand.asked.count("socket") >= 1
 
 
@@ -215,6 +228,22 @@ def test_it_lives_as_long_as_somebody_may_ask(forked):
     forked.close()
     assert forked.dead
     assert not Path(f"/proc/{forked.pid}").exists()
+
+
+def test_one_that_stands_still_keeps_nobody_waiting(monkeypatch):
+    """Neither for an answer, nor when the channel is full of what it has not read."""
+    monkeypatch.setattr("tmon_probe.privileges.kept.ANSWER_S", 0.01)
+    monkeypatch.setattr("tmon_probe.privileges.kept.END_S", 0.01)
+    kept = Kept.start(())
+    kept.channel.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
+    os.kill(kept.pid, signal.SIGSTOP)
+    for _ in range(50):
+        with pytest.raises(OSError, match="the keeper of the probe's privileges does not answer; restart the probe"):
+            kept.packet_socket()
+    with pytest.raises(TimeoutError):  # it is full
+        kept.channel.send(b"x")
+    kept.close()
+    assert not Path(f"/proc/{kept.pid}").exists()
 
 
 def test_its_death_is_seen_and_told(forked):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -106,7 +107,21 @@ class Offloads:
         if index in self._held:
             self._originals.renew(self._held[index][1], device, on_now)
         else:
+            self._let_go_of_the_gone()
             self._held[index] = device, self._originals.hold(index, device, on_now)
+
+    def _let_go_of_the_gone(self) -> None:
+        """A device that comes and goes, made anew each time, must not take a descriptor and a file more each time."""
+        for index in [i for i in self._held if self._gone(i)]:
+            with suppress(OSError):
+                self._originals.leave(self._held.pop(index)[1], lambda _: True)
+
+    def _gone(self, index: int) -> bool:
+        try:
+            self._ethtool.name(index)
+        except OSError:
+            return True
+        return False
 
     def _switch(self, device: str) -> None:
         reason = "the driver keeps that on"
