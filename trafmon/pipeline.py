@@ -59,7 +59,8 @@ class Pipeline:
         except KeyFileError as error:
             raise PipelineError(str(error)) from None
         except OSError as error:
-            raise PipelineError(f"{error.filename}: cannot be written: {error.strerror}; choose another place with --out") from None
+            place = error.filename or out
+            raise PipelineError(f"{place}: cannot be written: {error.strerror}; choose another place with --out") from None
         self._interrupted = 0
 
     def run(self, show=None) -> int:

@@ -50,7 +50,7 @@ def test_it_takes_over_nothing_and_comes_back(site):
     os.kill(agent, signal.SIGKILL)
     second = until_answering(probe, 2)
     assert samples(second)["trafmon_probe_agent_restarts_total", (("probe", "probe"),)] == 1
-    assert "its agent ended (killed by SIGKILL), for the 1. time" in probe.messages
+    assert "its agent ended (killed by SIGKILL), failure 1" in probe.messages
 
     probe.process.send_signal(signal.SIGTERM)
     assert probe.wait() == 0
@@ -97,7 +97,7 @@ def test_a_port_that_is_taken_harms_only_the_agent(tmp_path):
         port = taken.getsockname()[1]
         with Site(tmp_path, collector_port=port) as site:
             collector = site.run_collector()
-            until(lambda: "its agent ended (exit status 2), for the 1. time" in collector.messages, "it has tried")
+            until(lambda: "its agent ended (exit status 2), failure 1" in collector.messages, "it has tried")
             assert f"metrics cannot be had at 127.0.0.1 port {port}: address already in use" in collector.messages
             taken.close()
             address = until_answering(collector)

@@ -1,5 +1,7 @@
 """Files that cannot even be looked at (a directory that is another user's, a name that is too long) are told, with the reason."""
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -43,3 +45,14 @@ def test_a_key(capsys, tmp_path):
         '<probe name="probe"', f'<probe name="probe" key="{LONG}"'), encoding="utf-8")
     assert main(["keygen", "-c", str(file)]) == 2
     assert f"trafmon keygen: key file {tmp_path / LONG}: cannot be read ({WHY})" in capsys.readouterr().err
+
+
+def test_results_on_a_full_disk(capsys, tmp_path, monkeypatch):
+    """A write that fails knows no file: the directory of the results is named."""
+    def full(*_args, **_options):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_text", full)
+    assert main(["analyse", str(ROOT / "tests/captures/demo/west.pcap"), "--out", str(tmp_path / "out")]) == 2
+    told = f"trafmon analyse: {tmp_path / 'out'}: cannot be written: No space left on device; choose another place with --out\n"
+    assert told == capsys.readouterr().err

@@ -5,7 +5,7 @@ from tmon_common.events.declaration import Declaration, Severity, number, text
 DECLARATIONS: tuple[Declaration, ...] = (
     Declaration(
         "agent_failed", Severity.WARNING, "probe or collector",
-        "{subject}: its agent ended ({how}), for the {failures}. time; it is started again in {seconds} s",
+        "{subject}: its agent ended ({how}), failure {failures}; it is started again in {seconds} s",
         "The process that answers SNMP and Prometheus, and tells managers of events, ended by itself. What is measured, sent and "
         "written is not touched.",
         "The log says why: a port that another program has, secrets that cannot be used. A change of the configuration takes force "
