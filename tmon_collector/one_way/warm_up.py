@@ -7,9 +7,10 @@ from functools import partial
 import numpy as np
 
 from tmon_collector.one_way.engine import ClassEngine
+from tmon_collector.one_way.merging import merge
 from tmon_collector.one_way.results import Results
 from tmon_common.config.model import SECOND, Filter, FlowClass, GranularFlow, Histogram, Hop, Latency, OneWay, Point
-from tmon_common.observations import ABSENT, FLOW_DEFINITION
+from tmon_common.observations import ABSENT, FLOW_DEFINITION, ONE_WAY_COUNTERS
 from tmon_common.pdu.one_way import Block, Form
 from tmon_common.pdu.one_way import warm_up as warm_up_code
 from tmon_common.pdu.one_way.layout import EXTRA, FLOW, LAST, POINT, SIGNATURE, TIME, WORDS
@@ -23,6 +24,7 @@ def warm_up() -> None:
     warm_up_code()
     for variant in _VARIANTS:
         _settle(**variant)
+    merge(ONE_WAY_COUNTERS, np.zeros((2, ONE_WAY_COUNTERS.words), np.int64), [0])  # rows of a slot that two rounds have part in
 
 
 def _settle(**variant) -> None:
@@ -39,7 +41,7 @@ def _settle(**variant) -> None:
         engine.define(definitions, probe, 0, [_NAME])
         numbers = np.arange(6)[point - 1 :]
         words = np.full((len(numbers), WORDS), ABSENT, np.int64)
-        words[:, FLOW], words[:, POINT], words[:, SIGNATURE] = numbers % 2, point, numbers // 2
+        words[:, FLOW], words[:, POINT], words[:, SIGNATURE] = numbers % 2, point, numbers // 4  # one packet has another's
         words[:, TIME] = SECOND + numbers + point
         words[:, EXTRA], words[:, LAST] = words[:, TIME], words[:, TIME]
         words = words[np.argsort(words[:, FLOW], kind="stable")]
