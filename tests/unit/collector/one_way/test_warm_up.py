@@ -9,10 +9,10 @@ import pkgutil
 
 from numba.core.dispatcher import Dispatcher
 
-import tmon_collector.one_way
+import tmon_collector.one_way as package
 from tmon_collector.one_way.warm_up import warm_up
 
-modules = [importlib.import_module(m.name) for m in pkgutil.walk_packages(tmon_collector.one_way.__path__, "tmon_collector.one_way.")]
+modules = [importlib.import_module(m.name) for m in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")]
 kernels = {id(f): f for m in modules for f in vars(m).values() if isinstance(f, Dispatcher)}
 inner = {id(f) for k in kernels.values() for name in k.py_func.__code__.co_names
          if isinstance(f := k.py_func.__globals__.get(name), Dispatcher)}  # compiled with these
