@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 import socket
 from collections.abc import Mapping
 from typing import Any
@@ -17,6 +16,7 @@ import numpy as np
 
 from tmon_collector.health_names import REASONS, parts_of
 from tmon_collector.watch import silences
+from tmon_common import stats
 from tmon_common.analyses.catalogue import catalogue
 from tmon_common.config.model import Collector, Configuration
 from tmon_common.config.switch import shortened
@@ -25,7 +25,7 @@ from tmon_common.stats import MAX_COUNTERS, SEGMENTS, Reader, Statistics
 
 __all__ = ["CollectorReader", "CollectorStatisticsBlock", "attach", "create", "identity", "running", "segment_name"]
 
-_SEGMENT = re.compile(r"trafmon-collector-[0-9a-f]{16}")
+_SEGMENTS = r"trafmon-collector-[0-9a-f]{16}"
 _LISTS = ("probes", "kinds", "one_way_classes", "reasons")
 
 
@@ -107,21 +107,7 @@ def attach(configuration: Configuration, collector: str) -> CollectorReader:
 
 def running() -> tuple[list[CollectorReader], int]:
     """Collectors that run on this host and may be read, by name; and how many may not. Close them after use."""
-    readers, refused = [], 0
-    for path in sorted(SEGMENTS.glob("trafmon-collector-*")):
-        if not _SEGMENT.fullmatch(path.name):
-            continue
-        try:
-            reader = CollectorReader(Statistics.attach(path.name))
-        except FileNotFoundError:
-            continue
-        except PermissionError:
-            refused += 1
-            continue
-        if reader.ended:  # killed, and not started again
-            reader.close()
-        else:
-            readers.append(reader)
+    readers, refused = stats.running(_SEGMENTS, CollectorReader)
     return sorted(readers, key=lambda r: (r.identity["collector"], r.identity["configuration"])), refused
 
 

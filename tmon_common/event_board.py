@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from tmon_common.events import Event, Severity
-from tmon_common.segment import BOARD, SEGMENTS, Segment, remove
+from tmon_common.segment import BOARD, SEGMENTS, Segment, open_to_read, remove
 
 MAX_EVENTS = 64
 PLACE_OCTETS = 2048
@@ -84,12 +84,7 @@ class BoardReader:
     def __init__(self, segment: str) -> None:
         """FileNotFoundError if there is none, PermissionError if it is not for this user."""
         missing = f"{segment}: no events of a trafMon program"
-        try:
-            self._file = os.open(SEGMENTS / segment, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        except PermissionError:
-            raise
-        except OSError:
-            raise FileNotFoundError(missing) from None
+        self._file = open_to_read(segment, missing)
         status = os.fstat(self._file)
         if not stat.S_ISREG(status.st_mode) or status.st_size < _SIZE or self._header(0) != _MAGIC:
             os.close(self._file)

@@ -58,6 +58,17 @@ class Segment:
             (SEGMENTS / self.name).unlink()
 
 
+def open_to_read(name: str, missing: str) -> int:
+    """The descriptor of what is there of this name: whose and what it is the reader has to look at. FileNotFoundError with the text
+    `missing`, PermissionError if it is not for this user."""
+    try:
+        return os.open(SEGMENTS / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except PermissionError:
+        raise
+    except OSError:
+        raise FileNotFoundError(missing) from None
+
+
 def ours(name: str) -> bool:
     """Whether what is there of this name can have been made by this user's programs: others make links, or files of their own, to
     be read or written in their place. False if nothing is there."""

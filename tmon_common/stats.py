@@ -11,14 +11,16 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import stat
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import TypeVar
 
 import numpy as np
 
-from tmon_common.segment import BOARD, SEGMENTS, Segment, SegmentError, in_the_way, ours, remove
+from tmon_common.segment import BOARD, SEGMENTS, Segment, SegmentError, in_the_way, open_to_read, ours, remove
 
 MAX_COUNTERS = 1 << 19
 MAX_TEXT_OCTETS = 1 << 20
@@ -26,6 +28,7 @@ NAME_OCTETS = 64
 _HEADER_OCTETS = 64
 _MAGIC = 0x7472666D53544132
 _LOOK_AGAIN_S = 0.005
+Shown = TypeVar("Shown")
 
 
 class Statistics:
@@ -96,12 +99,7 @@ class Reader:
 
     def __init__(self, segment: str) -> None:
         missing = f"{segment}: no trafMon statistics"
-        try:
-            self._file = os.open(SEGMENTS / segment, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        except PermissionError:
-            raise
-        except OSError:
-            raise FileNotFoundError(missing) from None
+        self._file = open_to_read(segment, missing)
         self.segment = segment
         status = os.fstat(self._file)
         self.owner = status.st_uid
@@ -142,6 +140,27 @@ class Reader:
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
+
+
+def running(segments: str, make: Callable[[Reader], Shown]) -> tuple[list[Shown], int]:
+    """Statistics of programs that run on this host and may be read, whose segments match a regular expression: what `make` makes of
+    each; and how many may not be read. Close them after use."""
+    readers, refused = [], 0
+    for path in sorted(SEGMENTS.glob("*")):
+        if not re.fullmatch(segments, path.name):
+            continue
+        try:
+            reader = Reader(path.name)
+        except FileNotFoundError:
+            continue
+        except PermissionError:
+            refused += 1
+            continue
+        if reader.ended:  # killed, and not started again
+            reader.close()
+        else:
+            readers.append(make(reader))
+    return readers, refused
 
 
 def _hold(segment: str) -> int:

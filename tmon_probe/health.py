@@ -16,18 +16,18 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from tmon_common import stats
 from tmon_common.config.interfaces import MAX_FATHERS, MAX_INTERFACES
 from tmon_common.config.model import Configuration, Probe
 from tmon_common.config.switch import shortened
 from tmon_common.moment import Moment
-from tmon_common.stats import SEGMENTS, Reader, Statistics
+from tmon_common.stats import Reader, Statistics
 from tmon_probe.father import counts
 from tmon_probe.father.watch import HealthWatch, InterfaceTotals, RingTotals, Watched
 from tmon_probe.health_names import CHILD, CHILD_HEALTH, FATHER, FATHER_OWN, LANE, LINK, RING, Totals, padded, parts_of
@@ -36,7 +36,7 @@ __all__ = ["CHILD", "FATHER", "Part", "ProbeReader", "ProbeStatistics", "attach"
 
 MAX_ANALYSIS_COUNTERS = 256
 """Of a foreign block, as many are looked at."""
-_SEGMENT = re.compile(r"trafmon-[0-9a-f]{16}")
+_SEGMENTS = r"trafmon-[0-9a-f]{16}"
 
 
 @dataclass(frozen=True)
@@ -164,21 +164,7 @@ def attach(configuration: Configuration, probe: str) -> ProbeReader:
 
 def running() -> tuple[list[ProbeReader], int]:
     """Probes that run on this host and may be read, by name; and how many may not. Close them after use."""
-    readers, refused = [], 0
-    for path in sorted(SEGMENTS.glob("trafmon-*")):
-        if not _SEGMENT.fullmatch(path.name):
-            continue
-        try:
-            reader = ProbeReader(Statistics.attach(path.name))
-        except FileNotFoundError:
-            continue
-        except PermissionError:
-            refused += 1
-            continue
-        if reader.ended:  # killed, and not started again
-            reader.close()
-        else:
-            readers.append(reader)
+    readers, refused = stats.running(_SEGMENTS, ProbeReader)
     return sorted(readers, key=lambda r: (r.identity["probe"], r.identity["configuration"])), refused
 
 
