@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.left_segments import remove_left
 from tests.mariadb import IN_MEMORY, MariaDB, enough_memory, running
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -37,6 +38,13 @@ def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDB]:
         Path(folder).chmod(0o755)  # the server runs as another user
         with running(Path(folder, "m")) as server:
             yield server
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_shared_memory_is_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Programs that were killed leave theirs."""
+    yield
+    remove_left(tmp_path_factory.getbasetemp())
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

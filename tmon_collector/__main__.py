@@ -83,7 +83,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from tmon_collector.ready import tell_ready
     from tmon_collector.receive import ListenError
     from tmon_collector.spool import SpoolError
-    from tmon_common import diagnostics
+    from tmon_common import diagnostics, service_manager
     from tmon_common.clock import SystemClock
     from tmon_common.control import Control
 
@@ -91,6 +91,7 @@ def _run(arguments: argparse.Namespace) -> int:
         diagnostics.set_up(configuration.diagnostics, "tmon_collector")
         clock = SystemClock()
         control = Control("tmon_collector", locations, configuration, lambda c: select_collector(c, arguments.name), clock, launch)
+        service_manager.step("reading what the last run has left")
         collector = Collector(configuration, parameters, clock, control)
     except (ListenError, SpoolError, OSError, ValueError) as error:
         print(f"tmon_collector: {error}", file=sys.stderr)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tmon_collector.clocks import ProbeClock
+from tmon_collector.clocks import Bounds, ProbeClock
 from tmon_common.events import Event, event
 from tmon_common.observations import ABSENT, PROBE_CLOCK, Rows
 from tmon_common.pdu.contents import Heartbeat
@@ -30,6 +30,13 @@ class ClockRow(NamedTuple):
     rows: Rows
 
 
+class KnownClock(NamedTuple):
+    """Of the probe's run that was heard last. steps: of all its runs."""
+
+    bounds: Bounds
+    steps: int
+
+
 class _Run:
     def __init__(self, tolerance_ns: int) -> None:
         self.clock = ProbeClock(tolerance_ns)
@@ -44,6 +51,7 @@ class _Probe:
 
     def __init__(self) -> None:
         self.runs: OrderedDict[int, _Run] = OrderedDict()
+        self.steps = 0
         self._tell_after_ns: dict[str, int] = {}
 
     def run(self, run_ms: int, tolerance_ns: int) -> _Run:
@@ -80,6 +88,7 @@ class ClockWatch:
         run.heard_ns, run.fresh = now_ns, True
         events = []
         step = run.clock.heard(heartbeat, wall_ns, now_ns)
+        of_probe.steps += step is not None
         if step and abs(step.by_ns) > self._tolerance_ns and of_probe.may_tell("clock_stepped", now_ns):
             events.append(event("clock_stepped", wall_ns, probe, by_us=_us(step.by_ns)))
         if run.clock.sound != run.told_sound and of_probe.may_tell("clock_sound" if run.clock.sound else "clock_unsound", now_ns):
@@ -89,6 +98,13 @@ class ClockWatch:
             events.append(event("clock_sound" if run.told_sound else "clock_unsound", wall_ns, probe, offset_low_us=_us(low),
                                 offset_high_us=_us(known.high)))
         return events
+
+    def known(self, probe: str) -> KnownClock | None:
+        """None for a probe of which no heartbeat came lately."""
+        of_probe = self._probes.get(probe)
+        if of_probe is None or not of_probe.runs:
+            return None
+        return KnownClock(next(reversed(of_probe.runs.values())).clock.bounds(), of_probe.steps)
 
     def rows(self, wall_ns: int, now_ns: int) -> Iterable[ClockRow]:
         """A row for every probe heard since the last ones, at most once in ROWS_EVERY_NS."""

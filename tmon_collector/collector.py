@@ -8,15 +8,20 @@ from dataclasses import asdict
 
 from tmon_collector.decode import Decoding
 from tmon_collector.gathering import warm_up
+from tmon_collector.health_writer import HealthWriter, Working
 from tmon_collector.key_store import KeyStore
 from tmon_collector.linger import LINGER_LOOK_NS, Linger
 from tmon_collector.one_way.online import OneWayClasses
 from tmon_collector.one_way.warm_up import warm_up as warm_up_one_way
 from tmon_collector.receive import Receiver
+from tmon_collector.service import Service
+from tmon_collector.shared_health import SharedHealth
 from tmon_collector.spool import Spool
 from tmon_collector.telling import Telling
 from tmon_collector.thresholds.online import Thresholds
 from tmon_collector.waiting import waiting
+from tmon_common import service_manager
+from tmon_common.agent_process import AgentProcess
 from tmon_common.clock import Clock
 from tmon_common.config.model import Collector as Parameters
 from tmon_common.config.model import Configuration
@@ -39,6 +44,7 @@ class Collector:
         self._parameters = parameters
         self._clock = clock
         self._control, self._linger = control, Linger()
+        self._agent = AgentProcess(configuration, parameters, clock)
         self._debug = logger.isEnabledFor(logging.DEBUG)
         self.receiver = Receiver(parameters.address, parameters.port, parameters.receive_buffer_octets)
         try:
@@ -54,10 +60,14 @@ class Collector:
             self.decoding.restore(self.spool.take_remembered())
             self.spool.state = self.decoding.state
             self.spool.compact()
-            self.telling = Telling(configuration, parameters, self.spool, self.decoding, clock)
+            self._shared = SharedHealth(configuration, parameters, clock.wall_ns(), self.receiver.port)
         except BaseException:
             self.receiver.close()
             raise
+        self.telling = Telling(configuration, parameters, self.spool, self.decoding, clock, self._shared.board.publish)
+        self.health = HealthWriter(self._shared.block, Working(self.receiver, self.decoding, self.spool, self.keys, self.telling,
+                                                               self.one_way, self.thresholds), clock)
+        self._service = Service(clock, self._status)
         self._stop = False
 
     def run(self, on_ready: Callable[[], None] = lambda: None) -> None:
@@ -68,14 +78,17 @@ class Collector:
         self._control.take_signals()
         with waiting(self.receiver, self._ask_to_stop) as wait:
             try:
+                service_manager.step("compiling")
                 warm_up()
                 if self.one_way.engines:
                     warm_up_one_way()
                 logger.info("collector %s listening on %s port %d, spool %s", self._parameters.name, self.receiver.address,
                             self.receiver.port, self._parameters.spool)
+                self.telling.tell(self._shared.previous_run_died(self._clock.wall_ns()))
                 self.telling.started(self.receiver.port)
+                self.health.write()
                 on_ready()
-                self.telling.tell(self._control.started())
+                self.telling.tell([*self._control.started(), *self._agent.start()])
                 while not (self._stop or self._may_restart()):
                     wait(self._wait_s())
                     self._round()
@@ -99,7 +112,7 @@ class Collector:
         return self._stop
 
     def _heed(self) -> None:
-        self.telling.tell(self._control.look())
+        self.telling.tell([*self._control.look(), *self._agent.look()])
         self._debug = logger.isEnabledFor(logging.DEBUG)
 
     def _may_restart(self) -> bool:
@@ -111,11 +124,19 @@ class Collector:
 
     def close(self) -> None:
         """Completes the files and lets go of socket and spool."""
+        reason = SWITCH_REASON if self.restarting else "asked to" if self._stop else "a failure"
+        if self.restarting:
+            service_manager.reloading(f"{reason}: writing what is due")
+        else:
+            service_manager.stopping(reason)
         self.one_way.close()
         self.thresholds.close()
-        self.telling.stopped(SWITCH_REASON if self.restarting else "asked to" if self._stop else "a failure")
+        self.telling.stopped(reason)
         self.spool.close()
+        self.health.write()
         self.receiver.close()
+        self._agent.end()  # it tells the last events from what is shared
+        self._shared.close()
         counted = self.decoding.statistics
         logger.info("stopped; %d rows of %d PDUs written, %d duplicates, %d files completed", counted.rows, counted.pdus,
                     counted.duplicates, self.spool.completed)
@@ -140,7 +161,15 @@ class Collector:
         if self.spool.journal_long:
             self.spool.compact()
         self.telling.look()
+        if self.health.look():
+            self._service.look()
         return len(received)
+
+    def _status(self) -> str:
+        told = [f"listening on port {self.receiver.port}"]
+        told += [f"{n} probes {state}" for state, n in self.health.states().items() if n]
+        told += [f"{self.decoding.statistics.rows:,} rows"]
+        return "; ".join([*told, "the spool cannot be written"] if self.spool.in_trouble else told)
 
     def _tell_round(self, received: int, answered: int) -> None:
         counted = self.decoding.statistics
@@ -150,7 +179,8 @@ class Collector:
     def _wait_s(self) -> float:
         """How long to wait for datagrams: until a file is due, there is something to tell, or operators may have asked for
         something."""
-        waits_ns = [LINGER_LOOK_NS if self._control.switching else self._control.wait_ns(), self.telling.wait_ns()]
+        waits_ns = [LINGER_LOOK_NS if self._control.switching else self._control.wait_ns(),
+                    *(part.wait_ns() for part in (self.telling, self.health, self._service, self._agent))]
         due = (self.spool.next_rotation(), self.thresholds.next_tick(), self.one_way.next_tick())
         waits_ns += [at - self._clock.wall_ns() for at in due if at is not None]
         return max(0, min(waits_ns)) / 1e9

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Protocol
 
 import numpy as np
@@ -23,7 +24,7 @@ from tmon_common.pdu.contents import (
     parse_observations,
 )
 from tmon_common.pdu.error import PduError
-from tmon_common.pdu.header import ACK, HEARD, HEARTBEAT, REFUSAL, run_ms
+from tmon_common.pdu.header import ACK, HEARD, HEARTBEAT, REFUSAL, parse_header, run_ms
 from tmon_common.pdu.one_way import Block
 from tmon_common.pdu.one_way import decode as decode_one_way
 from tmon_common.pdu.packing import unpacked
@@ -54,6 +55,7 @@ class OneWaySink(Protocol):
         """These were kept, and are acknowledged."""
 
 
+_Pending = tuple[Run, int, Address, int]  # a PDU: its run, its id, where it came from, how many rows it has
 Keeper = Callable[[str, np.ndarray, str, int, Sequence[str]], bool]
 
 MAX_PENDING_BLOCKS = 1024
@@ -81,9 +83,9 @@ class Decoding:
         self._sessions, self._hear = sessions, hear
         self._observers, self._keepers, self._one_way = observers or {}, keepers or {}, one_way
         self._blocks: list[tuple[str, int, bytes, Block]] = []  # one-way observations, and the PDUs they came in
-        self._blocks_of: list[tuple[Run, int, Address]] = []
+        self._blocks_of: list[_Pending] = []
         self._gatherings: dict[int, Gathering] = {}
-        self._pending: dict[int, list[tuple[Run, int, Address]]] = {}  # by kind: PDUs gathered, not yet written
+        self._pending: dict[int, list[_Pending]] = {}  # by kind: PDUs gathered, not yet written
         self._answers: dict[tuple[int, int, int, Address], list[int]] = {}  # ids by type, probe, run, destination
         self._heard: list[tuple[int, int, Address]] = []  # heartbeats to be answered: probe, run, destination
 
@@ -100,6 +102,7 @@ class Decoding:
                 self._take(datagram, address, now_ns, wall_ns)
             except PduError as error:
                 self.statistics.rejected[error.reason] += 1
+                self._reject(datagram, now_ns)
                 bad = address
         for number in self._pending:
             self._write(number)
@@ -116,14 +119,19 @@ class Decoding:
         self.probes.check(probe, run)
         if pdu_type != HEARTBEAT:
             header = parse_observations(content)
-            self.probes.heard(probe, now_ns)
+            self.probes.heard(probe, run, now_ns)
             self._take_observations(header, pdu_type, content, self.probes.run_of(probe, run), address)
         else:
             heartbeat = parse_heartbeat(content)
-            self.probes.heard(probe, now_ns)
+            self.probes.heard(probe, run, now_ns)
             self._take_heartbeat(heartbeat, self.probes.known(probe, run))
+            self.probes.counts[probe].heartbeats += 1
             self._hear(self.probes.name_of(probe), run_ms(run), heartbeat, wall_ns, now_ns)
             self._heard.append((probe, run, address))
+
+    def _reject(self, datagram: bytes, now_ns: int) -> None:
+        with suppress(PduError):
+            self.probes.rejected(parse_header(datagram).probe, now_ns)
 
     def _take_heartbeat(self, heartbeat: Heartbeat, run: Run | None) -> None:
         """Makes no run, and no id count as written."""
@@ -138,11 +146,11 @@ class Decoding:
         pdu = run.written.identify(header.pdu)
         run.written.may_forget_below(pdu - header.behind)
         if pdu in run.written:
-            self.statistics.duplicates += 1
+            self._count_duplicate(run)
             self._answer(ACK, run, pdu, address)
             return
         if pdu in run.pending:
-            self.statistics.duplicates += 1
+            self._count_duplicate(run)
             return
         if not run.written.make_room():
             raise PduError("no_memory")
@@ -158,17 +166,22 @@ class Decoding:
                 gathering.add(payload, 0, len(payload), header, run.source)
         except PduError:
             self.statistics.refuse(f"kind {header.kind} of {run.probe}")
+            run.counts.refused += 1
             self.statistics.last_bad = str(address[0])
             self._answer(REFUSAL, run, pdu, address)
             return
         if one_way:
             run.pending.add(pdu)
-            self._blocks_of.append((run, pdu, address))
+            self._blocks_of.append((run, pdu, address, header.rows))
             if len(self._blocks) >= MAX_PENDING_BLOCKS:
                 self._keep_blocks()
             return
-        self._pending.setdefault(header.kind, []).append((run, pdu, address))
+        self._pending.setdefault(header.kind, []).append((run, pdu, address, header.rows))
         run.pending.add(pdu)
+
+    def _count_duplicate(self, run: Run) -> None:
+        self.statistics.duplicates += 1
+        run.counts.duplicates += 1
 
     def _add_block(self, payload: bytes, header: Observations, run: Run) -> None:
         block = decode_one_way(payload, 0, len(payload), header.rows)
@@ -209,38 +222,41 @@ class Decoding:
         if self._kept(gathering, pdus) and self._sink.append(gathering.kind, gathering.lines(), self._written(pdus),
                                                              self.probes.newly_old):
             self._acknowledge(pdus, gathering.rows)
+            self.statistics.written[gathering.kind.name] += gathering.rows
             for observer in self._observers.get(gathering.kind.name, ()):
-                for (run, _, _), (words, strings) in zip(pdus, gathering.blocks(), strict=True):
+                for (run, *_), (words, strings) in zip(pdus, gathering.blocks(), strict=True):
                     observer(gathering.kind.name, words, run.probe, run_ms(run.run), strings)
         else:
             self._put_off(pdus)
         pdus.clear()
         gathering.clear()
 
-    def _kept(self, gathering: Gathering, pdus: Sequence[tuple[Run, int, Address]]) -> bool:
+    def _kept(self, gathering: Gathering, pdus: Sequence[_Pending]) -> bool:
         keep = self._keepers.get(gathering.kind.name)
         return keep is None or all(keep(gathering.kind.name, words, run.probe, run_ms(run.run), strings)
-                                   for (run, _, _), (words, strings) in zip(pdus, gathering.blocks(), strict=True))
+                                   for (run, *_), (words, strings) in zip(pdus, gathering.blocks(), strict=True))
 
-    def _acknowledge(self, pdus: Sequence[tuple[Run, int, Address]], rows: int) -> None:
+    def _acknowledge(self, pdus: Sequence[_Pending], rows: int) -> None:
         self.statistics.pdus += len(pdus)
         self.statistics.rows += rows
         self.probes.newly_old.clear()
-        for run, pdu, address in pdus:
+        for run, pdu, address, of_pdu in pdus:
             run.written.add(pdu)
             run.pending.discard(pdu)
+            run.counts.pdus += 1
+            run.counts.rows += of_pdu
             self.probes.remember(run)
             self._answer(ACK, run, pdu, address)
 
-    def _put_off(self, pdus: Sequence[tuple[Run, int, Address]]) -> None:
+    def _put_off(self, pdus: Sequence[_Pending]) -> None:
         self.statistics.unwritten += len(pdus)
-        for run, pdu, _ in pdus:
+        for run, pdu, *_ in pdus:
             run.pending.discard(pdu)
 
-    def _written(self, pdus: Iterable[tuple[Run, int, Address]]) -> list[WrittenIds]:
+    def _written(self, pdus: Iterable[_Pending]) -> list[WrittenIds]:
         """What the journal is told of PDUs."""
         ids: dict[Run, list[int]] = {}
-        for run, pdu, _ in pdus:
+        for run, pdu, *_ in pdus:
             ids.setdefault(run, []).append(pdu)
         return [WrittenIds(run.number, run.run, self._sessions.counter(run.number, run.run), _ranges(of_run))
                 for run, of_run in ids.items()]

@@ -14,13 +14,14 @@ logger = logging.getLogger(__name__)
 
 
 class KeyStore:
-    """sessions: with the keys of every declared probe.
+    """sessions: with the keys of every declared probe; missing: probes that send here, and whose key file cannot be used.
 
     A key file that cannot be used keeps nobody but its probe out, and is looked at again.
     """
 
     def __init__(self, configuration: Configuration, collector: str, now_ns: int) -> None:
         keys: dict[str, Keys | None] = {}
+        self.missing: set[str] = set()
         self._watches: dict[str, KeyWatch] = {}
         for probe in configuration.probes:
             if probe.seal == "crc":
@@ -32,6 +33,7 @@ class KeyStore:
             except KeyFileError as error:
                 keys[probe.name] = ()
                 if any(p.collector == collector for p in probe.publications):
+                    self.missing.add(probe.name)
                     logger.error("probe %s: %s. What it sends is not taken", probe.name, error)
         self.sessions = Sessions(collector, keys)
 
@@ -40,3 +42,4 @@ class KeyStore:
         for probe, watch in self._watches.items():
             if keys := watch.changed(now_ns):
                 self.sessions.set_keys(probe, keys)
+                self.missing.discard(probe)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections import deque
+from collections import Counter, deque
 
 from tmon_collector.csv_text import csv_field
 from tmon_collector.gathering import CAPACITY, Gathering
@@ -25,6 +25,7 @@ class OwnRows:
         self._gatherings: dict[str, Gathering] = {}
         self._waiting: deque[tuple[bytes, Rows]] = deque()
         self._rows = 0  # of those
+        self.written: Counter[str] = Counter()  # rows, by kind
 
     def publish(self, rows: Rows | None, probe: str | None = None, run_ms: int | None = None) -> None:
         """Writes them, or keeps them until `flush`. probe, run_ms: whose they are; default: the collector's."""
@@ -58,6 +59,9 @@ class OwnRows:
             raise ValueError(msg)
         gathering.add_rows(rows.words, rows.strings, source)
         try:
-            return self._spool.append(rows.kind, gathering.lines())
+            written = self._spool.append(rows.kind, gathering.lines())
         finally:
             gathering.clear()
+        if written:
+            self.written[rows.kind.name] += len(rows.words)
+        return written

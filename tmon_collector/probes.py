@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 
 from tmon_collector.csv_text import csv_field
 from tmon_collector.written import OldRuns, WrittenPdus
@@ -14,14 +15,35 @@ MAX_RUNS = 8  # runs of one probe that are remembered
 MAX_AHEAD = 1 << 24  # PDUs a probe may have given up in one go; a heartbeat that tells of more is not believed
 
 
-class Run:
-    """One run of a probe. run: as in PDUs; source: how lines of the CSV files begin; pending: ids gathered, not yet written."""
+@dataclass(slots=True)
+class ProbeCounts:
+    """Of a probe, since the start of the collector.
 
-    def __init__(self, probe: str, number: int, run: int, source: bytes) -> None:
+    heartbeats, pdus, rows, duplicates, refused     as in CollectorStatistics
+    rejected    datagrams in its name that changed nothing, whoever sent them; rejected_ns: when the last of these came (monotonic)
+    run         as in PDUs, that was heard last
+    """
+
+    heartbeats: int = 0
+    pdus: int = 0
+    rows: int = 0
+    duplicates: int = 0
+    refused: int = 0
+    rejected: int = 0
+    rejected_ns: int = 0
+    run: int = 0
+
+
+class Run:
+    """One run of a probe. run: as in PDUs; source: how lines of the CSV files begin; counts: of the probe; pending: ids gathered,
+    not yet written."""
+
+    def __init__(self, probe: str, number: int, run: int, source: bytes, counts: ProbeCounts) -> None:
         self.probe = probe
         self.number = number
         self.run = run
         self.source = source
+        self.counts = counts
         self.written = WrittenPdus()
         self.pending: set[int] = set()
 
@@ -33,6 +55,8 @@ class Probes:
                 which displace what is remembered, would shut the genuine ones out
     old         by number of the probe: runs that are over
     newly_old   (probe, run) that the journal does not know yet
+    counts      by number of the probe
+    changed     names of those whose counts have changed; for whoever looks at them, to be cleared then
     """
 
     def __init__(self, names: Iterable[str], proves: Callable[[int], bool] = lambda _: True) -> None:
@@ -40,6 +64,8 @@ class Probes:
         self.heard_ns: dict[str, int] = {}  # when each was last heard, on the monotonic clock
         self.old: dict[int, OldRuns] = {}
         self.newly_old: list[tuple[int, int]] = []
+        self.counts: dict[int, ProbeCounts] = {}
+        self.changed: set[str] = set()
         self._names: dict[int, str] = {}
         self._runs: dict[int, OrderedDict[int, Run]] = {}  # by number of the probe; longest silent first
         self._candidates: dict[tuple[int, int], Run] = {}
@@ -48,14 +74,25 @@ class Probes:
             if other != name:
                 msg = f'probes "{other}" and "{name}" have the same number in PDUs; rename one of them'
                 raise ValueError(msg)
+            self.counts[probe_number(name)] = ProbeCounts()
 
     def name_of(self, number: int) -> str | None:
         """Name of a declared probe, None for any other."""
         return self._names.get(number)
 
-    def heard(self, number: int, now_ns: int) -> None:
+    def heard(self, number: int, run: int, now_ns: int) -> None:
         """A declared probe has proved to be alive."""
-        self.heard_ns[self._names[number]] = now_ns
+        name = self._names[number]
+        self.heard_ns[name] = now_ns
+        self.counts[number].run = run
+        self.changed.add(name)
+
+    def rejected(self, number: int, now_ns: int) -> None:
+        """A datagram in the name of a probe, declared or not, was none."""
+        if counts := self.counts.get(number):
+            counts.rejected += 1
+            counts.rejected_ns = now_ns
+            self.changed.add(self._names[number])
 
     def check(self, number: int, run: int) -> None:
         """PduError for a run that is over: which of its PDUs are written is no longer known, and what comes of it is old.
@@ -109,4 +146,4 @@ class Probes:
 
     def _run(self, number: int, run: int) -> Run:
         name = self._names[number]
-        return Run(name, number, run, csv_field(name) + f",{run_ms(run)},".encode())
+        return Run(name, number, run, csv_field(name) + f",{run_ms(run)},".encode(), self.counts[number])

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 import os
-import socket
 from contextlib import suppress
+
+from tmon_common import service_manager
 
 logger = logging.getLogger(__name__)
 
 
 def tell_ready(port: int, ready_fd: int | None) -> None:
-    """Tells whoever started the collector that it listens: the port on ready_fd (then closed), READY=1 to systemd.
+    """Tells whoever started the collector that it listens: the port on ready_fd (then closed), and the service manager.
 
     That nobody reads it any more is no error.
     """
@@ -23,12 +24,4 @@ def tell_ready(port: int, ready_fd: int | None) -> None:
             logger.warning("cannot tell the port on descriptor %d: %s", ready_fd, error.strerror)
         finally:
             os.close(ready_fd)
-    address = os.environ.get("NOTIFY_SOCKET")
-    if address:
-        if address.startswith("@"):
-            address = "\0" + address[1:]
-        try:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
-                notify.sendto(b"READY=1", address)
-        except OSError as error:
-            logger.warning("cannot tell systemd that the collector is ready: %s", error.strerror)
+    service_manager.ready(f"listening on port {port}")

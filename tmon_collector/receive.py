@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import socket
+import struct
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
@@ -16,6 +17,8 @@ logger = logging.getLogger(__name__)
 MAX_RECEIVED = 512  # datagrams taken at one wake-up
 MAX_ERRORS = 16  # errors after which a wake-up ends; they may be persistent
 
+_SO_MEMINFO = 55  # asm-generic/socket.h
+_MEMINFO = struct.Struct("=9I")
 _SO_RCVBUFFORCE = 33  # asm-generic/socket.h; not limited by net.core.rmem_max, needs CAP_NET_ADMIN
 
 Address = Any
@@ -36,6 +39,7 @@ class Receiver:
     def __init__(self, address: str, port: int, buffer_octets: int, max_octets: int = MAX_PDU_OCTETS) -> None:
         self.errors: Counter[str] = Counter()
         self._room = max_octets + 1
+        self._drops = 0
         where = f"{address or '*'} port {port}"
         try:
             family, kind, protocol, _, bound = socket.getaddrinfo(
@@ -65,6 +69,13 @@ class Receiver:
             if granted < octets:
                 logger.warning("receive buffer of %d octets instead of %d; raise net.core.rmem_max or grant CAP_NET_ADMIN",
                                granted, octets)
+
+    @property
+    def drops(self) -> int:
+        """Datagrams that the system dropped, up to now, because there was no room for them (sock_diag(7), SK_MEMINFO_DROPS)."""
+        counted = _MEMINFO.unpack(self._socket.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size))[-1]
+        self._drops += (counted - self._drops) % (1 << 32)
+        return self._drops
 
     def fileno(self) -> int:
         return self._socket.fileno()

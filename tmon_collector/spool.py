@@ -10,7 +10,7 @@ import fcntl
 import logging
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -60,12 +60,14 @@ class Spool:
     completed.
 
     happened    events, to be taken by the owner
+    octets      written, by kind: lines that count, no headers; files: completed, by kind
     state       what the journal has to hold beside the files: of the owner, which gives here what says it
     """
 
     def __init__(self, collector: Collector, clock: Clock) -> None:
         self.failures: Counter[str] = Counter()  # failed writes, by name of the error
-        self.completed = 0
+        self.octets: Counter[str] = Counter()
+        self.files: Counter[str] = Counter()
         self._collector = collector
         self._clock = clock
         self._directory = collector.spool
@@ -146,6 +148,7 @@ class Spool:
             self.tell_trouble(kind.name, where, error)
             self._drop_if_empty(kind)
             return False
+        self.octets[kind.name] += file.octets - before
         self._keep(record.marks)
         self.tell_recovery(kind.name)
         return True
@@ -158,6 +161,26 @@ class Spool:
     def _keep(self, marks: Iterable[Mark]) -> None:
         for mark in marks:
             self._marks.mark(mark)
+
+    @property
+    def completed(self) -> int:
+        """Files, of all kinds."""
+        return self.files.total()
+
+    @property
+    def open(self) -> Collection[str]:
+        """Kinds of which a file is being written."""
+        return self._files.keys()
+
+    @property
+    def in_trouble(self) -> bool:
+        """Something could not be written, and has not been since; as it was told."""
+        return self._recovery_due
+
+    @property
+    def journal_octets(self) -> int:
+        """Its length."""
+        return self._journal.octets
 
     @property
     def journal_long(self) -> bool:
@@ -225,7 +248,7 @@ class Spool:
         file = self._files.pop(name)
         try:
             file.complete()
-            self.completed += 1
+            self.files[name] += 1
         except OSError as error:
             logger.error("%s: %s while it was completed; what it holds may be damaged: check that disk", file.part, error.strerror)
             self._uncompleted[file.part.name] = file.octets

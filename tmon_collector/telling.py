@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from tmon_collector.clock_watch import ClockWatch
 from tmon_collector.decode import Decoding
@@ -28,20 +28,25 @@ RETRY_NS = SECOND
 
 
 class Telling:
-    """To be made when the spool is in order."""
+    """To be made when the spool is in order.
+
+    post        is given every event, too: a board where others see it
+    events      told so far
+    """
 
     def __init__(self, configuration: Configuration, parameters: Parameters, spool: Spool, decoding: Decoding,
-                 clock: Clock) -> None:
+                 clock: Clock, post: Callable[[Event], None] = lambda _: None) -> None:
         self._name, self._spool, self._decoding, self._clock = parameters.name, spool, decoding, clock
         self._host = parameters.host or socket.gethostname()
         self.own_rows = OwnRows(spool, parameters.name, clock.wall_ns() // 1_000_000, decoding.statistics)
-        self._watch = Watch(parameters.name, silences(configuration, parameters.name), clock.monotonic_ns())
-        self._clocks = ClockWatch(parameters.name, parameters.clock_tolerance_ns, clock.monotonic_ns())
+        self._post, self.events = post, 0
+        self.watch = Watch(parameters.name, silences(configuration, parameters.name), clock.monotonic_ns())
+        self.clocks = ClockWatch(parameters.name, parameters.clock_tolerance_ns, clock.monotonic_ns())
         self._next_ns = clock.monotonic_ns()
 
     def started(self, port: int) -> None:
         """It listens. Before, it may have compiled kernels for minutes: probes are not silent for that."""
-        self._watch.listens(self._clock.monotonic_ns())
+        self.watch.listens(self._clock.monotonic_ns())
         recovery, now_ns = self._spool.recovery, self._clock.wall_ns()
         if recovery.files or recovery.cut or recovery.missing:
             runs = sum(1 for _ in self._decoding.probes.runs())
@@ -59,7 +64,7 @@ class Telling:
 
     def heard(self, probe: str, run_ms: int, heartbeat: Heartbeat, wall_ns: int, now_ns: int) -> None:
         """A heartbeat came."""
-        self.tell(self._clocks.heard(probe, run_ms, heartbeat, wall_ns, now_ns))
+        self.tell(self.clocks.heard(probe, run_ms, heartbeat, wall_ns, now_ns))
 
     def look(self) -> None:
         """To be called at every wake-up."""
@@ -71,18 +76,21 @@ class Telling:
         if self.own_rows.waiting:
             return RETRY_NS
         now_ns = self._clock.monotonic_ns()
-        times = (self._watch.next_look_ns(self._decoding.statistics.bad()), self._clocks.next_rows_ns())
+        times = (self.watch.next_look_ns(self._decoding.statistics.bad_total), self.clocks.next_rows_ns())
         return min(LONGEST_WAIT_NS, *(max(t, self._next_ns) - now_ns for t in times if t is not None))
 
     def tell(self, events: Iterable[Event]) -> None:
-        """In the log and in the spool."""
+        """In the log, in the spool and on the board."""
         events = list(events)
         for e in events:
             logger.log(e.severity.level, "%s", e.text)
         self.publish(events)
 
-    def publish(self, events: Iterable[Event]) -> None:
-        """In the spool only."""
+    def publish(self, events: Collection[Event]) -> None:
+        """In the spool and on the board only."""
+        self.events += len(events)
+        for e in events:
+            self._post(e)
         self.own_rows.publish(rows_of(events, self._host, "collector"))
 
     def _look(self) -> None:
@@ -90,8 +98,8 @@ class Telling:
         self._next_ns = now_ns + LOOK_NS
         statistics = self._decoding.statistics
         self.own_rows.flush()
-        self.tell(self._watch.look(self._decoding.probes.heard_ns, statistics.bad(), statistics.last_bad, now_ns, wall_ns))
-        for row in self._clocks.rows(wall_ns, now_ns):
+        self.tell(self.watch.look(self._decoding.probes.heard_ns, statistics.bad(), statistics.last_bad, now_ns, wall_ns))
+        for row in self.clocks.rows(wall_ns, now_ns):
             self.own_rows.publish(row.rows, row.probe, row.run_ms)
         happened, self._spool.happened = self._spool.happened, []
         self.publish(happened)  # the spool has told them in the log

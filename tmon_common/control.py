@@ -16,7 +16,7 @@ from tmon_common.config.switching import ConfigurationFiles
 from tmon_common.diagnostics import Tuning
 from tmon_common.events import Event, event
 from tmon_common.moment import Moment
-from tmon_common.restart import CONTROL_SIGNALS, Launch
+from tmon_common.restart import CONTROL_SIGNALS, NOTHING, Handed, Launch
 
 SWITCH_REASON = "configuration switch"
 MAX_ASKED = 64
@@ -71,9 +71,10 @@ class Control:
         """The program is to end its work and then to `restart`."""
         return self._switch.begun
 
-    def restart(self, stopped: Callable[[], bool], options: Mapping[str, str | None] | None = None) -> int:
+    def restart(self, stopped: Callable[[], bool], options: Mapping[str, str | None] | None = None,
+                handed: Handed = NOTHING) -> int:
         """See Launch.restart."""
-        return self._launch.restart(self._configuration.digest, stopped, options)
+        return self._launch.restart(self._configuration.digest, stopped, options, handed)
 
     def _on_signal(self, number: int, _frame: object) -> None:
         if len(self._asked) < MAX_ASKED:

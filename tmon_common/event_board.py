@@ -12,15 +12,16 @@ import stat
 import struct
 from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing import shared_memory
 
 from tmon_common.events import Event, Severity
-from tmon_common.stats import SEGMENTS
+from tmon_common.segment import SEGMENTS, Segment
 
 MAX_EVENTS = 64
 PLACE_OCTETS = 2048
 ENDING = "-events"
 """The board of a program is called like its statistics, with this at the end."""
+TOLD = "-told"
+"""Files called like the board with this after it say what was told on, by those who do; they end with the board."""
 _MAGIC = 0x7472666D45564231
 _HEADER = struct.Struct("=8q")
 _NUMBER = struct.Struct("=q")
@@ -44,15 +45,14 @@ class BoardEvent:
 class EventBoard:
     """The writer's hold."""
 
-    def __init__(self, memory: shared_memory.SharedMemory) -> None:
+    def __init__(self, memory: Segment) -> None:
         self._memory, self._count = memory, 0
 
     @classmethod
     def create(cls, segment: str) -> EventBoard:
         """A new, empty board. Whoever makes it holds the statistics of the same name: a board found here was left by the dead."""
-        with suppress(FileNotFoundError):
-            (SEGMENTS / segment).unlink()
-        memory = shared_memory.SharedMemory(segment, create=True, size=_SIZE)
+        _remove(segment)
+        memory = Segment(segment, _SIZE)
         _HEADER.pack_into(memory.buf, 0, _MAGIC, *[0] * 7)
         return cls(memory)
 
@@ -71,10 +71,10 @@ class EventBoard:
 
     def close(self) -> None:
         """Let go and remove the segment."""
-        with suppress(BufferError):
-            self._memory.close()
-        with suppress(FileNotFoundError):
-            self._memory.unlink()
+        segment = self._memory.name
+        self._memory.close()
+        self._memory.unlink()
+        _remove(segment)
 
 
 class BoardReader:
@@ -129,3 +129,9 @@ class BoardReader:
             texts.append(octets[start : start + length].decode(errors="replace"))
             start += length
         return BoardEvent(sequence, time_ns, _SEVERITIES[severity], *texts)
+
+
+def _remove(segment: str) -> None:
+    for path in (SEGMENTS / segment, *SEGMENTS.glob(f"{segment}{TOLD}-*")):
+        with suppress(FileNotFoundError):
+            path.unlink()

@@ -1,8 +1,8 @@
 """A program that starts itself anew in its own process (execv): the same process id, the same arguments, nothing else inherited.
 
 What a process keeps over execv and should not: blocked and ignored signals, its CPUs, a helper that Python started for shared
-memory. Descriptors are closed by the system, for Python opens all of its own so. Signals to stop are blocked from the last look at
-whether one came until the new program listens to them: none is lost.
+memory. Descriptors are closed by the system, for Python opens all of its own so; those that are `Handed` stay. Signals to stop are
+blocked from the last look at whether one came until the new program listens to them: none is lost.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from multiprocessing import resource_tracker
 
 log = logging.getLogger(__name__)
@@ -21,6 +22,17 @@ VARIABLE = "TRAFMON_SWITCHED"
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 CONTROL_SIGNALS = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 CANNOT_RESTART = 2
+
+
+@dataclass(frozen=True)
+class Handed:
+    """Variables of the environment, and descriptors that stay open."""
+
+    variables: Mapping[str, str] = field(default_factory=dict)
+    descriptors: Sequence[int] = ()
+
+
+NOTHING = Handed()
 
 
 class Launch:
@@ -39,12 +51,14 @@ class Launch:
             signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: it ends the start
             signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
 
-    def restart(self, running: str, stopped: Callable[[], bool], options: Mapping[str, str | None] | None = None) -> int:
+    def restart(self, running: str, stopped: Callable[[], bool], options: Mapping[str, str | None] | None = None,
+                handed: Handed = NOTHING) -> int:
         """Does not return, unless `stopped` says that a signal has asked to end for good, or the system refuses: an exit status.
 
         running     digest of the configuration that is left
         options     of the command line: another value for those given, None to leave them out
-        Everything must have been closed, and every child waited for.
+        handed      what the new program gets besides
+        Everything else must have been closed, and every other child waited for.
         """
         signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
         try:
@@ -57,12 +71,16 @@ class Launch:
             os.sched_setaffinity(0, self._cpus)
             _end_helper()
             os.environ[VARIABLE] = f"{os.getpid()}:{running}"
+            os.environ.update(handed.variables)
+            for descriptor in handed.descriptors:
+                os.set_inheritable(descriptor, True)
             command = [sys.executable, *_interpreter(), *changed(sys.argv[1:], options or {})]
             logging.shutdown()
             sys.stdout.flush()
             os.execv(sys.executable, command)  # noqa: S606 itself
         except OSError as error:
-            os.environ.pop(VARIABLE, None)
+            for name in (VARIABLE, *handed.variables):
+                os.environ.pop(name, None)
             log.error("cannot start anew with the new configuration: %s; start the program by hand", error)
             return CANNOT_RESTART
         finally:

@@ -7,14 +7,33 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from contextlib import suppress
 
 MAX_STATUS_CHARACTERS = 200
+STEP_S = 180
+"""A step of a start or an end takes at most so long: kernels may have to be compiled on a slow machine."""
 
 
 def ready(status: str = "") -> None:
     """The program is at work."""
     notify(READY=1, **({"STATUS": status} if status else {}))
+
+
+def step(what: str) -> None:
+    """The start has come so far; now comes `what`. The watchdog is told as well: after a switch of the configuration it is at work
+    while the program starts anew."""
+    notify(STATUS=what, EXTEND_TIMEOUT_USEC=STEP_S * 1_000_000, WATCHDOG=1)
+
+
+def reloading(status: str) -> None:
+    """The program goes on, but starts anew: until it is `ready` again."""
+    notify(RELOADING=1, MONOTONIC_USEC=time.monotonic_ns() // 1000, STATUS=status)
+
+
+def stopping(reason: str) -> None:
+    """It ends in order."""
+    notify(STOPPING=1, STATUS=f"stopping: {reason}")
 
 
 def notify(**fields: int | str) -> None:
@@ -51,6 +70,10 @@ class Watchdog:
         self._every_ns = period_ns and period_ns // self.SHARE
         self._next_ns = 0
         self._told: tuple[int, ...] = ()
+
+    def wait_ns(self, now_ns: int) -> int | None:
+        """How long until it is to be told; None: never."""
+        return None if self._every_ns is None else max(self._next_ns - now_ns, 0)
 
     def progress(self, now_ns: int, *numbers: int) -> None:
         """now_ns: monotonic. To be called often; WATCHDOG=1 is sent when it is time and every number has moved since the last."""

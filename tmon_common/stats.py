@@ -1,7 +1,8 @@
 """Counters of a running process in shared memory, for whoever monitors it: named int64 numbers, one writer each, many readers.
 
 The writer creates the segment and removes it when it stops; a segment that a killed process left is replaced at the next
-start. A reader sees numbers that are each exact, though not all of the same instant. A text that never changes says whose they are.
+start, which learns whose it was. A reader sees numbers that are each exact, though not all of the same instant. A text that never
+changes says whose they are.
 
 The segment: eight int64 (magic, number of counters, octets of the text), the names, the numbers, the text in UTF-8.
 """
@@ -14,12 +15,11 @@ import stat
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from multiprocessing import shared_memory
-from pathlib import Path
 
 import numpy as np
 
-SEGMENTS = Path("/dev/shm")  # noqa: S108 it is where Linux keeps them
+from tmon_common.segment import SEGMENTS, Segment
+
 MAX_COUNTERS = 1 << 19
 MAX_TEXT_OCTETS = 1 << 20
 NAME_OCTETS = 64
@@ -30,29 +30,34 @@ _LOOK_AGAIN_S = 0.005
 
 class Statistics:
     """The writer's hold. `numbers`: int64 array (len(names),) in place, written by position (`index`). An empty name is a place
-    that is not used: eight numbers from the start are a cache line."""
+    that is not used: eight numbers from the start are a cache line.
 
-    def __init__(self, memory: shared_memory.SharedMemory, names: tuple[str, ...], lock: int) -> None:
-        self._memory, self._lock, self.names = memory, lock, names
+    replaced    the text of the segment that was found in its place: of a run that did not end in order; None if there was none
+    """
+
+    def __init__(self, memory: Segment, names: tuple[str, ...], lock: int, replaced: str | None = None) -> None:
+        self._memory, self._lock, self.names, self.replaced = memory, lock, names, replaced
         self.index = {name: i for i, name in enumerate(names) if name}
         self.numbers = np.frombuffer(memory.buf, np.int64, len(names), _HEADER_OCTETS + len(names) * NAME_OCTETS)
 
     @classmethod
     def create(cls, segment: str, names: Sequence[str], text: str = "") -> Statistics:
-        """A new segment, all zeros. FileExistsError if a living process has one of this name."""
+        """A new segment, all zeros. FileExistsError if a living process has one of this name, OSError if there is no room."""
         if len(names) > MAX_COUNTERS:
             raise ValueError(f"{len(names)} counters, at most {MAX_COUNTERS}")
         octets, encoded = text.encode(), [n.encode() for n in names]
         if len(octets) > MAX_TEXT_OCTETS or max(map(len, encoded), default=0) > NAME_OCTETS:
             raise ValueError(f"a name has at most {NAME_OCTETS} octets, the text {MAX_TEXT_OCTETS}")
         size = _HEADER_OCTETS + len(names) * (NAME_OCTETS + 8) + len(octets)
+        replaced = None
         try:
-            memory = shared_memory.SharedMemory(segment, create=True, size=size)
+            memory = Segment(segment, size)
         except FileExistsError:
             if _writer_lives(segment):
                 raise
+            replaced = _text(segment)
             _remove(segment)
-            memory = shared_memory.SharedMemory(segment, create=True, size=size)
+            memory = Segment(segment, size)
         lock = _hold(segment)
         header = np.frombuffer(memory.buf, np.int64, 3)
         header[1:] = len(names), len(octets)
@@ -60,7 +65,7 @@ class Statistics:
             np.frombuffer(memory.buf, f"S{NAME_OCTETS}", len(names), _HEADER_OCTETS)[:] = encoded
         memory.buf[size - len(octets) : size] = octets
         header[0] = _MAGIC  # last: from now on others may read
-        return cls(memory, tuple(names), lock)
+        return cls(memory, tuple(names), lock, replaced)
 
     @staticmethod
     def attach(segment: str) -> Reader:
@@ -71,16 +76,16 @@ class Statistics:
     def snapshot(self) -> dict[str, int]:
         return {name: value for name, value in zip(self.names, self.numbers.tolist(), strict=True) if name}
 
-    def close(self) -> None:
-        """Let go and remove the segment."""
+    def close(self, *, in_order: bool = True) -> None:
+        """Let go and remove the segment; unless this run did not end in order: the next one is to find it."""
         self.numbers = None
-        with suppress(BufferError):
-            self._memory.close()
-        if self._lock is not None:
-            with suppress(FileNotFoundError):
-                self._memory.unlink()
-            os.close(self._lock)
-            self._lock = None
+        self._memory.close()
+        if self._lock is None:
+            return
+        if in_order:
+            self._memory.unlink()
+        os.close(self._lock)
+        self._lock = None
 
 
 class Reader:
@@ -167,6 +172,16 @@ def _writer_lives(segment: str) -> bool:
         finally:
             os.close(descriptor)
     return True
+
+
+def _text(segment: str) -> str | None:
+    """Of a segment without a writer, if it is one."""
+    try:
+        reader = Reader(segment)
+    except (FileNotFoundError, PermissionError):
+        return None
+    reader.close()
+    return reader.text
 
 
 def _remove(segment: str) -> None:

@@ -6,17 +6,22 @@ import argparse
 import logging
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tmon_common import diagnostics
 from tmon_common.clock import SystemClock
-from tmon_common.config.locate import locate
+from tmon_common.config.locate import Locations, locate
+from tmon_common.config.model import Configuration, Probe
 from tmon_common.config.problems import ConfigurationError
 from tmon_common.config.read import read
 from tmon_common.config.select import select_probe
 from tmon_common.control import Control
 from tmon_common.restart import Launch
 
-USAGE_ERROR, INTERRUPTED = 2, 130
+if TYPE_CHECKING:
+    from tmon_probe.privileges.giving_up import Remaining
+
+USAGE_ERROR, START_ANEW, INTERRUPTED = 2, 4, 130
 
 log = logging.getLogger("tmon_probe")
 
@@ -39,21 +44,40 @@ def _run(options: argparse.Namespace) -> int:
         print(error, file=sys.stderr)
         return USAGE_ERROR
 
+    from tmon_probe.privileges.giving_up import PrivilegesGoneError, give_up
+
+    try:
+        remaining = give_up(probe)
+    except PrivilegesGoneError as error:
+        log.error("%s", error)
+        return START_ANEW
+    try:
+        return _capture(configuration, probe, locations, launch, options.probe, remaining)
+    finally:
+        remaining.close()
+
+
+def _capture(configuration: Configuration, probe: Probe, locations: Locations, launch: Launch, name: str | None,
+             remaining: Remaining) -> int:
+    """name: as given on the command line."""
     from tmon_common.analyses.catalogue import PluginError
     from tmon_common.pdu.key_file import KeyFileError
     from tmon_probe.child.guard import AnalysisError
     from tmon_probe.father.capture.batch import CaptureError  # from here on numba is needed: half a second to load
+    from tmon_probe.privileges.giving_up import PrivilegesError
     from tmon_probe.processes import ProbeProcesses
     from tmon_probe.ring_memory import RingMemoryError
     from tmon_probe.startable import check_start
 
     clock = SystemClock()
-    control = Control("tmon_probe", locations, configuration, lambda c: check_start(c, options.probe), clock, launch)
+    control = Control("tmon_probe", locations, configuration, lambda c: check_start(c, name), clock, launch)
     try:
-        processes = ProbeProcesses(configuration, probe, control, clock)
+        processes = ProbeProcesses(configuration, probe, control, clock, remaining)
         status = processes.run()
-        return control.restart(lambda: processes.stop_asked) if processes.restarting else status
-    except (AnalysisError, CaptureError, KeyFileError, PluginError, RingMemoryError) as error:
+        if not processes.restarting:
+            return status
+        return control.restart(lambda: processes.stop_asked, handed=remaining.handed_over())
+    except (AnalysisError, CaptureError, KeyFileError, PluginError, PrivilegesError, RingMemoryError) as error:
         print(f"tmon_probe: {error}", file=sys.stderr)
     except FileExistsError:
         print(f"tmon_probe: probe {probe.name} of {configuration.path} runs already on this host", file=sys.stderr)

@@ -21,6 +21,7 @@ from tmon_probe.father.loop import Father
 from tmon_probe.father.plan import Plan, plan_of
 from tmon_probe.father.sieve import Sieve, compile_sieve
 from tmon_probe.lanes import LanePlan, Lanes, plan_lanes
+from tmon_probe.privileges import Privileges
 from tmon_probe.reporting import Reporter
 
 
@@ -50,7 +51,8 @@ class Ground:
         return [list(dict.fromkeys(m.interface for m in self.lanes.read_by(n))) for n in range(len(self.lanes.father_cpus))]
 
 
-def prepare(configuration: Configuration, probe: Probe, factories: Factories, opened: ExitStack) -> Ground:
+def prepare(configuration: Configuration, probe: Probe, factories: Factories, opened: ExitStack,
+            privileges: Privileges) -> Ground:
     """Sources opened (`opened` closes them), filters compiled. factories: of the analysers. CaptureError if that cannot be."""
     classes = configuration.classes_of(probe)
     filters = [c.filter for c in classes]
@@ -60,7 +62,7 @@ def prepare(configuration: Configuration, probe: Probe, factories: Factories, op
         raise CaptureError(f"probe {probe.name}: {error}") from None
     sources = []
     for interface in probe.interfaces:
-        sources.append(open_sources(interface))
+        sources.append(open_sources(interface, privileges))
         for source in sources[-1]:
             opened.callback(source.close)
     return Ground(lanes, sources, compile_sieve(filters, {i.name: n for n, i in enumerate(probe.interfaces)}), plan)

@@ -5,7 +5,7 @@ The block is made of parts, each written by one process and on cache lines of it
 - a lane for each father and each interface it reads: `interface_<n>_<name>`, or `interface_<n>_father_<m>_<name>` where several
   fathers share the interface;
 - one for each father: `father_<n>_<name>`;
-- one for the child, whose names stand alone.
+- one for the child, whose names stand alone, and of the child, too, one for each collector: `collector_<n>_<name>`.
 
 A snapshot also has totals: of each interface over its fathers, and of all lanes and all rings under the bare name (`packets_seen`,
 `kernel_drops`, `ring_filled`). The text of the block is a JSON object that says whose numbers these are.
@@ -25,11 +25,12 @@ import numpy as np
 
 from tmon_common.config.interfaces import MAX_FATHERS, MAX_INTERFACES
 from tmon_common.config.model import Configuration, Probe
+from tmon_common.config.switch import shortened
 from tmon_common.moment import Moment
 from tmon_common.stats import SEGMENTS, Reader, Statistics
 from tmon_probe.father import counts
 from tmon_probe.father.watch import HealthWatch, InterfaceTotals, RingTotals, Watched
-from tmon_probe.health_names import CHILD, CHILD_HEALTH, FATHER, FATHER_OWN, LANE, RING, Totals, padded, parts_of
+from tmon_probe.health_names import CHILD, CHILD_HEALTH, FATHER, FATHER_OWN, LANE, LINK, RING, Totals, padded, parts_of
 
 __all__ = ["CHILD", "FATHER", "Part", "ProbeReader", "ProbeStatistics", "attach", "create", "running", "segment_name"]
 
@@ -50,6 +51,9 @@ class Part:
         """Of a lane: int64 (counts.COUNT,), for the dissection."""
         return self.numbers[: counts.COUNT]
 
+    def get(self, name: str) -> int:
+        return int(self.numbers[self.index[name]])
+
     def set(self, **values: int) -> None:
         for name, value in values.items():
             self.numbers[self.index[name]] = value
@@ -65,13 +69,13 @@ class ProbeStatistics:
     numbers, index      the first lane, the first father and the child under their bare names: all there is in a small probe
     """
 
-    def __init__(self, block: Statistics, fathers: Sequence[Sequence[int]], analyses: Sequence[str] = ()) -> None:
+    def __init__(self, block: Statistics, fathers: Sequence[Sequence[int]], analyses: Sequence[str] = (), links: int = 0) -> None:
         self._block, self.fathers = block, tuple(map(tuple, fathers))
         self._child = (*CHILD, *CHILD_HEALTH, *analyses)
         self.numbers = block.numbers
         self._parts: dict[tuple, slice] = {}
         at = 0
-        for key, names in parts_of(self.fathers, analyses):
+        for key, names in parts_of(self.fathers, analyses, links):
             self._parts[key] = slice(at, at + len(names))
             at += padded(len(names))
         self._totals = Totals(block.names)
@@ -87,14 +91,21 @@ class ProbeStatistics:
     def child(self) -> Part:
         return self._part(("child",), self._child)
 
+    def link(self, collector: int) -> Part:
+        return self._part(("link", collector), LINK)
+
     def snapshot(self) -> dict[str, int]:
         """Every number, and the totals."""
         return self._totals.of(self.numbers)
 
-    def close(self) -> None:
-        """Remove the block."""
+    @property
+    def block(self) -> Statistics:
+        return self._block
+
+    def close(self, *, in_order: bool = True) -> None:
+        """Remove the block, if this run ends in order."""
         self.numbers = None
-        self._block.close()
+        self._block.close(in_order=in_order)
 
     def _part(self, key: tuple, names: Sequence[str]) -> Part:
         return Part(self._block.numbers[self._parts[key]], {name: i for i, name in enumerate(names)})
@@ -140,9 +151,10 @@ def create(configuration: Configuration, probe: str, run_ms: int = 0,
     """
     declared = next(p for p in configuration.probes if p.name == probe)
     fathers = fathers or (range(len(declared.interfaces)),)
-    names = [name for _, part in parts_of(fathers, analyses) for name in (*part, *[""] * (padded(len(part)) - len(part)))]
+    links = len(declared.publications)
+    names = [name for _, part in parts_of(fathers, analyses, links) for name in (*part, *[""] * (padded(len(part)) - len(part)))]
     text = json.dumps(identity(configuration, declared, run_ms, fathers, analyses))
-    return ProbeStatistics(Statistics.create(segment_name(configuration, probe), names, text), fathers, analyses)
+    return ProbeStatistics(Statistics.create(segment_name(configuration, probe), names, text), fathers, analyses, links)
 
 
 def attach(configuration: Configuration, probe: str) -> ProbeReader:
@@ -174,12 +186,13 @@ def identity(configuration: Configuration, probe: Probe, run_ms: int, fathers: S
              analyses: Sequence[str] = ()) -> dict:
     """Whose numbers these are, so that they can be shown without the configuration."""
     return {
-        "probe": probe.name, "host": host_of(probe), "configuration": str(configuration.path.resolve()), "run": run_ms,
-        "pid": os.getpid(),
+        "probe": probe.name, "host": host_of(probe), "configuration": str(configuration.path.resolve()),
+        "version": shortened(configuration.digest), "run": run_ms, "pid": os.getpid(),
         "interfaces": [{"name": i.name, "device": i.device, "live": not i.files} for i in probe.interfaces],
         "fathers": [list(f) for f in fathers],
         "analyses": list(analyses),
         "collectors": [f"{p.collector} ({p.address} port {p.port})" for p in probe.publications],
+        "links": [p.collector for p in probe.publications],
     }
 
 
@@ -235,11 +248,11 @@ def _identity(text: str) -> dict:
     found = found if isinstance(found, dict) else {}
     interfaces = found.get("interfaces")
     return {
-        **{name: str(found.get(name, "")) for name in ("probe", "host", "configuration")},
+        **{name: str(found.get(name, "")) for name in ("probe", "host", "configuration", "version")},
         **{name: value if type(value := found.get(name, 0)) is int and abs(value) < 1 << 63 else 0 for name in ("run", "pid")},
         "interfaces": [{"name": str(i.get("name", "")), "device": str(i.get("device", "")), "live": bool(i.get("live", True))}
                        for i in (interfaces[:MAX_INTERFACES] if isinstance(interfaces, list) else []) if isinstance(i, dict)],
         "fathers": found["fathers"][:MAX_FATHERS] if isinstance(found.get("fathers"), list) else [],
         "analyses": [str(n) for n in found["analyses"][:MAX_ANALYSIS_COUNTERS]] if isinstance(found.get("analyses"), list) else [],
-        "collectors": [str(c) for c in found["collectors"]] if isinstance(found.get("collectors"), list) else [],
+        **{name: [str(c) for c in found[name]] if isinstance(found.get(name), list) else [] for name in ("collectors", "links")},
     }

@@ -9,6 +9,7 @@ from typing import Self
 from tmon_common.config.model import Interface, Probe
 from tmon_common.events import Event, event
 from tmon_probe.father.capture.offload import short, switch_off, told_on
+from tmon_probe.privileges import Privileges
 
 log = logging.getLogger(__name__)
 
@@ -16,11 +17,12 @@ log = logging.getLogger(__name__)
 class Offloading:
     """As a context: off at its beginning, as they were at its end. What goes wrong is told, and keeps nobody from capturing."""
 
-    def __init__(self, probe: Probe) -> None:
+    def __init__(self, probe: Probe, privileges: Privileges) -> None:
+        self._privileges = privileges
         self._interfaces = [i for i in probe.interfaces if not i.files]
 
     def __enter__(self) -> Self:
-        self._offloads = switch_off(self._interfaces)
+        self._offloads = switch_off(self._interfaces, offloads=self._privileges.offloads())
         self._tell()
         return self
 
@@ -43,7 +45,7 @@ class Offloading:
         self._offloads.warnings.clear()
 
     def restore(self) -> None:
-        """Also to be called by a forked process that finds this one dead."""
+        """What the keeper of the privileges would do at last."""
         for sentence in self._offloads.restore():
             log.warning("%s", sentence)
         for device, features in self._offloads.restored:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tmon_common import service_manager
 from tmon_common.config.store_model import Store
 from tmon_store.errors import StoreBusyError, StoreError
 from tmon_store.follow import Stop, Watch
@@ -81,11 +82,13 @@ def _follow(spools: list[Path], where: Store | Path, options: Options) -> int:
     watches, statuses = {spool: Watch() for spool in spools}, dict.fromkeys(spools, DONE)
     try:
         with Stop().listening() as stop:
+            service_manager.ready(f"following {', '.join(map(str, spools))}")
             while True:
                 for spool, watch in watches.items():
                     if not stop():
                         statuses[spool] = _look(spool, watch, where, stop, statuses[spool])
                 if stop.wait(options.follow_s):
+                    service_manager.stopping("asked to")
                     return max(statuses.values())
     except KeyboardInterrupt:
         return _fail("interrupted; the next run goes on from here", FAILED)
@@ -123,12 +126,15 @@ def _status(error: StoreError) -> int:
 
 def _warn(lines: Iterable[str]) -> None:
     for line in lines:
+        service_manager.notify(STATUS=line)
         sys.stderr.write(f"trafmon_loader: {line}\n")
     sys.stderr.flush()
 
 
 def _tell(report: LoadReport, where: Store | Path) -> None:
-    sys.stdout.write(f"trafmon_loader: {report} into {where if isinstance(where, Path) else where.database}\n")
+    told = f"{report} into {where if isinstance(where, Path) else where.database}"
+    service_manager.notify(STATUS=told)
+    sys.stdout.write(f"trafmon_loader: {told}\n")
     sys.stdout.flush()
 
 

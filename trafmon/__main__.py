@@ -7,7 +7,8 @@ import importlib
 import signal
 import sys
 
-SUBCOMMANDS = ("analyse", "one_way", "show", "query", "check_config", "analyses", "interfaces", "top", "keygen", "warmup")
+SUBCOMMANDS = ("analyse", "one_way", "show", "query", "check_config", "analyses", "interfaces", "top", "keygen", "snmp_secrets",
+               "warmup")
 """Modules of this package, each with `add_arguments(parser)`, `run(options) -> exit status`, and its help as docstring."""
 
 

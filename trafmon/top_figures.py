@@ -6,14 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from trafmon.between import Between, Sample
 
-@dataclass(frozen=True)
-class Sample:
-    """numbers: the snapshot of a probe; monotonic_ns, wall_ns: when it was taken."""
-
-    monotonic_ns: int
-    wall_ns: int
-    numbers: Mapping[str, int]
+__all__ = ["InterfaceFigures", "ProbeFigures", "RingFigures", "Sample", "figures"]
 
 
 @dataclass(frozen=True)
@@ -94,7 +89,7 @@ def figures(identity: Mapping[str, Any], before: Sample, after: Sample, *, ended
 
     The same sample twice gives the totals, and None for rates.
     """
-    between = _Between(before, after)
+    between = Between(before, after)
     n, rate = between.now, between.rate
     relevant, seen = between.grown("packets_relevant"), between.grown("packets_seen")
     run_ms = identity["run"]
@@ -113,30 +108,13 @@ def figures(identity: Mapping[str, Any], before: Sample, after: Sample, *, ended
         pdus_rate=rate("pdus_sent"), pdus_sent=n("pdus_sent"), pdus_waiting=n("pdus_waiting"),
         pdus_retried=n("pdus_retried"), pdus_retried_rate=rate("pdus_retried"), pdus_acknowledged=n("pdus_acknowledged"),
         links_broken=n("links_broken"),
-        events=n("events_published"), child_cpu=_cpu(between, "child_cpu_ns"),
+        events=n("events_published"), child_cpu=between.cpu("child_cpu_ns"),
         rings=tuple(_ring(between, f) for f in range(max(len(identity["fathers"]), 1))),
         interfaces=tuple(_interface(between, i, declared) for i, declared in enumerate(identity["interfaces"])),
         analyses={name: n(name) for name in identity.get("analyses", ())})
 
 
-class _Between:
-    """Two samples. A counter that is lower than before has started again."""
-
-    def __init__(self, before: Sample, after: Sample) -> None:
-        self.before, self.after = before, after
-        self.seconds = (after.monotonic_ns - before.monotonic_ns) / 1e9
-
-    def now(self, name: str) -> int:
-        return self.after.numbers.get(name, 0)
-
-    def grown(self, name: str) -> int:
-        return max(self.now(name) - self.before.numbers.get(name, 0), 0)
-
-    def rate(self, name: str, of_each: int = 1) -> float | None:
-        return self.grown(name) * of_each / self.seconds if self.seconds > 0 else None
-
-
-def _interface(between: _Between, number: int, declared: Mapping[str, Any]) -> InterfaceFigures:
+def _interface(between: Between, number: int, declared: Mapping[str, Any]) -> InterfaceFigures:
     def of(name: str) -> str:
         return f"interface_{number}_{name}"
 
@@ -147,23 +125,18 @@ def _interface(between: _Between, number: int, declared: Mapping[str, Any]) -> I
         n(of("packets_merged")), _silence(between, of("packets_seen"), n(of("last_packet_ns"))), bool(n(of("device_gone"))))
 
 
-def _silence(between: _Between, packets: str, last_packet_ns: int) -> float | None:
+def _silence(between: Between, packets: str, last_packet_ns: int) -> float | None:
     """If no packet came between the samples; of a probe that does not tell more, that time."""
     if not between.seconds or between.grown(packets):
         return None
     return max((between.after.wall_ns - last_packet_ns) / 1e9, between.seconds) if last_packet_ns else between.seconds
 
 
-def _ring(between: _Between, father: int) -> RingFigures:
+def _ring(between: Between, father: int) -> RingFigures:
     def of(name: str) -> str:
         return f"father_{father}_{name}"
 
     slots = between.now(of("ring_slots"))
     filled, highest = (between.now(of(name)) / slots if slots else 0.0 for name in ("ring_filled", "ring_high_water"))
     return RingFigures(father, slots, filled, highest, between.now(of("ring_full_waits")), between.rate(of("ring_full_waits")),
-                       _cpu(between, of("cpu_ns")))
-
-
-def _cpu(between: _Between, name: str) -> float | None:
-    """Share of a CPU; None if the probe does not tell."""
-    return between.rate(name, 1) / 1e9 if between.now(name) and between.seconds > 0 else None
+                       between.cpu(of("cpu_ns")))

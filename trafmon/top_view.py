@@ -1,4 +1,4 @@
-"""How `trafmon top` shows a probe: a few lines and a table of its interfaces, within 80 columns; colours only for trouble."""
+"""How `trafmon top` shows probes: a few lines and a table of the interfaces, within 80 columns; colours only for trouble."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from rich.table import Table
 from rich.text import Text
 
 from trafmon.console_table import printable
+from trafmon.top_collector_figures import CollectorFigures
+from trafmon.top_collector_view import collector_panel
 from trafmon.top_figures import InterfaceFigures, ProbeFigures, RingFigures
+from trafmon.top_text import BAD, WARNING, count, duration, head, line, megabits, percent, rate
 
 BAR = 24
-WARNING, BAD = "yellow", "bold red"
 HALF_FULL, NEARLY_FULL = 0.5, 0.9
 NAME_CHARACTERS = 22
 WORTH_TELLING_S = 1.0
 """A shorter silence is none."""
-_LABEL = 10
 
 
 class Screenful:
@@ -30,43 +31,32 @@ class Screenful:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         lines = console.render_lines(self._page, options.update(height=None), pad=False)
         room = max(console.height - 2, 0)
-        for line in lines[:room]:
-            yield from (*line, Segment.line())
+        for shown in lines[:room]:
+            yield from (*shown, Segment.line())
         hidden = len(lines) - room
         foot = self._foot + (f"  more lines: {hidden}; enlarge the window, or name a probe" if hidden > 0 else "")
         yield Group(Text(), Text(foot, style="dim", no_wrap=True, overflow="ellipsis"))
 
 
-def view(probes: Iterable[ProbeFigures]) -> Group:
+def view(probes: Iterable[ProbeFigures], collectors: Iterable[CollectorFigures] = ()) -> Group:
     """All of them, one below the other."""
     parts: list[Text | Table] = []
-    for probe in probes:
+    for panel in (*map(_panel, probes), *map(collector_panel, collectors)):
         if parts:
             parts.append(Text())
-        parts += _panel(probe)
+        parts += panel
     return Group(*parts)
 
 
 def _panel(p: ProbeFigures) -> list[Text | Table]:
-    lines = [_head(p), _traffic(p), _losses(p), *(_ring(p, r) for r in p.rings), _flows(p), _pdus(p)]
+    lines = [head(p.probe or "probe", p), _traffic(p), _losses(p), *(_ring(p, r) for r in p.rings), _flows(p), _pdus(p)]
     if p.malformed_by_reason:
         reasons = ", ".join(f"{printable(r).replace('_', ' ')} {count(n)}" for r, n in p.malformed_by_reason.items())
-        lines.append(_line("malformed", reasons))
+        lines.append(line("malformed", reasons))
     if told := "  ".join(f"{printable(name)} {count(n)}" for name, n in p.analyses.items() if n):
-        lines.append(_line("analyses", told))
+        lines.append(line("analyses", told))
         lines[-1].no_wrap, lines[-1].overflow = False, "fold"
     return [*lines, Text(), _interfaces(p.interfaces)]
-
-
-def _head(p: ProbeFigures) -> Text:
-    text = Text.assemble((printable(p.probe) or "probe", "bold"), f"  on {printable(p.host)}  pid {p.pid}")
-    if p.up_s is not None and not p.ended:
-        text.append(f"  up {duration(p.up_s)}")
-    if p.ended:
-        text.append("  ended", style=BAD)
-    text.append(f"  {printable(p.configuration)}", style="dim")
-    text.no_wrap, text.overflow = True, "ellipsis"
-    return text
 
 
 def _traffic(p: ProbeFigures) -> Text:
@@ -75,7 +65,7 @@ def _traffic(p: ProbeFigures) -> Text:
         parts.append(f"relevant {percent(p.relevant)}")
     if p.progress is not None:
         parts.append(f"read {percent(p.progress)}")
-    return _line("packets", *parts)
+    return line("packets", *parts)
 
 
 def _losses(p: ProbeFigures) -> Text:
@@ -84,7 +74,7 @@ def _losses(p: ProbeFigures) -> Text:
         (f"malformed {rate(p.malformed_rate)}/s", WARNING if p.malformed_rate else ""), f"total {count(p.malformed)}"]
     if p.merged:
         parts.append((f"merged {count(p.merged)}", WARNING))
-    return _line("drops", *parts)
+    return line("drops", *parts)
 
 
 def _ring(p: ProbeFigures, ring: RingFigures) -> Text:
@@ -92,7 +82,7 @@ def _ring(p: ProbeFigures, ring: RingFigures) -> Text:
     live = any(i.live for i in p.interfaces)
     style = "" if not live else BAD if ring.filled >= NEARLY_FULL else WARNING if ring.filled >= HALF_FULL else ""
     bars = min(round(ring.filled * BAR), BAR)
-    text = _line(f"ring {ring.father}" if len(p.rings) > 1 else "ring",
+    text = line(f"ring {ring.father}" if len(p.rings) > 1 else "ring",
                  (f"[{'|' * bars:<{BAR}}]{percent(ring.filled):>6}", style), f"highest {percent(ring.highest)}",
                  (f"waits {count(ring.waits)}", BAD if live and ring.waits_rate else ""))
     if ring.cpu is not None:
@@ -107,7 +97,7 @@ def _flows(p: ProbeFigures) -> Text:
         parts.append((f"evicted {count(p.flows_evicted)}", WARNING))
     if p.child_cpu is not None:
         parts.append(f"cpu {percent(p.child_cpu)}")
-    return _line("flows", *parts)
+    return line("flows", *parts)
 
 
 def _pdus(p: ProbeFigures) -> Text:
@@ -119,14 +109,14 @@ def _pdus(p: ProbeFigures) -> Text:
         parts.append((f"rows given up {count(p.rows_given_up)}", BAD))
     if p.events:
         parts.append(f"events {count(p.events)}")
-    return _line("PDUs", *parts)
+    return line("PDUs", *parts)
 
 
 def _interfaces(interfaces: Iterable[InterfaceFigures]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for head in ("  interface", "packets/s", "Mbit/s", "drops", "malformed", ""):
-        left = not head.strip() or head.endswith("interface")
-        table.add_column(head, justify="left" if left else "right", no_wrap=True)
+    for title in ("  interface", "packets/s", "Mbit/s", "drops", "malformed", ""):
+        left = not title.strip() or title.endswith("interface")
+        table.add_column(title, justify="left" if left else "right", no_wrap=True)
     for i in interfaces:
         name = printable(i.name) + (f" ({printable(i.device)})" if i.device and i.device != i.name else "")
         name = name if len(name) <= NAME_CHARACTERS else name[: NAME_CHARACTERS - 1] + "…"
@@ -144,52 +134,3 @@ def _state(i: InterfaceFigures) -> Text:
     if i.live and i.silent_s is not None and i.silent_s >= WORTH_TELLING_S:
         return Text(f"silent {duration(i.silent_s)}", style=WARNING)
     return Text(f"merged {count(i.merged)}", style=WARNING) if i.merged else Text()
-
-
-def _line(label: str, *parts: str | tuple[str, str]) -> Text:
-    text = Text.assemble((f"  {label:<{_LABEL}}", "dim"))
-    for number, part in enumerate(parts):
-        words, style = (part, "") if isinstance(part, str) else part
-        text.append("  " if number else "").append(words, style=style or None)
-    text.no_wrap, text.overflow = True, "ellipsis"
-    return text
-
-
-def rate(value: float | None) -> str:
-    """Of anything per second; a dash if unknown."""
-    if value is None:
-        return "-"
-    return f"{value:.1f}" if 0 < value < 9.95 else count(round(value))
-
-
-def count(number: int) -> str:
-    """Exact up to seven digits, then with a unit."""
-    if number < 10_000_000:
-        return f"{number:,}"
-    value = float(number)
-    for unit in ("k", "M", "G", "T", "P", "E"):
-        value /= 1000
-        if value < 999.95 or unit == "E":
-            break
-    return f"{value:.1f} {unit}"
-
-
-def megabits(bits: float | None) -> str:
-    if bits is None:
-        return "-"
-    value = bits / 1e6
-    return "0" if not value else f"{value:.3f}" if value < 0.9995 else f"{value:.2f}" if value < 9.995 else f"{value:,.1f}"
-
-
-def percent(share: float) -> str:
-    """< 1 % for very little, so that 0 % means nothing."""
-    return "<1 %" if 0 < share < 0.005 else f"{100 * share:.0f} %"
-
-
-def duration(seconds: float) -> str:
-    """In its two largest units: 12 s, 3 min 20 s, 2 h 5 min, 4 d 3 h."""
-    whole = max(int(seconds), 0)
-    units = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
-    first = next((n for n, (_, length) in enumerate(units) if whole >= length), 3)
-    parts = [(whole % units[n - 1][1] if n > first else whole) // units[n][1] for n in range(first, min(first + 2, 4))]
-    return " ".join(f"{value} {units[first + n][0]}" for n, value in enumerate(parts) if value or not n)

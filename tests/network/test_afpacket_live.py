@@ -192,7 +192,7 @@ def test_a_filter_that_is_too_much_for_a_kernel(cable, opened):
 def test_a_filter_of_the_process_s_own_sees_the_tag(cable, opened, monkeypatch):
     """When libpcap has put no program on its socket, batches are filtered with the tag in place."""
     sender, watcher = cable
-    monkeypatch.setattr("tmon_probe.father.capture.afpacket.kernel_filter.read_back", lambda _descriptor: ())
+    monkeypatch.setattr("tmon_probe.father.capture.afpacket.libpcap_filter.read_back", lambda _descriptor: ())
     source = opened(watcher, bpf="vlan 77 and udp", snaplen=64)
     send_all(sender, [udp_frame()] * 3)
     send_all(sender, [udp_frame(77)] * 4)

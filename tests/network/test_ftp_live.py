@@ -26,19 +26,31 @@ def session(tmp_path_factory) -> Session:
     return hold(tmp_path_factory.mktemp("ftp"))
 
 
-def said_by_clients(session: Session) -> dict[tuple[str, int], tuple[Operation, Said]]:
-    """(client, port of the data connection) -> operation and transfer, by what the client printed."""
-    return {(o.src_addr, said.data_port): (o, said) for o in session.operations for said in transfers_said(o.facts["dialogue"])}
+def numbered(items, address, port):
+    """(address, port, how often these came before) -> item: a server may take a port for data again."""
+    before, found = Counter(), {}
+    for item in items:
+        place = address(item), port(item)
+        found[*place, before[place]] = item
+        before[place] += 1
+    return found
 
 
-def found_by_probe(session: Session) -> dict[tuple[str, int], dict[str, str]]:
-    return {(r["client_addr"], int(r["data_port"])): r for r in session.rows("ftp_transfer")}
+def said_by_clients(session: Session) -> dict[tuple[str, int, int], tuple[Operation, Said]]:
+    """(client, port of the data connection, occurrence) -> operation and transfer, by what the client printed."""
+    said = [(o, said) for o in sorted(session.operations, key=lambda o: o.start_ns) for said in transfers_said(o.facts["dialogue"])]
+    return numbered(said, lambda s: s[0].src_addr, lambda s: s[1].data_port)
+
+
+def found_by_probe(session: Session) -> dict[tuple[str, int, int], dict[str, str]]:
+    rows = sorted(session.rows("ftp_transfer"), key=lambda r: int(r["transfer"]))
+    return numbered(rows, lambda r: r["client_addr"], lambda r: int(r["data_port"]))
 
 
 def row_of(session: Session, name: str, at: int = 0) -> dict[str, str]:
     """Of a named operation: its transfer number `at`."""
-    operation = session.named[name]
-    return found_by_probe(session)[operation.src_addr, transfers_said(operation.facts["dialogue"])[at].data_port]
+    said = [key for key, (operation, _) in said_by_clients(session).items() if operation is session.named[name]]
+    return found_by_probe(session)[said[at]]
 
 
 def test_every_transfer_is_found_as_its_client_tells_it(session):
@@ -214,7 +226,7 @@ def test_data_connections_quality_is_that_of_the_connection(session):
     by_port: dict[tuple[str, str], list[dict[str, str]]] = {}
     for found in session.rows("tcp_connection"):
         by_port.setdefault((found["server_addr"], found["server_port"]), []).append(found)
-    for (client, port), row in found_by_probe(session).items():
+    for (client, port, _), row in found_by_probe(session).items():
         if row["octets"] in ("", "0"):
             continue
         passive = "passive" in row["mode"]

@@ -7,6 +7,7 @@ import signal
 import pytest
 
 from tests.network.conftest import DEVICE
+from tests.network.test_privileges import NET_ADMIN, NET_RAW, assert_given_up
 from tests.network.test_probe_live import send_frames, udp_frame
 from tests.pipeline.probe_process import START_LIMIT_S, Probe, configure, until
 
@@ -42,7 +43,8 @@ def test_a_signal_while_it_starts(watcher, tmp_path, number):
 
 
 def test_the_main_process_is_killed_while_it_waits_for_the_child(cable, watcher, tmp_path):
-    """Nobody acknowledges, so the child is still at work when the probe was told to stop and is killed then: the child restores."""
+    """Nobody acknowledges, so the child is still at work when the probe was told to stop and is killed then: the keeper
+    restores."""
     before = features(watcher)
     with Probe(tmp_path, configure(tmp_path, INTERFACE), command=watcher.command) as probe:
         probe.until_capturing()
@@ -72,11 +74,13 @@ def test_a_device_made_anew_is_switched_off_too(watcher, tmp_path):
     with Probe(tmp_path, configuration, command=watcher.command) as probe:
         probe.until_capturing()
         assert not merges()
+        assert_given_up(probe, NET_RAW | NET_ADMIN)
         watcher.ip("link delete anew0")
         until(lambda: "device anew0 is gone" in probe.messages, "its loss is told")
         make()
         until(lambda: "device anew0 is back" in probe.messages, "it is captured from again")
         until(lambda: not merges(), "its offloads are off")
+        assert_given_up(probe, NET_RAW | NET_ADMIN)
         probe.process.terminate()
         probe.wait()
     assert merges()

@@ -107,9 +107,14 @@ class Program:
         return {pid for pid, session, state in _processes() if session == self.process.pid and state not in "ZX"}
 
     def children(self) -> list[int]:
-        """Forked workers: same program, not the helper that Python starts for shared memory."""
-        others = self.relatives() - {self.process.pid}
+        """Forked workers: same program, not the helper that Python starts for shared memory, nor the keeper of its privileges."""
+        others = self.relatives() - {self.process.pid, self.keeper}
         return [pid for pid in others if b"resource_tracker" not in _command_line(pid)]
+
+    @property
+    def keeper(self) -> int:
+        """Process id of the keeper of its privileges, 0 if there is none."""
+        return next((pid for pid in self.relatives() if _name(pid) == "tmon_keeper"), 0)
 
     def wait(self, limit_s: float = LIMIT_S) -> int:
         """Its exit status. AssertionError, with its messages, if it does not end."""
@@ -181,7 +186,11 @@ class Probe(Program):
 
     def gone(self) -> bool:
         """No process and no segment of it is left."""
-        return not self.relatives() and not self.segment.exists()
+        return not self.relatives() and not self.segments()
+
+    def segments(self) -> list[str]:
+        """Names of what it has in shared memory: its statistics, and the board of its events."""
+        return sorted(p.name for p in self.segment.parent.glob(self.segment.name + "*"))
 
     def __exit__(self, *_: object) -> None:
         super().__exit__()
@@ -215,6 +224,12 @@ def _processes() -> Iterator[tuple[int, int, str]]:
             with suppress(OSError):
                 fields = (entry / "stat").read_text().rpartition(")")[2].split()
                 yield int(entry.name), int(fields[3]), fields[0]
+
+
+def _name(pid: int) -> str:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    return ""
 
 
 def _command_line(pid: int) -> bytes:

@@ -69,7 +69,7 @@ def test_killed_collector_loses_nothing_acknowledged(tmp_path):
         assert sorted(collector.flows()) == [1, 2, 3]
         assert "left by a collector that was killed; completed as" in collector.messages
         assert [e["code"] for e in collector.events()] == [
-            "collector_started", "collector_recovered", "collector_started", "collector_stopped"]
+            "collector_started", "previous_run_died", "collector_recovered", "collector_started", "collector_stopped"]
 
 
 def test_killed_again_and_again(tmp_path):

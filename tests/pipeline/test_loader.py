@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.notified import Notified
 from tests.pipeline.loader_site import Site
 from tests.unit.store.spool_files import START, ask, expected_rollup, row_of, stored_rollup, write_file
 from tmon_common.config.store_model import Server, Store
@@ -176,15 +177,22 @@ def test_two_spools_into_one_database_at_once(engine, tmp_path, request):
     assert busy <= 3
 
 
+@pytest.fixture
+def manager(tmp_path):
+    with Notified(tmp_path, 0) as manager:
+        yield manager
+
+
 @pytest.mark.parametrize("engine", ["duckdb", "mysql"])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_following(engine, number, tmp_path, request):
-    """Files are loaded as they appear; a spool that is not there yet and one that comes are told once; a signal ends it."""
+def test_following(engine, number, tmp_path, request, manager):
+    """Files are loaded as they appear; a spool that is not there yet and one that comes are told once; a signal ends it. A
+    service manager hears of all of it."""
     site = site_of(engine, tmp_path, request)
     site.configure(archive=tmp_path / "archive")
     site.spool.rmdir()
     process = subprocess.Popen([sys.executable, SCRIPT, "-c", site.config, "--follow", "0.1"], cwd=ROOT, text=True,
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                               env=os.environ | manager.variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     try:
         assert "cannot read the spool: No such file or directory" in process.stderr.readline()
         rows = []
@@ -203,6 +211,11 @@ def test_following(engine, number, tmp_path, request):
     assert (0, "", "") == (process.returncode, out, told)
     site.check_rollups("ip_counters", rows)
     assert 3 == sum(site.archived().values())
+    told = manager.values("STATUS")
+    assert "READY" in manager.told[0]
+    assert [f"following {site.spool}", f"{site.spool}: cannot read the spool: No such file or directory"] == told[:2]
+    assert 3 == sum("1 files, 2 rows" in t for t in told)
+    assert "stopping: asked to" == told[-1]
 
 
 def test_following_while_another_has_the_database(tmp_path):

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.pipeline.probe_process import START_LIMIT_S, Probe, Program, configure, recording, rows, start_collector, totals, until
+from tmon_common.config.model import Configuration
+from tmon_common.event_board import BoardReader
 
 PACKETS, FLOWS = 3000, 7
 OCTETS = sum(28 + n % 50 for n in range(PACKETS))
@@ -59,30 +61,50 @@ def test_a_signal_stops_both_programs_with_everything_flushed(directory, configu
 
 
 def assert_ring_has_no_name(probe: Probe) -> None:
-    """Only the statistics have a name in /dev/shm while the probe runs: the ring cannot be left behind."""
+    """Only what others read has a name in /dev/shm while the probe runs: the ring cannot be left behind."""
     maps = Path(f"/proc/{probe.process.pid}/maps").read_text().splitlines()
     mapped = {line.split(maxsplit=5)[5] for line in maps if "/dev/shm/" in line}
-    assert {str(probe.segment)} == {name for name in mapped if not name.endswith("(deleted)")}
+    assert {str(probe.segment), f"{probe.segment}-events"} == {name for name in mapped if not name.endswith("(deleted)")}
 
 
 def test_a_killed_child_ends_the_probe(directory, configuration):
-    """Exit status 3, one line that says how it died, nothing left."""
+    """Exit status 3, one line that says how it died; of its counters the next run learns that this one did not end in order."""
     with start_collector(directory), Probe(directory, configuration) as probe:
         all_seen(probe)
         os.kill(probe.children()[0], signal.SIGKILL)
         assert probe.wait() == 3
-        until(probe.gone, "nothing is left of the probe", 2)
+        until(lambda: not probe.relatives(), "all its processes have ended", 2)
+        assert [probe.segment.name] == probe.segments()
         assert "probe probe: its child process died (killed by SIGKILL); the probe ends" in probe.messages
         assert "Traceback" not in probe.messages
+        until_told(directory, configuration, "next")
+
+
+def until_told(directory: Path, configuration: Configuration, name: str) -> None:
+    """The run that comes now tells that the one before did not end in order: in its log, on its board and in a row; it leaves
+    nothing."""
+    with Probe(directory, configuration, name=name) as after:
+        all_seen(after)
+        board = BoardReader(f"{after.segment.name}-events")
+        until(lambda: board.newest >= 2, "the first events are on the board")
+        first, second = board.since(0)[0][:2]
+        board.close()
+        assert ("previous_run_died", "probe") == (first.code, first.subject)
+        assert first.text in after.messages
+        assert "probe_started" == second.code
+        after.process.terminate()
+        assert 0 == after.wait(), after.messages
+        until(after.gone, "nothing is left of the probe", 2)
 
 
 def test_a_killed_father_leaves_a_child_that_finishes_its_work(directory, configuration):
-    """The child reads what is in the ring, flushes, delivers, ends; nothing is left."""
+    """The child reads what is in the ring, flushes, delivers, ends; what is left tells the next start of it."""
     with start_collector(directory) as collector, Probe(directory, configuration) as probe:
         all_seen(probe)
         os.kill(probe.process.pid, signal.SIGKILL)
         assert probe.wait() == -signal.SIGKILL
-        until(probe.gone, "the child ends and nothing is left of the probe")
+        until(lambda: not probe.relatives(), "the child ends")
+        assert [probe.segment.name, f"{probe.segment.name}-events"] == probe.segments()
         collector.process.terminate()
         assert collector.wait() == 0
         assert "Traceback" not in probe.messages
@@ -103,10 +125,11 @@ def test_one_probe_of_a_name_and_what_a_dead_one_left_is_no_obstacle(directory, 
         killed.wait()
         until(lambda: not killed.relatives(), "all its processes are dead")
         assert killed.segment.exists()
-        with start_collector(directory), Probe(directory, configuration, name="next") as after:
-            all_seen(after).process.terminate()
-            assert after.wait() == 0, after.messages
-            until(after.gone, "nothing is left of the probe", 2)
+        with start_collector(directory) as collector:
+            until_told(directory, configuration, "next")
+            collector.process.terminate()
+            assert 0 == collector.wait()
+    assert ["previous_run_died"] == [r["code"] for r in rows(directory, "event") if r["code"] == "previous_run_died"]
 
 
 def test_a_second_signal_ends_it_at_once(directory, configuration):
@@ -116,7 +139,8 @@ def test_a_second_signal_ends_it_at_once(directory, configuration):
         until(lambda: probe.numbers()["pdus_retried"] > 0, "the child tries to deliver")
         probe.process.terminate()
         assert probe.wait(3) == 3
-        until(probe.gone, "nothing is left of the probe", 2)
+        until(lambda: not probe.relatives(), "all its processes have ended", 2)
+        probe.segment.unlink()
 
 
 @pytest.mark.parametrize(("arguments", "told"), [

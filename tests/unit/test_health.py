@@ -23,7 +23,7 @@ PROBE = Probe("edge", (Interface("lan", device="eth0", no_traffic_ns=10**9), Int
 
 @pytest.fixture
 def configuration(tmp_path):
-    return Configuration(tmp_path / "tmon.xml", (PROBE,))
+    return Configuration(tmp_path / "tmon.xml", (PROBE,), digest="0123456789abcdef")
 
 
 @pytest.fixture
@@ -98,10 +98,11 @@ def test_a_reader_sees_whose_it_is(block, configuration):
     """Without the configuration at hand."""
     reader = health.attach(configuration, "edge")
     assert reader.identity == {
-        "probe": "edge", "host": os.uname().nodename, "configuration": str(configuration.path), "run": 17, "pid": os.getpid(),
+        "probe": "edge", "host": os.uname().nodename, "configuration": str(configuration.path),
+        "version": "0123456789ab", "run": 17, "pid": os.getpid(),
         "interfaces": [{"name": "lan", "device": "eth0", "live": True}, {"name": "file", "device": "", "live": False},
                        {"name": "wan", "device": "eth1", "live": True}],
-        "fathers": [[0, 1, 2]], "analyses": ["tcp_connections"], "collectors": []}
+        "fathers": [[0, 1, 2]], "analyses": ["tcp_connections"], "collectors": [], "links": []}
     block.lane(1).set(packets_seen=3)
     block.child().set(tcp_connections=5)
     assert reader.snapshot() == block.snapshot()

@@ -58,15 +58,32 @@ def test_what_is_only_being_made_cannot_be_read_and_what_was_never_finished_is_r
 
 
 def test_the_block_of_a_killed_process_is_replaced(segment):
-    program = ("import os, sys; from multiprocessing import resource_tracker; from tmon_common.stats import Statistics\n"
+    program = ("import os; from tmon_common.stats import Statistics\n"
                f"Statistics.create({segment!r}, ('old',))\n"
-               f"resource_tracker.unregister('/{segment}', 'shared_memory')\n"
                "os.kill(os.getpid(), 9)")
     subprocess.run([sys.executable, "-c", program], check=False, cwd=Path(__file__).parents[2])
     assert Path("/dev/shm", segment).exists()
     writer = Statistics.create(segment, NAMES)
     assert writer.snapshot() == dict.fromkeys(NAMES, 0)
     writer.close()
+
+
+def test_a_run_that_did_not_end_in_order_is_told_to_the_next(segment):
+    """Its text; not that of one that did, nor of what never was a block."""
+    first = Statistics.create(segment, NAMES, "the first")
+    assert first.replaced is None
+    first.close()
+    second = Statistics.create(segment, NAMES, "the second")
+    assert second.replaced is None
+    second.close(in_order=False)
+    third = Statistics.create(segment, NAMES)
+    assert third.replaced == "the second"
+    third.close()
+    Path("/dev/shm", segment).write_bytes(b"x" * 14400)
+    fourth = Statistics.create(segment, NAMES)
+    assert fourth.replaced is None
+    fourth.close()
+    assert not Path("/dev/shm", segment).exists()
 
 
 def test_too_many_counters():
@@ -93,10 +110,9 @@ def test_the_text_and_the_places_that_are_not_used(segment):
 
 def test_the_end_of_a_writer_is_seen(segment):
     """Removed in order, or killed: while a process that it forked lives, it has not ended. Looking does not keep the next away."""
-    program = ("import os, sys; from multiprocessing import resource_tracker\n"
+    program = ("import os, sys\n"
                "from tmon_common.stats import Statistics\n"
                f"block = Statistics.create({segment!r}, ('old',))\n"
-               f"resource_tracker.unregister('/{segment}', 'shared_memory')\n"
                "child = os.fork()\n"
                "if not child: sys.stdin.read(); os._exit(0)\n"
                "print(flush=True); os.kill(os.getpid(), 9)")

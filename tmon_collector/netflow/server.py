@@ -17,8 +17,10 @@ from tmon_collector.netflow.telling import Telling, figures
 from tmon_collector.netflow.warm_up import warm_up as warm_up_netflow
 from tmon_collector.own_rows import OwnRows
 from tmon_collector.receive import Receiver
+from tmon_collector.service import Service
 from tmon_collector.spool import Spool
 from tmon_collector.waiting import waiting
+from tmon_common import service_manager
 from tmon_common.clock import Clock
 from tmon_common.config.model import Collector
 from tmon_common.events import Event, event
@@ -64,6 +66,7 @@ class Server:
         self.output = Output(self.spool, exporters.names, run_ms, self.statistics, options.linger_ns, options.ports)
         self._events = OwnRows(self.spool, parameters.name, run_ms, self.statistics)
         self._host = parameters.host or socket.gethostname()
+        self._service = Service(clock, self._status)
         self._stop = False
 
     def run(self, on_ready: Callable[[], None] = lambda: None) -> None:
@@ -80,6 +83,8 @@ class Server:
                 while not self._stop:
                     wait(self._wait_s())
                     self._round()
+                    self._service.look()
+                service_manager.stopping("asked to")
                 for _ in range(LAST_ROUNDS):
                     if not self._round():
                         break
@@ -102,13 +107,17 @@ class Server:
 
     def _wait_s(self) -> float:
         wall_ns, now_ns = self._clock.wall_ns(), self._clock.monotonic_ns()
-        waits_ns = [LONGEST_WAIT_NS]
+        waits_ns = [LONGEST_WAIT_NS, self._service.wait_ns()]
         waits_ns += [at - wall_ns for at in (self.output.next_ns(), self.spool.next_rotation()) if at is not None]
         if (at := self._telling.next_ns()) is not None:
             waits_ns.append(at - now_ns)
         if self._events.waiting:
             waits_ns.append(RETRY_NS)
         return max(0, min(waits_ns)) / 1e9
+
+    def _status(self) -> str:
+        s = self.statistics
+        return f"listening on port {self.receiver.port}; {len(self.decoder.exporters.names)} exporters, {s.records:,} records"
 
     def _started(self) -> None:
         recovery, now_ns = self.spool.recovery, self._clock.wall_ns()

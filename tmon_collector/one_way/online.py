@@ -8,7 +8,7 @@ mark in the journal; a restart reads the log, settles again what may not be writ
 from __future__ import annotations
 
 import logging
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -73,10 +73,12 @@ class OneWayClasses:
             c, (p for p in here if c.name in _classes_of(configuration, p)), partial(Results, c, configuration.histogram_by_name),
             live)
             for c in configuration.classes if c.one_way is not None}
+        self.written: Counter[str] = Counter()  # rows, by kind
         self._turns = deque(self.engines)  # whose turn it is to settle a round
         self._tellings = [ClassTelling(e) for e in self.engines.values()]
         self._pending: dict[str, tuple[Round, int]] = {}  # by class: what is not written yet, and from which output on
         self._gatherings: dict[str, Gathering] = {}
+        self._rows_of_lines = 0  # of the output that is being written
         self._needed = dict.fromkeys(self.engines, NEVER)  # by class: what was observed before is written
         self._next_tick_ns = clock.monotonic_ns()
         self._snapshot_due = True  # what came before and what comes next must not be in the same file of the log
@@ -240,6 +242,7 @@ class OneWayClasses:
             if not self._spool.append_pieces(output.kind, self._lines(output.kind, output.pieces()), mark):
                 self._pending[engine.name] = (settled, number)
                 return False
+            self.written[output.kind.name] += self._rows_of_lines
             for observer in self._observers.get(output.kind.name, ()):
                 for p in output.pieces():
                     observer(output.kind.name, p.rows.words, p.probe, p.run_ms, p.rows.strings)
@@ -256,10 +259,12 @@ class OneWayClasses:
         gathering = self._gatherings.get(kind.name)
         if gathering is None:
             gathering = self._gatherings[kind.name] = Gathering(kind)
+        self._rows_of_lines = 0
         try:
             for probe, run_ms, rows in pieces:
                 name, run = self._own if probe == COLLECTOR else (probe, run_ms)
                 source = csv_field(name) + f",{run},".encode()
+                self._rows_of_lines += len(rows)
                 for first in range(0, len(rows), CAPACITY):
                     words = rows.words[first : first + CAPACITY]
                     if not gathering.has_room_for(len(words)):

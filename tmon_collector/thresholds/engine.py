@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -78,6 +78,14 @@ class ThresholdEngine:
     def kinds(self) -> tuple[str, ...]:
         """Names of the kinds whose rows are wanted, flow_definition apart."""
         return tuple(self._readings)
+
+    def crossed(self) -> Counter[str]:
+        """By threshold, of those that are crossed by any: how many series."""
+        counted: Counter[str] = Counter()
+        for (threshold, _), watch in self._watches.items():
+            if series := watch.crossed:
+                counted[threshold] += series
+        return counted
 
     def define(self, words: np.ndarray, probe: str, run_ms: int, strings: Sequence[str], now_ns: int) -> np.ndarray:
         """Takes rows of flow_definition. Returns which of them (bool) a restart will need."""

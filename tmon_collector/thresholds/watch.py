@@ -64,6 +64,11 @@ class Watch:
         """Of probes that capture."""
         return self._progress.live
 
+    @property
+    def crossed(self) -> int:
+        """Series that are."""
+        return int(self._crossings.crossed.sum())
+
     def add(self, rows: np.ndarray, keys: np.ndarray, now_ns: int) -> None:
         """Rows of the class, as a Reading took them; keys: int64 (n, key words)."""
         chosen = self._measure.chosen(rows)

@@ -17,7 +17,7 @@ from pathlib import Path
 from tmon_common.config.model import Diagnostics
 
 JOURNAL = Path("/run/systemd/journal/socket")
-OWN_PACKAGES = ("tmon_common", "tmon_probe", "tmon_collector", "tmon_store", "trafmon")
+OWN_PACKAGES = ("tmon_common", "tmon_probe", "tmon_collector", "tmon_store", "tmon_agent", "trafmon")
 
 _of_others: set[str] = set()
 """Loggers of other packages, plug-ins perhaps, that have been given a level."""

@@ -29,6 +29,11 @@ DECLARATIONS = (
         "Look for the reason in the log and the kernel's (out of memory?); report it if it is a fault of ours. Let the service "
         "manager restart the probe."),
     Declaration(
+        "keeper_lost", Severity.WARNING, "probe", "probe {subject}: the process that keeps its privileges died",
+        "Capture goes on. But a device that is removed and made anew cannot be opened again, offloads that were switched off stay "
+        "off, and at the next switch of the configuration the program ends with exit status 4, to be started anew.",
+        "Restart the probe when it suits. Look for the reason in the kernel's log (out of memory?)."),
+    Declaration(
         "events_lost", Severity.WARNING, "probe", "probe {subject}: {events} events could not be told",
         "More events than the child could take.", "Look at the log of that time.",
         (number("events", "since this was last told"),)),

@@ -16,7 +16,7 @@ from tmon_probe.child.analyser import Analyser
 from tmon_probe.child.analysers.load import lacking
 from tmon_probe.child.batch import FlowBatch
 from tmon_probe.child.context import Context, Task
-from tmon_probe.health_names import CHILD, CHILD_HEALTH
+from tmon_probe.health_names import CHILD, CHILD_HEALTH, PLACED
 
 _COUNTER = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -92,7 +92,7 @@ class GuardedAnalyser:
 
 def _check(names: frozenset[str], alerts: Mapping[str, str]) -> None:
     for name in names:
-        if not isinstance(name, str) or not _COUNTER.fullmatch(name) or name in {*CHILD, *CHILD_HEALTH}:
+        if not isinstance(name, str) or not _COUNTER.fullmatch(name) or PLACED.fullmatch(name) or name in {*CHILD, *CHILD_HEALTH}:
             raise ValueError(f"counter {name!r}: expected small letters, digits and _, and no name that the probe counts by itself")
     for name, code in alerts.items():
         if name not in names:

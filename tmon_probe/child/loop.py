@@ -6,11 +6,12 @@ import logging
 import os
 import select
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from tmon_common import diagnostics
 from tmon_common.clock import Clock
 from tmon_common.config.model import Probe
+from tmon_common.event_board import EventBoard
 from tmon_common.events import event
 from tmon_common.increase import Increase
 from tmon_common.observations import Rows
@@ -20,6 +21,7 @@ from tmon_probe import health
 from tmon_probe.child.chain import Chain
 from tmon_probe.child.events import EventRows
 from tmon_probe.child.intake import Intake
+from tmon_probe.child.link_figures import put_link_figures
 from tmon_probe.child.link_watch import LinkWatch
 from tmon_probe.event_pipe import EventPipe
 from tmon_probe.health import CHILD
@@ -41,8 +43,8 @@ class Child:
 
     keys        of the probe, as they were read at its start; None to go without
     lossless    a replay: hold back while the queues are half full; else (live) the queues give up their least precious rows
-    statistics  the child's part
-    pipe        brings the fathers' events, which are published too
+    statistics  the child's part; links: those of the collectors
+    pipe        brings the fathers' events, which are published too; board: all events are put there
     hurry_ns    how long acknowledgements are waited for once somebody waits for the end; before that, `final_timeout` counts
     father      process whose death ends the lanes; by default the parent, which may have died before this is asked.
     The clock is asked for monotonic time: publication lives on wall time, analyses on packet time.
@@ -50,10 +52,12 @@ class Child:
 
     def __init__(self, intake: Intake, make_chain: Callable[[Callable[[Rows], None]], Chain], publication: Publication,
                  statistics: health.Part, pipe: EventPipe, clock: Clock, *, probe: Probe, keys: Keys | None, lossless: bool,
-                 hurry_ns: int, father: int | None = None) -> None:
+                 hurry_ns: int, links: Sequence[health.Part] = (), board: EventBoard | None = None,
+                 father: int | None = None) -> None:
         self._intake, self._publication, self._clock, self._hurry_ns = intake, publication, clock, hurry_ns
         self._lossless, self._statistics, self._pipe, self._probe = lossless, statistics, pipe, probe
-        self._events = EventRows(health.host_of(probe), self._take)
+        self._events = EventRows(health.host_of(probe), self._take, board)
+        self._link_parts = links
         self._rows = 0
         self._reached_ns = self._began_ns = 0
         self._next_statistics_ns = 0
@@ -233,6 +237,8 @@ class Child:
                              events_garbled=self._pipe.garbled, child_cpu_ns=time.process_time_ns(), flows_max=registry.max_flows,
                              links_broken=sum(p.broken for p in publishers),
                              backlog_octets=sum(p.backlog_octets for p in publishers), **analyses)
+        self._statistics.add(child_turns=1)
+        put_link_figures(self._link_parts, publishers)
         diagnostics.follow()
         if log.isEnabledFor(logging.DEBUG):
             log.debug("%s", ", ".join(f"{name} {value}" for name, value in zip(CHILD, values, strict=True)))

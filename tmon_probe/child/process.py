@@ -12,6 +12,7 @@ from typing import NoReturn
 
 from tmon_common.clock import Clock
 from tmon_common.config.model import SECOND, Probe
+from tmon_common.event_board import EventBoard
 from tmon_common.pdu.keys import Keys
 from tmon_probe import health
 from tmon_probe.child.chain import Chain
@@ -32,13 +33,13 @@ HURRY_NS = 5 * SECOND
 
 
 def run_child(probe: Probe, father_cpus: tuple[int, ...], lanes: Lanes, make_chain: Callable[..., Chain],
-              statistics: health.Part, pipe: EventPipe, clock: Clock, *, run: int, keys: Keys | None, parent: int,
-              signals: tuple[signal.Signals, ...], lossless: bool, patient: bool, one_way: bool, orphaned: Callable[[], None],
-              forked: Callable[[], None]) -> NoReturn:
+              statistics: health.ProbeStatistics, board: EventBoard, pipe: EventPipe, clock: Clock, *, run: int,
+              keys: Keys | None, parent: int, signals: tuple[signal.Signals, ...], lossless: bool, patient: bool, one_way: bool,
+              forked: Callable[[], object]) -> NoReturn:
     """To be called in the forked process. It stops when the lanes end, not by signals: those meant for all reach the parent.
 
-    lossless, patient, one_way: see `loop.Child`, `intake.open_intake` and `Publication`. orphaned: called at the end if the parent
-    has died. forked: called at once, to let go of what is the fathers'.
+    lossless, patient, one_way: see `loop.Child`, `intake.open_intake` and `Publication`. forked: called at once, to let go of what
+    is the fathers'.
     """
     for number in signals:
         signal.signal(number, signal.SIG_IGN)
@@ -48,8 +49,9 @@ def run_child(probe: Probe, father_cpus: tuple[int, ...], lanes: Lanes, make_cha
     publication = Publication(probe.publications, probe.name, run, keys, clock, lossless=lossless, one_way=one_way)
     pipe.keep_reader()
     intake = open_intake(lanes, clock, patient=patient)
-    child = Child(intake, make_chain, publication, statistics, pipe, clock, probe=probe, keys=keys, lossless=lossless,
-                  hurry_ns=HURRY_NS, father=parent)
+    child = Child(intake, make_chain, publication, statistics.child(), pipe, clock, probe=probe, keys=keys, lossless=lossless,
+                  hurry_ns=HURRY_NS, links=[statistics.link(n) for n in range(len(probe.publications))], board=board,
+                  father=parent)
     gc.freeze()  # modules and compiled kernels stay: a collection need not look at them every time
     try:
         status = DELIVERED if child.run() else NOT_DELIVERED
@@ -60,8 +62,6 @@ def run_child(probe: Probe, father_cpus: tuple[int, ...], lanes: Lanes, make_cha
     except Exception:
         log.exception("probe %s: the child failed", probe.name)
         status = FAILED  # not to be taken for a collector that does not answer
-    if os.getppid() != parent:  # also if it died when the child had no more eyes for it
-        orphaned()
     publication.close()
     logging.shutdown()
     sys.stdout.flush()

@@ -141,6 +141,7 @@ class Father:
         self._statistics.set(ring_full_waits=self._ring_full_waits, ring_slots=fullest.slots, ring_filled=filled,
                              ring_high_water=self._high_water, ring_octets=fullest.octets, ring_octets_filled=fullest.area_fill,
                              pid=os.getpid(), cpu_ns=time.process_time_ns())
+        self._statistics.add(turns=1)
         diagnostics.follow()
         if log.isEnabledFor(logging.DEBUG):
             log.debug("process %d: ring %d of %d slots, %d of %d octets; waited for %d times; read up to %s", os.getpid(), filled,

@@ -1,6 +1,7 @@
 """Events as rows."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -29,6 +30,16 @@ def test_columns_say_what_the_event_says():
         (8, "child", "host1", "error", "father_lost", "edge",
          "probe edge: its father process died; the child finishes what it has", "")]
     assert rows.published == 2
+
+
+def test_events_are_on_the_board_too():
+    """All of them, in their order, whoever noticed them; before they are rows, for whom the way to a collector is long."""
+    board, told = [], [event("father_lost", n, f"p{n}") for n in range(3)]
+    rows = EventRows("host1", lambda _: board.append("rows"), SimpleNamespace(publish=board.append))
+    rows.publish(iter(told[:2]), "father")
+    rows.publish(told[2:], "child")
+    assert board == [*told[:2], "rows", told[2], "rows"]
+    assert rows.published == 3
 
 
 def test_every_event_has_its_values_in_details():

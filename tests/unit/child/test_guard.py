@@ -87,6 +87,17 @@ def test_counters_keep_their_names():
         guard.counters()
 
 
+@pytest.mark.parametrize("name", ["Lost", "lost-rows", "flows", "links_broken", "collector_0_pdus_sent", "interface_3_read_octets"])
+def test_names_of_counters_are_its_own(name):
+    """Not those that the probe counts by itself: a name stands for one number of the block."""
+    class Other(Good):
+        def counters(self):
+            return {name: 1}
+
+    with pytest.raises(PluginError, match=f"counter {name!r}: expected"):
+        guarded(Other)
+
+
 def test_rows_are_those_declared():
     """Of a kind that the declaration names, in its form."""
     emitted, made = [], []

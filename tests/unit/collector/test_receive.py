@@ -77,7 +77,7 @@ def test_a_closed_probe_is_no_error():
 
 
 def test_ready_is_told(monkeypatch, tmp_path):
-    """The port on the descriptor, which is closed then; READY=1 to systemd."""
+    """The port on the descriptor, which is closed then; READY=1 to the service manager."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(tmp_path / "notify"))
         systemd.settimeout(WAIT_S)
@@ -86,7 +86,7 @@ def test_ready_is_told(monkeypatch, tmp_path):
         tell_ready(9777, told)
         with os.fdopen(end) as reading:
             assert reading.read() == "9777\n"
-        assert systemd.recv(100) == b"READY=1"
+        assert systemd.recv(100) == b"READY=1\nSTATUS=listening on port 9777"
 
 
 def test_nobody_waits_any_more(caplog):

@@ -13,18 +13,18 @@ def codes(events):
 def test_a_probe_never_heard_is_silent_once():
     watch = Watch("c", {"p": LIMIT}, 0)
     assert watch.look({}, {}, "", LIMIT - 1, 7) == []
-    assert watch.next_look_ns({}) == LIMIT
+    assert watch.next_look_ns(0) == LIMIT
     assert codes(watch.look({}, {}, "", LIMIT, 7)) == [("probe_silent", "p", {"seconds": 95})]
     assert watch.look({}, {}, "", 2 * LIMIT, 7) == []
-    assert watch.next_look_ns({}) is None
+    assert watch.next_look_ns(0) is None
     assert codes(watch.look({"p": 2 * LIMIT}, {}, "", 2 * LIMIT, 7)) == [("probe_back", "p", {"seconds": 190})]
-    assert watch.next_look_ns({}) == 3 * LIMIT
+    assert watch.next_look_ns(0) == 3 * LIMIT
 
 
 def test_what_a_start_takes_is_no_silence():
     watch = Watch("c", {"p": LIMIT}, 0)
     watch.listens(2 * LIMIT)
-    assert watch.next_look_ns({}) == 3 * LIMIT
+    assert watch.next_look_ns(0) == 3 * LIMIT
     assert watch.look({}, {}, "", 3 * LIMIT - 1, 7) == []
     assert codes(watch.look({}, {}, "", 3 * LIMIT, 7)) == [("probe_silent", "p", {"seconds": 95})]
 
@@ -41,7 +41,7 @@ def test_bad_datagrams_at_once_then_once_a_minute():
     assert told == [("bad_pdus", "c", {"datagrams": 2, "seconds": 1, "source": "10.0.0.1", "reasons": "2 corrupt"})]
     bad = {"corrupt": 5, "short": 1}
     assert watch.look({}, bad, "10.0.0.2", REPEAT_NS, 7) == []
-    assert watch.next_look_ns(bad) == SECOND + REPEAT_NS
+    assert watch.next_look_ns(sum(bad.values())) == SECOND + REPEAT_NS
     told = codes(watch.look({}, bad, "10.0.0.2", SECOND + REPEAT_NS, 7))
     assert told == [("bad_pdus", "c", {"datagrams": 4, "seconds": 60, "source": "10.0.0.2", "reasons": "3 corrupt, 1 short"})]
     assert watch.look({}, bad, "10.0.0.2", 10 * REPEAT_NS, 7) == []

@@ -6,7 +6,8 @@ import sys
 import pytest
 
 from tmon_common.config.model import Interface
-from tmon_probe.father.capture.afpacket.kernel_filter import attach, cut_at, kernel_program, read_back
+from tmon_probe.father.capture.afpacket.kernel_filter import attach, cut_at, kernel_program
+from tmon_probe.father.capture.afpacket.libpcap_filter import read_back
 from tmon_probe.father.capture.batch import CaptureError
 from tmon_probe.father.capture.bpf import compile_program
 from tmon_probe.father.capture.linktypes import ETHERNET, RAW

@@ -18,6 +18,12 @@ def not_permitted(interface: Interface) -> str:
             "systemd unit")
 
 
+def not_again(interface: Interface) -> str:
+    """Of one that is back."""
+    return (f"device {interface.device} is there again, but libpcap may not open it: the probe has given up its privileges. "
+            'Restart the probe; with capture="afpacket" it goes on by itself')
+
+
 def no_such_device(interface: Interface) -> str:
     return f"{where(interface)} does not exist; `trafmon interfaces` lists those of this machine"
 

@@ -11,7 +11,9 @@ import pcapy
 
 from tmon_common.config.model import Interface
 from tmon_probe.father.capture import device_errors
+from tmon_probe.father.capture.afpacket.netdevice import is_there
 from tmon_probe.father.capture.batch import BATCH_PACKETS, Batch, CaptureError, Notice, pause_of
+from tmon_probe.father.capture.choose import ALL_DEVICES
 from tmon_probe.father.capture.linktypes import SUPPORTED
 from tmon_probe.father.capture.offload import longest_frame
 
@@ -21,11 +23,16 @@ _NO_SUCH_DEVICE, _NOT_UP, _NOT_PERMITTED = -5, -9, (-8, -11)  # PCAP_ERROR_..., 
 _META = np.dtype([("seconds", "=u4"), ("microseconds", "=u4"), ("offset", "=u4"), ("captured", "=u4")])
 
 
+class _NotPermittedError(CaptureError):
+    """Without the privilege."""
+
+
 class LibpcapDevice:
     """Source over a device. Times have microsecond resolution; a packet longer than the snap length shows as that long.
 
     CaptureError at construction if the device does not exist, may not be opened, or the BPF filter is wrong.
-    A device that goes away later is tried again every few seconds: it may come back.
+    A device that goes away later is tried again every few seconds: it may come back. But libpcap has to open it by itself, and a
+    probe has given that up; then it is told how to go on.
     """
 
     live = True
@@ -42,6 +49,8 @@ class LibpcapDevice:
         self._lost_ns: int | None = None
         self._dropped_before = 0  # by handles that are closed
         self._try_again_ns = 0
+        self._warnings: list[str] = []
+        self._refused = False
 
     def next_batch(self) -> Batch | None:
         if self._handle is None and not self._reopen():
@@ -73,7 +82,8 @@ class LibpcapDevice:
         return 0, 0
 
     def warnings(self) -> list[str]:
-        return []
+        given, self._warnings = self._warnings, []
+        return given
 
     def notices(self) -> list[Notice]:
         given, self._notices = self._notices, []
@@ -110,8 +120,15 @@ class LibpcapDevice:
         if now_ns < self._try_again_ns:
             return False
         self._try_again_ns = now_ns + RETRY_NS
+        if not (is_there(self._interface.device) or self._interface.device == ALL_DEVICES):
+            return False
         try:
             self._handle = _open(self._interface)
+        except _NotPermittedError:
+            if not self._refused:
+                self._refused = True
+                self._warnings.append(device_errors.not_again(self._interface))
+            return False
         except CaptureError:
             return False
         self._batch.link_types[:] = self._handle.datalink()
@@ -134,7 +151,7 @@ def _open(interface: Interface) -> pcapy.Reader:
     except pcapy.PcapError as error:
         raise CaptureError(device_errors.not_opened(interface, str(error))) from None
     if status < 0:
-        raise CaptureError(_explain(interface, status))
+        raise (_NotPermittedError if status in _NOT_PERMITTED else CaptureError)(_explain(interface, status))
     if interface.bpf:
         try:
             handle.setfilter(interface.bpf)

@@ -33,9 +33,10 @@ from tmon_probe.father.capture.afpacket.if_packet import (
 )
 from tmon_probe.father.capture.afpacket.kernel_filter import REJECT_ALL, attach, kernel_program
 from tmon_probe.father.capture.afpacket.netdevice import ARPHRD, hardware_type, is_up, mtu
-from tmon_probe.father.capture.afpacket.timestamps import use_hardware_timestamps
+from tmon_probe.father.capture.afpacket.timestamps import take_hardware_timestamps
 from tmon_probe.father.capture.batch import Batch, CaptureError
 from tmon_probe.father.capture.linktypes import ETHERNET
+from tmon_probe.privileges import OWN, Privileges
 
 RETIRE_MS = 10, 50
 """A block with packets is handed over after so long, full or not: at least and at most. Rings of few blocks take longer."""
@@ -59,12 +60,12 @@ class BlockRing:
     CaptureError at construction if the device does not exist, is down, or may not be opened, or the BPF filter is wrong.
     """
 
-    def __init__(self, interface: Interface, group: int | None = None) -> None:
-        self.interface, self.group = interface, group
+    def __init__(self, interface: Interface, group: int | None = None, privileges: Privileges = OWN) -> None:
+        self.interface, self.group, self._privileges = interface, group, privileges
         self.not_hardware = ""
         self._mapping: mmap.mmap | None = None
         try:
-            self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)  # protocol 0: nothing comes before it is bound
+            self._socket = privileges.packet_socket()
         except PermissionError:
             raise CaptureError(device_errors.not_permitted(interface)) from None
         except OSError as error:
@@ -140,7 +141,7 @@ class BlockRing:
         if not is_up(device):
             raise CaptureError(device_errors.not_up(self.interface))
         self.longest_frame = self.find_longest_frame()
-        program = kernel_program(self.interface, self.link_type)
+        program = kernel_program(self.interface, self.link_type, self._privileges)
         self.in_kernel = program is not None
         self._program = program or ()
 
@@ -170,7 +171,7 @@ class BlockRing:
                 sock.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
             except OSError:  # before Linux 4.20
                 self._skip_outgoing = True
-        if interface.timestamps == "hardware" and (problem := use_hardware_timestamps(sock, interface.device)):
+        if interface.timestamps == "hardware" and (problem := self._use_hardware_timestamps()):
             self.not_hardware = problem
         if interface.promiscuous:
             sock.setsockopt(SOL_PACKET, PACKET_ADD_MEMBERSHIP, PACKET_MREQ.pack(self._index, PACKET_MR_PROMISC, 0, bytes(8)))
@@ -180,6 +181,13 @@ class BlockRing:
             unique = PACKET_FANOUT_FLAG_UNIQUEID if self.group == NEW_GROUP else 0
             sock.setsockopt(SOL_PACKET, PACKET_FANOUT, max(self.group, 0) | (PACKET_FANOUT_HASH | unique) << 16)
             self.group = sock.getsockopt(SOL_PACKET, PACKET_FANOUT) & 0xFFFF
+
+    def _use_hardware_timestamps(self) -> str:
+        """What is wrong, "" if nothing."""
+        stamps, problem = self._privileges.switch_on_hardware_timestamps(self.interface.device)
+        if stamps:
+            take_hardware_timestamps(self._socket)
+        return problem
 
 
 def compile_walk() -> None:

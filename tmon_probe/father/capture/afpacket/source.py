@@ -10,6 +10,7 @@ from tmon_probe.father.capture.afpacket.block_ring import BlockRing, compile_wal
 from tmon_probe.father.capture.afpacket.netdevice import is_there, is_up
 from tmon_probe.father.capture.batch import Batch, CaptureError, Notice, pause_of
 from tmon_probe.father.capture.bpf import CaptureFilter
+from tmon_probe.privileges import OWN, Privileges
 
 RETRY_NS = 5_000_000_000
 
@@ -18,6 +19,7 @@ class AfpacketDevice:
     """Source over a device. Batches lie in the ring itself: their octets are the kernel's again after the next call.
 
     group   fan-out group that it belongs to (see `open_members`), None for none
+    privileges  of whoever opens it, now and when a device has come back
     CaptureError at construction if the device does not exist, may not be opened, or the BPF filter is wrong.
     A device that goes away later is tried again every few seconds: it may come back.
     """
@@ -26,8 +28,9 @@ class AfpacketDevice:
     paced = False
     finished = False
 
-    def __init__(self, interface: Interface, group: int | None = None, clock: Callable[[], int] = time.monotonic_ns) -> None:
-        self._interface, self._clock = interface, clock
+    def __init__(self, interface: Interface, group: int | None = None, clock: Callable[[], int] = time.monotonic_ns,
+                 privileges: Privileges = OWN) -> None:
+        self._interface, self._clock, self._privileges = interface, clock, privileges
         self.pause_s = pause_of(interface.buffer_octets)
         compile_walk()
         self._filter: CaptureFilter | None = None
@@ -101,7 +104,7 @@ class AfpacketDevice:
             self._ring = None
 
     def _open(self, group: int | None) -> None:
-        ring = BlockRing(self._interface, group)
+        ring = BlockRing(self._interface, group, self._privileges)
         self._filter = None
         try:
             if not ring.in_kernel:

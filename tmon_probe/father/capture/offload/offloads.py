@@ -27,12 +27,14 @@ class Switched(NamedTuple):
     features: tuple[str, ...]
 
 
-def switch_off(interfaces: Iterable[Interface], directory: Path | None = None) -> Offloads:
+def switch_off(interfaces: Iterable[Interface], directory: Path | None = None,
+               offloads: Offloads | None = None) -> Offloads:
     """Switch the offloads of those interfaces off that ask for it (offloads="off"), each device once. What fails is in `warnings`.
 
-    directory   where to remember what was on; by default /run/trafmon/offloads or the next best
+    directory   see Offloads
+    offloads    who does it; by default this process
     """
-    offloads = Offloads(directory)
+    offloads = offloads or Offloads(directory)
     for device in dict.fromkeys(i.device for i in interfaces if i.offloads == "off" and i.device):
         offloads.switch_off(device)
     return offloads
@@ -41,6 +43,7 @@ def switch_off(interfaces: Iterable[Interface], directory: Path | None = None) -
 class Offloads:
     """What this process has switched off. After a fork only one of the processes may restore it.
 
+    directory   where to remember what was on; by default /run/trafmon/offloads or the next best
     switched_off, restored   what has happened so far
     warnings    what could not be done, each in a sentence with device, reason and cure; whoever tells them may clear them
     """

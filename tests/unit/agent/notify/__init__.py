@@ -1,0 +1,1 @@
+"""Notifications: what a manager is told, and what is remembered of it."""
