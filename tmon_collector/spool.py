@@ -265,7 +265,7 @@ class Spool:
         directory, name = self._directory, self._collector.name
         try:
             if not directory.exists():
-                directory.mkdir()
+                directory.mkdir(mode=0o755)
                 logger.info("made the spool directory %s", directory)
             path = directory / f".{name}.lock"
             lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, MODE)

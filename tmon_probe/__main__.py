@@ -51,6 +51,10 @@ def _run(options: argparse.Namespace) -> int:
     except PrivilegesGoneError as error:
         log.error("%s", error)
         return START_ANEW
+    except OSError as error:
+        print(f"tmon_probe: privileges cannot be given up: {error}; start it without any, or let the system allow capset and prctl",
+              file=sys.stderr)
+        return USAGE_ERROR
     try:
         return _capture(configuration, probe, locations, launch, options.probe, remaining)
     finally:

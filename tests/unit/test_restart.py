@@ -105,3 +105,29 @@ def test_control_signals_do_not_kill_who_is_starting(tmp_path):
     code = ("import os, signal; from tmon_common.restart import Launch, CONTROL_SIGNALS; Launch()\n"
             "for n in CONTROL_SIGNALS: os.kill(os.getpid(), n)")
     subprocess.run([sys.executable, "-c", code], check=True, env=os.environ | {"PYTHONPATH": str(REPOSITORY)})
+
+
+HANDING = textwrap.dedent("""
+    import os, sys
+    from tmon_common.restart import Handed, Launch
+
+    launch = Launch()
+    if launch.previous:
+        descriptor = int(os.environ["TRAFMON_TEST"])
+        print(os.read(descriptor, 100).decode(), len(os.listdir("/proc/self/fd")))
+        sys.exit(0)
+    print(len(os.listdir("/proc/self/fd")), flush=True)
+    (reader, writer), _others = os.pipe(), os.pipe()
+    os.write(writer, b"over")
+    launch.restart("0123", lambda: False, handed=Handed({"TRAFMON_TEST": str(reader)}, (reader,)))
+""")
+
+
+def test_what_is_handed_over(tmp_path):
+    """A descriptor and a variable; of all other descriptors none."""
+    (tmp_path / "program.py").write_text(HANDING)
+    made = subprocess.run([sys.executable, "program.py"], cwd=tmp_path, capture_output=True, text=True,
+                          env=os.environ | {"PYTHONPATH": str(REPOSITORY)}, check=False)
+    before, after = made.stdout.splitlines()
+    assert after == f"over {int(before) + 1}"
+    assert made.stderr == ""

@@ -8,20 +8,28 @@ from __future__ import annotations
 
 import logging
 import logging.handlers
+import os
 import socket
 import sys
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import TextIO
 
 from tmon_common.config.model import Diagnostics
 
+MODE = 0o640
 JOURNAL = Path("/run/systemd/journal/socket")
 OWN_PACKAGES = ("tmon_common", "tmon_probe", "tmon_collector", "tmon_store", "tmon_agent", "trafmon")
 
 _of_others: set[str] = set()
 """Loggers of other packages, plug-ins perhaps, that have been given a level."""
 _PRIORITIES = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))
+
+
+def open_log(path: Path) -> TextIO:
+    """To append to. Messages name addresses and files: a new one is for its owner, and its group to read. OSError."""
+    return open(path, "a", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, MODE))
 
 
 class _OneLine(logging.Formatter):
@@ -38,6 +46,9 @@ class _OneLine(logging.Formatter):
 
 class _File(logging.handlers.WatchedFileHandler):
     """Messages to a file, a new one when it was rotated away; to standard error while there is none: the program goes on."""
+
+    def _open(self) -> TextIO:
+        return open_log(Path(self.baseFilename))
 
     def emit(self, record: logging.LogRecord) -> None:
         try:

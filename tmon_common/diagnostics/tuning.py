@@ -9,7 +9,7 @@ import struct
 from pathlib import Path
 
 from tmon_common.config.model import Diagnostics
-from tmon_common.diagnostics.logs import OWN_PACKAGES, set_up
+from tmon_common.diagnostics.logs import OWN_PACKAGES, open_log, set_up
 from tmon_common.diagnostics.rules import Rule, parse, steps_to_debug, tuned
 from tmon_common.file_stamp import Stamp, stamp_of
 
@@ -112,7 +112,7 @@ def _try_out(destination: str) -> str:
         try:
             if path.is_fifo():
                 return f"{path} is a pipe: the program would wait for whoever reads it; expected a file"
-            path.open("ab").close()
+            open_log(path).close()
         except OSError as error:
             return f"{path} cannot be written: {error.strerror}"
     return ""

@@ -119,7 +119,7 @@ def _directory(wish: Path | None) -> Path:
     refused = []
     for candidate in candidates:
         try:
-            candidate.parent.mkdir(parents=True, exist_ok=True)
+            candidate.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
             candidate.mkdir(mode=0o700, exist_ok=True)
             _check(candidate)
         except OSError as error:
