@@ -46,6 +46,7 @@ class Daemon:
     """One of net-snmp's. It keeps its port and its directory when it is started again."""
 
     program = ""
+    listen = "udp:127.0.0.1"
 
     def __init__(self, directory: Path, settings: str, *arguments: str) -> None:
         directory.mkdir()
@@ -68,7 +69,7 @@ class Daemon:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [self.program, "-f", "-LE", "7", *self._arguments,
-                 f"udp:127.0.0.1:{self.port}"],
+                 f"{self.listen}:{self.port}"],
                 stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment)
         until(lambda: self.process.poll() is not None or self.text().count("NET-SNMP version") > before, f"{self.program} starts")
         assert self.process.poll() is None, self.text()

@@ -1,5 +1,6 @@
 """Two programs behind one real snmpd: its clients see the rows of both, whatever is started, killed and started again."""
 
+import signal
 import socket
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from tests.pipeline.agent_services import AtWork, MadeUp, setting
 from tests.pipeline.snmp_daemons import PLAIN, Snmpd, Snmptrapd, free_port, needed, until
 from tmon_agent.agentx.service import AgentxService
 from tmon_agent.managed.declaration import ROOT
+from tmon_agent.managed.managers import Told
 from tmon_agent.service import Setting
 from tmon_agent.snmp.objects import OBJECTS, Smi
 from tmon_agent.snmp.tree import instances
@@ -41,11 +43,12 @@ def at_work(tmp_path, program, master):
     return AtWork(setting(tmp_path, program, Agent(agentx=master)), program, AgentxService)
 
 
-def expected(*programs):
-    """Identifiers of what can be asked; values of those that do not move, as net-snmp prints them."""
+def expected(snmpd, *programs):
+    """Identifiers of what can be asked; values of those that do not move, as net-snmp prints them. The master is told of events."""
     found = {}
     for program in programs:
         view = View(Setting(program.kind, program.name, Agent(), Configuration(Path("/"))), open_source=program.source)
+        view.managers[f"AgentX master {snmpd.master.removeprefix('tcp:')}"] = Told()
         for oid, kind, value in instances(view.tables()):
             shown = {Smi.COUNTER64: f"Counter64: {value}", Smi.GAUGE32: f"Gauge32: {value}", Smi.INTEGER32: f"INTEGER: {value}"}
             found["." + ".".join(map(str, oid))] = shown.get(kind)
@@ -60,7 +63,7 @@ def test_two_programs_have_the_tables_together(tmp_path, programs):
     """A walk, in one step at a time and in bulk, gives the rows of both, each value as it is; single names likewise."""
     probe, collector = programs
     with Snmpd(tmp_path / "snmpd") as snmpd, at_work(tmp_path, probe, snmpd.master), at_work(tmp_path, collector, snmpd.master):
-        both = expected(probe, collector)
+        both = expected(snmpd, probe, collector)
         assert len(both) > 50
         until(lambda: same(both, snmpd.walk(OBJECTS_TEXT)), "the rows of both")
         walked = snmpd.walk(OBJECTS_TEXT, bulk=True)
@@ -82,7 +85,7 @@ def test_order_of_tables(tmp_path, programs):
 def test_nothing_can_be_set(tmp_path, programs):
     """Also where snmpd would let somebody write."""
     with Snmpd(tmp_path / "snmpd", "rwcommunity writer 127.0.0.1\n") as snmpd, at_work(tmp_path, programs[0], snmpd.master):
-        oid = next(o for o, value in expected(programs[0]).items() if value and "Gauge" in value)
+        oid = next(o for o, value in expected(snmpd, programs[0]).items() if value and "Gauge" in value)
         until(lambda: oid in snmpd.walk(OBJECTS_TEXT), "rows")
         answer = snmpd.ask("snmpset", oid, "u", "1", community="writer")
         assert "notWritable" in answer.stderr
@@ -94,13 +97,13 @@ def test_rows_come_and_go(tmp_path, programs):
     probe, collector = programs
     with Snmpd(tmp_path / "snmpd") as snmpd, at_work(tmp_path, probe, snmpd.master):
         with at_work(tmp_path, collector, snmpd.master):
-            until(lambda: same(expected(probe, collector), snmpd.walk(OBJECTS_TEXT)), "the rows of both")
+            until(lambda: same(expected(snmpd, probe, collector), snmpd.walk(OBJECTS_TEXT)), "the rows of both")
             collector.identity["kinds"] = ["ip_counters", "event"]
             collector.numbers["kind_1_rows"] = 77
-            until(lambda: same(expected(probe, collector), snmpd.walk(OBJECTS_TEXT)), "a row that appears")
-        until(lambda: same(expected(probe), snmpd.walk(OBJECTS_TEXT)), "rows of the probe alone")
+            until(lambda: same(expected(snmpd, probe, collector), snmpd.walk(OBJECTS_TEXT)), "a row that appears")
+        until(lambda: same(expected(snmpd, probe), snmpd.walk(OBJECTS_TEXT)), "rows of the probe alone")
         with at_work(tmp_path, collector, snmpd.master):
-            until(lambda: same(expected(probe, collector), snmpd.walk(OBJECTS_TEXT)), "the rows of both again")
+            until(lambda: same(expected(snmpd, probe, collector), snmpd.walk(OBJECTS_TEXT)), "the rows of both again")
 
 
 def test_snmpd_comes_late_and_is_killed(tmp_path, programs, caplog):
@@ -110,18 +113,21 @@ def test_snmpd_comes_late_and_is_killed(tmp_path, programs, caplog):
     with at_work(tmp_path, probe, snmpd.master), at_work(tmp_path, collector, snmpd.master):
         until(lambda: caplog.text.count("cannot be reached") == 2, "both tell that it is not there")
         with snmpd:
-            until(lambda: same(expected(probe, collector), snmpd.walk(OBJECTS_TEXT)), "the rows of both")
+            until(lambda: same(expected(snmpd, probe, collector), snmpd.walk(OBJECTS_TEXT)), "the rows of both")
             snmpd.stop(kill=True)
             until(lambda: caplog.text.count("session ended") == 2, "both notice")
             snmpd.start()
-            until(lambda: same(expected(probe, collector), snmpd.walk(OBJECTS_TEXT)), "the rows of both again")
+            until(lambda: same(expected(snmpd, probe, collector), snmpd.walk(OBJECTS_TEXT)), "the rows of both again")
+            snmpd.process.send_signal(signal.SIGHUP)  # it reads its configuration anew
+            until(lambda: snmpd.text().count("NET-SNMP version") == 3, "it has")
+            until(lambda: same(expected(snmpd, probe, collector), snmpd.walk(OBJECTS_TEXT)), "the rows of both after that")
 
 
 def test_by_tcp(tmp_path, programs):
     """HOST:PORT in place of a path."""
     port = free_port(socket.SOCK_STREAM)
     with Snmpd(tmp_path / "snmpd", master=f"tcp:127.0.0.1:{port}") as snmpd, at_work(tmp_path, programs[0], f"127.0.0.1:{port}"):
-        until(lambda: same(expected(programs[0]), snmpd.walk(OBJECTS_TEXT)), "rows")
+        until(lambda: same(expected(snmpd, programs[0]), snmpd.walk(OBJECTS_TEXT)), "rows")
 
 
 @pytest.mark.skipif("needed('snmptrapd').args[0]")

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import socket
 from dataclasses import replace
 
 import pytest
@@ -26,6 +27,19 @@ QUICK_NS = 200_000_000
 def program():
     with MadeUp("probe", "edge") as made:
         yield made
+
+
+class OverIpv6(Snmptrapd):
+    listen = "udp6:[::1]"
+
+
+def has_ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6) as s:
+            s.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
 
 
 @pytest.fixture
@@ -78,6 +92,14 @@ def test_only_what_is_severe_enough(tmp_path, program, trapd):
         program.tell()
         until(trapd.received, "the warning")
     assert [2] == [one["number"] for one in told(trapd)]
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="no IPv6 here")
+def test_over_ipv6(tmp_path, program):
+    with (OverIpv6(tmp_path / "trapd") as trapd,
+          at_work(tmp_path, program, replace(manager(trapd.port, version="3"), address="::1"))):
+        program.tell()
+        until(trapd.received, "the warning")
 
 
 @pytest.mark.parametrize("version", ["2c", "3"])

@@ -1,6 +1,8 @@
 """The session with a master, as plays of what comes and what is to follow, on a clock that stands still."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tmon_agent.agentx.answers import MAX_BULK_BINDINGS
 from tmon_agent.agentx.encoding import encode_bindings, encode_octets, encode_oid
@@ -249,3 +251,29 @@ def test_ends_in_order():
     play.session.close()
     assert [(Type.CLOSE, bytes([Reason.SHUTDOWN, 0, 0, 0]))] == [(p.type, p.payload) for p in play.sent()]
     assert [Closed("")] == play.session.take_happened()
+
+
+@given(st.lists(st.binary(max_size=64), max_size=8))
+def test_whatever_comes(pieces):
+    """A master that sends anything at all ends the session, or is answered; nothing else happens."""
+    play = Play()
+    for piece in pieces:
+        play.session.receive(piece, play.now)
+        play.sent()
+    assert all(isinstance(h, Closed) for h in play.session.take_happened())
+
+
+@given(st.sampled_from([*Type, 0, 99]), st.binary(max_size=80), st.integers(0, 255))
+def test_whatever_a_pdu_holds(kind, payload, flags):
+    """With a header that is right the session goes on after it, unless the PDU says otherwise."""
+    play = Play()
+    payload = payload[: len(payload) // 4 * 4]
+    pdu = bytearray(build(kind, payload, session=7, transaction=1, packet=2))
+    pdu[2] = 0x10 | flags & 0xEF
+    play.session.receive(bytes(pdu), 0)
+    play.sent()
+    play.session.receive(build(Type.GET, ranges((*ROOT, 1, 1, 3, *ROW, 2)), session=7, packet=900), 0)
+    if State.OPEN == play.session.state:
+        assert [900] == [p.packet for p in play.sent()]
+    else:
+        assert kind in (Type.CLOSE, Type.RESPONSE)
