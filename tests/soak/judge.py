@@ -14,6 +14,7 @@ from tests.soak.ledger import BOTH, WEST, Connection, Count, Flow, Ledger, Query
 from tests.soak.samples import Sample, Samples
 from tests.soak.topology import NOWHERE4, NOWHERE6
 from tests.soak.trend import second_half, slope
+from tests.soak.watchers import Watched
 
 MAX_GROWTH_OCTETS = 1 << 20
 """Of what a process has allocated, over the second half of the run by its trend. However long the run: the longer it is, the slower
@@ -95,6 +96,15 @@ def _judge_events(verdict: Verdict, ledger: Ledger, events: Counter[tuple[str, s
     verdict.wrong += [f"event {code} ({severity}) of {subject!r}, {count} times"
                       for (severity, code, subject), count in events.items()
                       if severity != "info" and subject != OF_A_BURST and code != SWITCHED]
+
+
+def judge_agents(verdict: Verdict, numbers: Mapping[str, Mapping[str, int]], figures: Figures, watched: Watched) -> None:
+    """The last page of each probe says what the probe has counted, and that is what the database has."""
+    for place in BOTH:
+        packets, _ = figures.sizes(place)
+        seen, relevant = (watched.value(place, f"trafmon_probe_packets_{what}total") for what in ("", "relevant_"))
+        verdict.equal(f"counters of {place}", {"seen": numbers[place]["packets_seen"], "relevant": packets},
+                      {"seen": int(seen), "relevant": int(relevant)})
 
 
 def judge_memory(verdict: Verdict, samples: Samples) -> None:
