@@ -153,8 +153,8 @@ def test_flows_are_forgotten_only_when_their_rows_are_made(interval_s, monkeypat
 
 
 def test_flows_that_have_ended_are_forgotten_and_nothing_else_changes():
-    """For hours ever new flows, and one that is silent for almost as long as its probes remember it. What has ended costs no memory,
-    and rows are those of a collector that forgets nothing."""
+    """For hours ever new flows, and one that is silent for almost as long as its probes remember it: what has ended costs no
+    memory, and rows are those of a collector that forgets nothing."""
     made = a_class()
     kept, forgets = One(), One()
     for one in (kept, forgets):
