@@ -61,7 +61,7 @@ _CONFIGURATION = """<?xml version="1.0" encoding="UTF-8"?>
     <flow_class name="streams">
       <filter><match field="protocol" is="udp"/><match field="dst_port" in="{stream_ports}"/></filter>
       <flow name="stream" fields="src_addr dst_addr src_port dst_port" direction="unidirectional" obsolescence="10s"/>
-      <one_way direction="both" resolution="1us" max_transit="1s" max_lifetime="10min" interval="{interval}s" late_slots="1"
+      <one_way direction="both" resolution="1us" max_transit="1s" max_lifetime="1min" interval="{interval}s" late_slots="1"
                exceptions="individual">
         <hop name="office"><at probe="west" interface="lan"/></hop>
         <hop name="servers"><at probe="east" interface="lan"/></hop>

@@ -29,6 +29,7 @@ MONITORING = f"""<monitoring secrets="snmp.secrets">
     <user name="{USER}" auth="sha256" priv="aes128"/>
     <manager name="nobody" address="127.0.0.1" port="{MANAGER_PORT}" security="{USER}" severity="info" timeout="500ms" retries="2"/>
   </monitoring>"""
+LEAST_OBJECTS = 10
 _PAGE_OCTETS = 1 << 16
 
 
@@ -84,10 +85,9 @@ class Watchers:
             for how, arguments in ways.items():
                 await asyncio.sleep(WALK_EVERY_S / len(ways))
                 argv = host.command(["snmpbulkwalk", *arguments, "-t", "5", "-On", f"127.0.0.1:{SNMP_PORT}", ROOT_OBJECT])
-                walk = await asyncio.create_subprocess_exec(*argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-                told, _ = await walk.communicate()
-                if walk.returncode or told.count(b"\n") < 10:
-                    raise ConnectionError(f"snmpbulkwalk {how} of {name} ended with {walk.returncode}: {told[-300:].decode()}")
+                status, told = await _run(argv)
+                if status or told.count("\n") < LEAST_OBJECTS:
+                    raise ConnectionError(f"snmpbulkwalk {how} of {name} ended with {status}: {told[-300:]}")
                 self.watched.answered[name, how] += 1
 
 
@@ -95,6 +95,18 @@ def make_secrets(configuration) -> None:
     """The file that agents and watchers have, by the program that makes it."""
     subprocess.run([sys.executable, "-m", "trafmon", "snmp-secrets", "-c", str(configuration)], cwd=ROOT, check=True,
                    stdout=subprocess.DEVNULL)
+
+
+async def _run(argv: list[str]) -> tuple[int, str]:
+    """(exit status, what it told). It does not live longer than this task."""
+    program = await asyncio.create_subprocess_exec(*argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    try:
+        told, _ = await program.communicate()
+    finally:
+        if program.returncode is None:
+            program.kill()
+            await program.wait()
+    return program.returncode, told.decode(errors="replace")
 
 
 async def _until_listening(host: Namespace, port: int) -> None:
