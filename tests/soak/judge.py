@@ -12,7 +12,7 @@ from typing import TypeVar
 from tests.soak.figures import Figures
 from tests.soak.ledger import BOTH, WEST, Connection, Count, Flow, Ledger, Query
 from tests.soak.samples import Sample, Samples
-from tests.soak.site import LOADER
+from tests.soak.site import COLLECTOR, LOADER
 from tests.soak.topology import NOWHERE4, NOWHERE6
 from tests.soak.trend import second_half, slope
 from tests.soak.watchers import Watched
@@ -20,8 +20,9 @@ from tests.soak.watchers import Watched
 MAX_GROWTH_OCTETS = 2 << 20
 """Of what a process has allocated, over the second half of the run by its trend. However long the run: the longer it is, the slower
 a leak that is found."""
-MAX_LOADER_GROWTH_OCTETS = 32 << 20
-"""Of the loader: how much DuckDB and polars keep between two loads depends on their size, and settles after some minutes."""
+MORE_GROWTH_OCTETS = {LOADER: 32 << 20, COLLECTOR: 4 << 20}
+"""The loader: what DuckDB and polars keep between two loads depends on their size, and settles after some minutes. The collector: rows
+are gathered in buffers of fixed size, of which memory is taken as far as the largest batch so far went."""
 MAX_SHARED_OCTETS = 8 << 20
 """Of a process: the ring of a probe, which is there once it has gone round, and its counters."""
 MAX_MORE_DESCRIPTORS, MAX_MORE_THREADS = 2, 1
@@ -122,7 +123,8 @@ def judge_memory(verdict: Verdict, samples: Samples) -> None:
             continue
         held = _held(program, role, taken)
         verdict.held.append(held)
-        if held.growth > (MAX_LOADER_GROWTH_OCTETS if program == LOADER else MAX_GROWTH_OCTETS):
+        limit = MORE_GROWTH_OCTETS.get(program, MAX_GROWTH_OCTETS) if role == "main" else MAX_GROWTH_OCTETS
+        if held.growth > limit:
             verdict.wrong.append(f"{name} grows: {held.growth / 1024:.0f} KiB in the second half of {held.seconds:.0f} s")
         if held.shared > MAX_SHARED_OCTETS:
             verdict.wrong.append(f"{name} shares {held.shared / 1024:.0f} KiB")
