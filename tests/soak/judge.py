@@ -21,8 +21,8 @@ MAX_GROWTH_OCTETS = 2 << 20
 """Of what a process has allocated, over the second half of the run by its trend. However long the run: the longer it is, the slower
 a leak that is found."""
 MORE_GROWTH_OCTETS = {LOADER: 32 << 20, COLLECTOR: 4 << 20}
-"""The loader: what DuckDB and polars keep between two loads depends on their size, and settles after some minutes. The collector: rows
-are gathered in buffers of fixed size, of which memory is taken as far as the largest batch so far went."""
+"""The loader: what DuckDB and polars keep between two loads depends on their size, and settles after some minutes. The collector:
+rows are gathered in buffers of fixed size, of which memory is taken as far as the largest batch so far went."""
 MAX_SHARED_OCTETS = 8 << 20
 """Of a process: the ring of a probe, which is there once it has gone round, and its counters."""
 MAX_MORE_DESCRIPTORS, MAX_MORE_THREADS = 2, 1
