@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.lab.servers import Servers
 from tests.soak.figures import Figures
-from tests.soak.judge import Verdict, judge_figures, judge_memory
+from tests.soak.judge import Verdict, judge_agents, judge_figures, judge_memory
 from tests.soak.ledger import Ledger
 from tests.soak.samples import Samples
 from tests.soak.site import Site
@@ -18,6 +17,7 @@ from tests.soak.switches import switch_often
 from tests.soak.topology import lab
 from tests.soak.traffic.all_at_once import all_at_once
 from tests.soak.traffic.work import Work
+from tests.soak.watchers import Watched, Watchers
 
 SAMPLE_EVERY_S = 1.0
 
@@ -32,6 +32,7 @@ class Played:
     seconds: float
     numbers: dict[str, dict[str, int]]
     messages: dict[str, str]
+    watched: Watched
 
 
 def play(directory: Path, servers: Path, *, seconds: float, switches: int = 0, rate: float = 1.0,
@@ -41,9 +42,11 @@ def play(directory: Path, servers: Path, *, seconds: float, switches: int = 0, r
     ledger, samples, verdict = Ledger(), Samples(), Verdict()
     with lab() as at, Servers(at.servers, servers, seed, "vsftpd", "dnsmasq"), Site(at, directory) as site:
         work = Work(at, ledger, seed, rate, time.monotonic() + seconds)
-        asyncio.run(_work(work, site, samples))
+        watchers = Watchers(site.agents, site.secrets)
+        asyncio.run(_work(work, site, samples, watchers))
         site.until_seen()
         numbers = {name: dict(probe.numbers()) for name, probe in site.probes.items()}
+        asyncio.run(_last_pages(watchers, site))
         verdict.wrong += switch_often(site, switches)
         verdict.wrong += site.stop()
         verdict.wrong += [f"left behind: {what}" for what in site.left_behind()]
@@ -60,21 +63,25 @@ def play(directory: Path, servers: Path, *, seconds: float, switches: int = 0, r
     if not verdict.overloaded:
         figures = Figures(database)
         judge_figures(verdict, ledger, figures)
+        judge_agents(verdict, numbers, figures, watchers.watched)
         figures.close()
-    return Played(ledger, samples, verdict, seconds, numbers, messages)
+    return Played(ledger, samples, verdict, seconds, numbers, messages, watchers.watched)
 
 
-async def _work(work: Work, site: Site, samples: Samples) -> None:
-    """Traffic until the end, and a look at everything every second."""
-    loop = asyncio.get_running_loop()
-    loop.call_later(work.ends_at - time.monotonic(), work.over.set)
-    looking = loop.create_task(_look(site, samples))
-    try:
+async def _work(work: Work, site: Site, samples: Samples, watchers: Watchers) -> None:
+    """Traffic until the end; meanwhile agents are asked, and every second there is a look at everything. What fails ends all."""
+    asyncio.get_running_loop().call_later(work.ends_at - time.monotonic(), work.over.set)
+    async with asyncio.TaskGroup() as group:
+        others = [group.create_task(_look(site, samples)), group.create_task(watchers.run())]
         await all_at_once(work)
-    finally:
-        looking.cancel()
-        with suppress(asyncio.CancelledError):
-            await looking
+        for other in others:
+            other.cancel()
+
+
+async def _last_pages(watchers: Watchers, site: Site) -> None:
+    """When there is no traffic any more."""
+    for name in site.agents:
+        await watchers.scrape(name)
 
 
 async def _look(site: Site, samples: Samples) -> None:

@@ -22,7 +22,8 @@ def report(played: Played) -> str:
     lost = sum(count for way, count in ledger.ways.items() if way.verdict == "lost")
     lines.append(f"followed: {ledger.ways.total():,}, of them lost {lost:,}; TCP connections {ledger.connections.total():,}, "
                  f"DNS queries {ledger.queries.total():,}, FTP transfers {ledger.transfers.total():,}, bursts {ledger.bursts}")
-    lines += ["", _HEAD]
+    lines += ["agents asked: " + ", ".join(f"{name} {how} {count:,}" for (name, how), count in played.watched.answered.items()), "",
+              _HEAD]
     lines += [_line(held) for held in verdict.held]
     if verdict.compared:
         lines += ["", "equal: " + ", ".join(f"{count:,} {what}" for what, count in verdict.compared.items())]

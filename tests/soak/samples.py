@@ -13,12 +13,12 @@ from contextlib import suppress
 from dataclasses import astuple, dataclass, field
 from pathlib import Path
 
-from tests.pipeline.probe_process import Program
+from tests.pipeline.probe_process import Probe, Program
 
 _FIELD = re.compile(r"^(Rss|Pss|Pss_Anon|Pss_Shmem): +(\d+) kB$", re.MULTILINE)
 _THREADS = re.compile(r"^Threads:\s+(\d+)$", re.MULTILINE)
 _ROLES = ("resource_tracker", "tmon_agent")
-"""Of further processes, by their command line."""
+"""Of processes of other programs, by their command line."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,8 @@ def _role(program: Program, pid: int) -> str:
     if pid == program.process.pid:
         return "main"
     command = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
-    return next((role for role in _ROLES if role in command), "child")
+    forked = "keeper" if isinstance(program, Probe) and pid != program.numbers()["child_pid"] else "child"
+    return next((role for role in _ROLES if role in command), forked)
 
 
 def _octets(path: Path) -> int | None:

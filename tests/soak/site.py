@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Self
 
 from tests.keys import key_file
+from tests.linkemu import Namespace
 from tests.pipeline.probe_process import ROOT, Probe, Program, free_port, start_collector, until
 from tests.soak.ledger import EAST, WEST
 from tests.soak.topology import CENTRE, DEVICE, Lab
 from tests.soak.traffic import bursts, streams
+from tests.soak.watchers import AGENT, MONITORING, make_secrets
 from tmon_common.config.model import Configuration
 from tmon_common.config.read import read
 
@@ -59,7 +61,7 @@ _CONFIGURATION = """<?xml version="1.0" encoding="UTF-8"?>
     <flow_class name="streams">
       <filter><match field="protocol" is="udp"/><match field="dst_port" in="{stream_ports}"/></filter>
       <flow name="stream" fields="src_addr dst_addr src_port dst_port" direction="unidirectional" obsolescence="10s"/>
-      <one_way direction="both" resolution="1us" max_transit="1s" max_lifetime="10min" interval="{interval}s" late_slots="1"
+      <one_way direction="both" resolution="1us" max_transit="1s" max_lifetime="1min" interval="{interval}s" late_slots="1"
                exceptions="individual">
         <hop name="office"><at probe="west" interface="lan"/></hop>
         <hop name="servers"><at probe="east" interface="lan"/></hop>
@@ -67,32 +69,35 @@ _CONFIGURATION = """<?xml version="1.0" encoding="UTF-8"?>
       </one_way>
     </flow_class>
   </flow_classes>
-  <thresholds grace="4s" max_flows="16k">
+  <thresholds grace="10s" max_flows="16k">
     <threshold name="burst" class="bursts" metric="packet_rate" above="{above}/s" back="1/s"/>
     <threshold name="busy_flow" class="all" metric="octet_rate" above="1Gbit/s" per="probe flow"/>
     <threshold name="way_slow" class="streams" metric="one_way_delay" above="900ms"/>
     <threshold name="dns_slow" class="all" metric="dns_latency" above="3x" at_least="2s" baseline="ewma" history="3"/>
   </thresholds>
   <collectors>
-    <collector name="collector" port="{port}"><spool directory="spool" rotate="{rotate}s"/></collector>
+    <collector name="collector" port="{port}"><spool directory="spool" rotate="{rotate}s"/>{agent}</collector>
   </collectors>
   <probes>
     {probes}
   </probes>
+  {monitoring}
   <store backend="duckdb" database="trafmon.duckdb"><archive directory="archive"/></store>
 </trafmon>
 """
 _PROBE = """<probe name="{name}" ring_slots="8k" ring_octets="4MiB">
       <interface name="lan" device="{device}" capture="afpacket" offloads="off"/>
-      <publish collector="collector" address="{address}" max_build="500ms" initial_timeout="500ms" heartbeat="1s"/>
+      <publish collector="collector" address="{address}" max_build="500ms" initial_timeout="500ms" heartbeat="3s"/>
+      {agent}
     </probe>"""
 
 
 def configuration(port: int) -> str:
     """The XML. Times are short, so that a minute sees much end and begin; rings are small, so that they go round."""
-    probes = "\n    ".join(_PROBE.format(name=name, device=DEVICE, address=CENTRE[host]) for name, host in HOSTS.items())
+    probes = "\n    ".join(_PROBE.format(name=name, device=DEVICE, address=CENTRE[host], agent=AGENT)
+                           for name, host in HOSTS.items())
     return _CONFIGURATION.format(
-        interval=INTERVAL_S, rotate=ROTATE_S, port=port, probes=probes, burst_port=bursts.PORT,
+        agent=AGENT, monitoring=MONITORING, interval=INTERVAL_S, rotate=ROTATE_S, port=port, probes=probes, burst_port=bursts.PORT,
         above=bursts.PACKETS // (4 * INTERVAL_S), stream_ports=" ".join(map(str, (*streams.PORTS_THERE, *streams.PORTS_BACK))))
 
 
@@ -125,6 +130,16 @@ class Site:
     @property
     def programs(self) -> dict[str, Program]:
         return {**self.probes, COLLECTOR: self.collector, LOADER: self.loader}
+
+    @property
+    def agents(self) -> dict[str, Namespace]:
+        """Where each answers, by its program."""
+        return {**{name: getattr(self.lab, host) for name, host in HOSTS.items()}, COLLECTOR: self.lab.centre}
+
+    @property
+    def secrets(self) -> str:
+        """Of SNMP: the file's text."""
+        return (self.directory / "snmp.secrets").read_text()
 
     @property
     def spool(self) -> Path:
@@ -165,6 +180,7 @@ class Site:
         path.write_text(configuration(free_port()))
         for name in HOSTS:
             key_file(self.directory, name)
+        make_secrets(path)
         return read(path)
 
     def _start_loader(self) -> Program:

@@ -15,7 +15,7 @@ PORT = 9
 EVERY_S = 25.0
 FIRST_AFTER_S = 8.0
 """The interval in which a probe was started is not compared."""
-NOT_AT_THE_END_S = 12.0
+NOT_AT_THE_END_S = 25.0
 """So long before the end of the run there is none any more, as its end could not be told."""
 PACKETS, AT_ONCE, PAUSE_S = 120, 10, 0.01
 _SRC_PORT = 40_000

@@ -44,8 +44,8 @@ class Connections:
     def __init__(self, work: Work) -> None:
         self._work = work
         self._chance = work.random("connections")
-        self._served: dict[int, asyncio.Future[Account]] = {}
-        """By the client's port: what the server's side says when it has ended."""
+        self._served: dict[tuple[int, int], asyncio.Future[Account]] = {}
+        """By family and the client's port: what the server's side says when it has ended."""
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as serving:
@@ -68,7 +68,7 @@ class Connections:
         pieces = LONG_PIECES if chance.random() < LONG_SHARE else 1
         with opened(self._work.lab.office, family, socket.SOCK_STREAM, bind=(here, 0)) as client:
             port = client.getsockname()[1]
-            served = self._served[port] = loop.create_future()
+            served = self._served[family, port] = loop.create_future()
             async with asyncio.timeout(ANSWER_WITHIN_S + pieces * LONG_PAUSE_S):
                 await loop.sock_connect(client, (there, PORT))
                 request = _REQUEST.pack(up, down, end) + chance.randbytes(up - _REQUEST.size)
@@ -88,7 +88,7 @@ class Connections:
                     if end == CLIENT_FIRST:
                         await _take_end(client)
                     ours, theirs = await closed(client, account), await served
-        del self._served[port]
+        del self._served[family, port]
         self._tell(family, port, (up, down), ours, theirs)
 
     def _tell(self, family: socket.AddressFamily, port: int, octets: tuple[int, int], ours: Account | None,
@@ -129,9 +129,9 @@ class Connections:
             listener.listen(BACKLOG)
             while True:
                 one, (_, port, *_) = await loop.sock_accept(listener)
-                serving.create_task(self._serve(one, port))
+                serving.create_task(self._serve(one, (family, port)))
 
-    async def _serve(self, one: socket.socket, port: int) -> None:
+    async def _serve(self, one: socket.socket, client: tuple[int, int]) -> None:
         loop = asyncio.get_running_loop()
         with one:
             request = await _take(one, _REQUEST.size)
@@ -144,7 +144,7 @@ class Connections:
                 await _take_end(one)
             if end == CLIENT_FIRST:
                 one.shutdown(socket.SHUT_WR)
-            self._served[port].set_result(await closed(one, accepted))
+            self._served[client].set_result(await closed(one, accepted))
 
 
 async def closed(one: socket.socket, told=account) -> Account:
