@@ -27,8 +27,8 @@ def v3(user: str, auth: str, auth_passphrase: str, priv: str, priv_passphrase: s
 
 
 def environment() -> dict[str, str]:
-    return os.environ | {"MIBDIRS": ":".join(map(str, _MIB_FOLDERS)), "MIBS": "TRAFMON-MIB", "SNMPCONFPATH": "/nonexistent",
-                         "SNMP_PERSISTENT_DIR": "/nonexistent"}
+    return os.environ | {"MIBDIRS": ":".join(map(str, _MIB_FOLDERS)), "MIBS": "TRAFMON-MIB", "SNMPCONFPATH": "/proc/none",
+                         "SNMP_PERSISTENT_DIR": "/proc/none"}
 
 
 def run(program: str, *arguments: str, limit_s: float = LIMIT_S) -> subprocess.CompletedProcess[str]:

@@ -160,7 +160,7 @@ def test_what_is_misused(query, database, arguments, told):
     (("/nonexistent.duckdb", "talkers"), "no such database"),
     (("DB", "story", "--flow", "999999"), "no flow 999999; expected the number of one"),
     (("DB", "talkers", "--host", "www"), "trafmon_update_ip_info.py finds them"),
-    (("DB", "talkers", "-o", "/nonexistent/a.csv"), "/nonexistent/a.csv: cannot be written: No such file or directory"),
+    (("DB", "talkers", "-o", "/proc/none/a.csv"), "/proc/none/a.csv: cannot be written: No such file or directory"),
     (("DB", "talkers", "-o", "/"), "/: cannot be written: Is a directory"),
 ])
 def test_what_cannot_be(query, database, arguments, told):

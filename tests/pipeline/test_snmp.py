@@ -67,6 +67,7 @@ def site(tmp_path_factory):
     with start_collector(directory) as collector, Probe(directory, configuration) as probe:
         probe.until_capturing()
         until(lambda: probe.numbers()["flows"] == FLOWS, "all packets of the first instant are measured")
+        until(lambda: rows_written(directory, "ip_counters") == FLOWS, "the first interval is over, and written")
         until(lambda: probe.numbers()["pdus_sent"] and not probe.numbers()["pdus_waiting"], "all is acknowledged")
         yield Site(directory, configuration, probe, collector)
         for program in (probe, collector):
@@ -74,6 +75,11 @@ def site(tmp_path_factory):
             assert program.wait() == 0, program.messages
         until(probe.gone, "nothing is left of the probe and its agent")
         assert "Traceback" not in probe.messages + collector.messages
+
+
+def rows_written(directory, kind: str) -> int:
+    """In the spool, by its files."""
+    return sum(len(p.read_text().splitlines()) - 1 for p in (directory / "spool").glob(f"{kind}.collector.*"))
 
 
 class Site:
@@ -118,8 +124,7 @@ def test_a_collector_tells_what_it_counts(site):
     numbers = reader.snapshot()
     reader.close()
     assert str(numbers["pdus"]) == found['trafMonCollectorPdus."collector"']
-    written = {kind: sum(len(p.read_text().splitlines()) - 1 for p in (site.directory / "spool").glob(f"{kind}.collector.*"))
-               for kind in ("ip_counters", "flow_definition", "event")}
+    written = {kind: rows_written(site.directory, kind) for kind in ("ip_counters", "flow_definition", "event")}
     assert {k: str(n) for k, n in written.items()} == {k: found[f'trafMonSpoolKindRows."collector"."{k}"'] for k in written}
     assert written["ip_counters"] == FLOWS
     assert "alive" == found['trafMonHeardProbeState."collector"."probe"']
