@@ -8,7 +8,7 @@ from tests.package.container import Host
 
 pytestmark = pytest.mark.network
 
-CHECKOUT, HOME = "/root/checkout", "/opt/trafMon"
+CHECKOUT, HOME = "/srv/checkout", "/opt/trafMon"
 STATE = f"{HOME}/share/trafmon/state"
 LAY_OUT = f"""#!/bin/bash
 # Instead of the program, which takes minutes: what make_ready looks for, and a file for /usr/local and for /etc.
@@ -25,7 +25,7 @@ cp README.md $into/usr/local/share/doc/trafmon/README.md
 cp etc/logrotate.d/trafmon $into/etc/logrotate.d/trafmon
 printf '%s\\n' /usr/local/share/doc/trafmon/README.md /etc/logrotate.d/trafmon > $share/files
 """
-FAILING = "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/sh -c '[ ! -e /root/broken ]'\n"
+FAILING = "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/sh -c '[ ! -e /srv/broken ]'\n"
 FINE = "[Service]\nExecStart=/bin/sleep infinity\n"
 PROBE, COLLECTOR = "tmon_probe@a.service", "tmon_collector.service"
 
@@ -51,7 +51,7 @@ def services(host: Host) -> None:
     """A probe that started, and will not again, and a collector that will."""
     for unit, text in ((PROBE, FAILING), (COLLECTOR, FINE), ("trafmon-netflow.service", FINE)):
         put(host, f"/run/systemd/system/{unit}", text)
-    host.shell(f"systemctl daemon-reload; systemctl start {PROBE} {COLLECTOR}; touch /root/broken")
+    host.shell(f"systemctl daemon-reload; systemctl start {PROBE} {COLLECTOR}; touch /srv/broken")
 
 
 def test_one_that_was_interrupted_is_done_again(host):
@@ -74,13 +74,13 @@ def test_what_is_in_its_place_and_not_ours_stays(host):
 
 def test_directories_of_the_host_stay_as_they_are(host):
     """Their modes, owners, and the links among them."""
-    host.shell("chgrp -R staff /usr/local; chmod 2775 /usr/local /usr/local/share; mkdir /root/doc; rm -rf /usr/local/share/doc;"
-               "ln -s /root/doc /usr/local/share/doc")
+    host.shell("chgrp -R staff /usr/local; chmod 2775 /usr/local /usr/local/share; mkdir /srv/doc; rm -rf /usr/local/share/doc;"
+               "ln -s /srv/doc /usr/local/share/doc")
     look = "stat -c '%n %a %U:%G' /usr /usr/local /usr/local/share /usr/local/share/doc /etc /etc/logrotate.d"
     before = host.shell(look)
     install(host)
     assert before == host.shell(look)
-    host.run("test", "-s", "/root/doc/trafmon/README.md")
+    host.run("test", "-s", "/srv/doc/trafmon/README.md")
 
 
 def test_all_services_are_restarted(host):
@@ -114,17 +114,17 @@ def test_an_update_of_the_package_is_complete_without_a_service(host):
 def test_root_follows_no_link_of_the_account(host):
     """Its directories are written by who runs the programs: a link in them is no way to files of root's."""
     install(host)
-    host.shell("rm /etc/trafMon/xml/tmon.xml; echo secret > /root/victim; chmod 600 /root/victim")
+    host.shell("rm /etc/trafMon/xml/tmon.xml; echo secret > /srv/victim; chmod 600 /srv/victim")
     for link in ("/etc/trafMon/xml/tmon.xml.new", "/var/cache/trafMon/compiled"):
-        host.shell(f"rm -f {link}; ln -s /root/victim {link}", user="trafmon")
+        host.shell(f"rm -f {link}; ln -s /srv/victim {link}", user="trafmon")
     host.run(f"{HOME}/share/trafmon/make_ready", check=False)
-    assert "secret\n600 root:root" == host.shell("cat /root/victim; stat -c '%a %U:%G' /root/victim")
+    assert "secret\n600 root:root" == host.shell("cat /srv/victim; stat -c '%a %U:%G' /srv/victim")
 
 
 def test_a_processor_without_the_name_of_its_model(host):
     """As those of ARM: /proc/cpuinfo has other fields."""
-    put(host, "/root/cpuinfo", "processor\t: 0\nBogoMIPS\t: 50.00\n")
-    host.run("mount", "--bind", "/root/cpuinfo", "/proc/cpuinfo")
+    put(host, "/srv/cpuinfo", "processor\t: 0\nBogoMIPS\t: 50.00\n")
+    host.run("mount", "--bind", "/srv/cpuinfo", "/proc/cpuinfo")
     install(host)
     host.run("test", "-s", "/var/cache/trafMon/compiled")
     assert "640 trafmon:trafmon" == host.shell("stat -c '%a %U:%G' /etc/trafMon/xml/tmon.xml")

@@ -5,19 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tmon_agent.managed.declaration import Column, Program, Row, Syntax, Table
-from tmon_agent.managed.program import AGENT, IDENTITY, NAME
+from tmon_agent.managed.program import AGENT, IDENTITY, NAME, counted, level
 from tmon_collector.health_names import PROBE_STATES
 
 COUNTER, GAUGE, SIGNED, TEXT, MOMENT, TRUTH, STATE = (
     Syntax.COUNTER, Syntax.GAUGE, Syntax.SIGNED, Syntax.TEXT, Syntax.MOMENT, Syntax.TRUTH, Syntax.STATE)
-
-
-def _counted(name: str, source: str, meaning: str, unit: str = "", metric: str = "") -> Column:
-    return Column(name, COUNTER, source, meaning, unit, metric or source)
-
-
-def _now(name: str, source: str, meaning: str, unit: str = "", metric: str = "") -> Column:
-    return Column(name, GAUGE, source, meaning, unit, metric or source)
 
 
 COLLECTOR = Column("collector", TEXT, "", f"the collector: its {NAME}")
@@ -46,38 +38,38 @@ def _rows_of_rejections(program: Program) -> Iterator[Row]:
 COLLECTORS = Table(
     "Collector", 11, "A collector that runs on this host.", (COLLECTOR,),
     (*IDENTITY,
-     _counted("datagrams", "datagrams", "datagrams that came"),
-     _counted("octets", "octets", "octets of the datagrams that came", "octets", "received"),
-     _counted("heartbeats", "heartbeats", "heartbeats of probes that came"),
-     _counted("pdus", "pdus", "PDUs whose observations were written"),
-     _counted("rows", "rows", "observations written"),
-     _counted("duplicates", "duplicates", "PDUs that were written already"),
-     _counted("rejected", "rejected", "datagrams that changed nothing; their reasons are in the table of rejections",
+     counted("datagrams", "datagrams", "datagrams that came"),
+     counted("octets", "octets", "octets of the datagrams that came", "octets", "received"),
+     counted("heartbeats", "heartbeats", "heartbeats of probes that came"),
+     counted("pdus", "pdus", "PDUs whose observations were written"),
+     counted("rows", "rows", "observations written"),
+     counted("duplicates", "duplicates", "PDUs that were written already"),
+     counted("rejected", "rejected", "datagrams that changed nothing; their reasons are in the table of rejections",
               metric="datagrams_rejected"),
-     _counted("refused", "refused", "PDUs answered by a refusal: of a kind or form that is not known here", metric="pdus_refused"),
-     _counted("unwritten", "unwritten", "PDUs not acknowledged because they could not be written", metric="pdus_unwritten"),
-     _counted("acksSent", "acks_sent", "acknowledgements sent"),
-     _counted("octetsSent", "octets_sent", "octets of the acknowledgements sent", "octets", "sent"),
-     _counted("filesCompleted", "files_completed", "spool files completed"),
-     _counted("writeFailures", "write_failures", "writes to the spool that failed"),
+     counted("refused", "refused", "PDUs answered by a refusal: of a kind or form that is not known here", metric="pdus_refused"),
+     counted("unwritten", "unwritten", "PDUs not acknowledged because they could not be written", metric="pdus_unwritten"),
+     counted("acksSent", "acks_sent", "acknowledgements sent"),
+     counted("octetsSent", "octets_sent", "octets of the acknowledgements sent", "octets", "sent"),
+     counted("filesCompleted", "files_completed", "spool files completed"),
+     counted("writeFailures", "write_failures", "writes to the spool that failed"),
      Column("inTrouble", TRUTH, "in_trouble", "the spool cannot be written now", metric="spool_in_trouble"),
-     _now("journal", "journal_octets", "octets of the journal", "octets", "journal"),
-     _counted("ownRowsLost", "own_rows_lost", "observations of its own (events) that could not be written"),
-     _now("probesAlive", "probes_alive", "probes heard lately"),
-     _now("probesSilent", "probes_silent", "probes heard before, and silent now"),
-     _now("keysMissing", "keys_missing", "probes whose key file cannot be used here"),
-     _now("thresholdsCrossed", "thresholds_crossed", "thresholds that are crossed now"),
-     _counted("cpu", "cpu_ns", "processor time", "ns", "cpu"),
+     level("journal", "journal_octets", "octets of the journal", "octets", "journal"),
+     counted("ownRowsLost", "own_rows_lost", "observations of its own (events) that could not be written"),
+     level("probesAlive", "probes_alive", "probes heard lately"),
+     level("probesSilent", "probes_silent", "probes heard before, and silent now"),
+     level("keysMissing", "keys_missing", "probes whose key file cannot be used here"),
+     level("thresholdsCrossed", "thresholds_crossed", "thresholds that are crossed now"),
+     counted("cpu", "cpu_ns", "processor time", "ns", "cpu"),
      *AGENT,
-     _counted("receiveDrops", "receive_drops", "datagrams that the system dropped for want of room in the receive buffer"),
-     _counted("receiveErrors", "receive_errors", "errors of the socket, sending included"),
-     _now("filesOpen", "files_open", "spool files being written"),
-     _now("ownRowsWaiting", "own_rows_waiting", "observations of its own (events) that wait for a disk that is full"),
-     _now("probesBroken", "probes_broken", "probes silent now in whose name datagrams come that are not taken: wrong keys"),
-     _now("probesNever", "probes_never", "probes not heard since it started"),
-     _counted("thresholdCrossings", "threshold_crossings", "how often a threshold was crossed"),
-     _now("seriesCrossed", "series_crossed", "series (flows, services) that are beyond a threshold now"),
-     _counted("eventsTold", "events_told", "events told")),
+     counted("receiveDrops", "receive_drops", "datagrams that the system dropped for want of room in the receive buffer"),
+     counted("receiveErrors", "receive_errors", "errors of the socket, sending included"),
+     level("filesOpen", "files_open", "spool files being written"),
+     level("ownRowsWaiting", "own_rows_waiting", "observations of its own (events) that wait for a disk that is full"),
+     level("probesBroken", "probes_broken", "probes silent now in whose name datagrams come that are not taken: wrong keys"),
+     level("probesNever", "probes_never", "probes not heard since it started"),
+     counted("thresholdCrossings", "threshold_crossings", "how often a threshold was crossed"),
+     level("seriesCrossed", "series_crossed", "series (flows, services) that are beyond a threshold now"),
+     counted("eventsTold", "events_told", "events told")),
     _rows_of_collector)
 
 PROBES = Table(
@@ -85,55 +77,55 @@ PROBES = Table(
     (Column("state", STATE, "state", "whether it is heard", metric="state", states=PROBE_STATES),
      Column("lastHeard", MOMENT, "last_heard_ns", "when it was last heard", "ns", "last_heard"),
      Column("run", MOMENT, "run_ns", "start of the run that was heard last", "ns", "run"),
-     _counted("pdus", "pdus", "PDUs of it that were written"),
-     _counted("rows", "rows", "observations of it that were written"),
+     counted("pdus", "pdus", "PDUs of it that were written"),
+     counted("rows", "rows", "observations of it that were written"),
      Column("clockKnown", TRUTH, "clock_known", "the offset of its clock is bounded on both sides", metric="clock_known"),
      Column("clockOffset", SIGNED, "clock_offset_ns", "how far this clock is ahead of the probe's: middle of bounds", "ns",
             "clock_offset"),
      Column("clockUncertainty", GAUGE, "clock_uncertainty_ns", "half of the distance between the bounds", "ns",
             "clock_uncertainty"),
-     _counted("clockSteps", "clock_steps", "steps of its clock that were seen"),
-     _counted("heartbeats", "heartbeats", "heartbeats of it"),
-     _counted("duplicates", "duplicates", "PDUs of it that were written already"),
-     _counted("refused", "refused", "PDUs of it answered by a refusal", metric="pdus_refused"),
-     _counted("rejected", "rejected", "datagrams in its name that changed nothing, whoever sent them",
+     counted("clockSteps", "clock_steps", "steps of its clock that were seen"),
+     counted("heartbeats", "heartbeats", "heartbeats of it"),
+     counted("duplicates", "duplicates", "PDUs of it that were written already"),
+     counted("refused", "refused", "PDUs of it answered by a refusal", metric="pdus_refused"),
+     counted("rejected", "rejected", "datagrams in its name that changed nothing, whoever sent them",
               metric="datagrams_rejected")),
     _rows_of("HeardProbe", "probes", "probe"))
 
 KINDS = Table(
     "SpoolKind", 13, "What a collector has written of a kind of observation.",
     (COLLECTOR, Column("kind", TEXT, "", "kind of observation: docs/observations.md")),
-    (_counted("rows", "rows", "rows written"),
-     _counted("octets", "octets", "octets written", "octets", "written"),
-     _counted("files", "files", "files completed"),
-     _now("open", "open", "a file of it is being written")),
+    (counted("rows", "rows", "rows written"),
+     counted("octets", "octets", "octets written", "octets", "written"),
+     counted("files", "files", "files completed"),
+     level("open", "open", "a file of it is being written")),
     _rows_of("SpoolKind", "kinds", "kind"))
 
 REJECTIONS = Table(
     "Rejection", 14, "Datagrams that changed nothing, by the reason.",
     (COLLECTOR, Column("reason", TEXT, "", "what is the matter: docs/protocol.md")),
-    (_counted("datagrams", "datagrams", "datagrams that changed nothing for that reason"),),
+    (counted("datagrams", "datagrams", "datagrams that changed nothing for that reason"),),
     _rows_of_rejections)
 
 ONE_WAY = Table(
     "OneWayClass", 15, "How a collector reconciles the observations of a one-way class.",
     (COLLECTOR, Column("class", TEXT, "", "the flow class")),
-    (_counted("observations", "observations", "observations that came"),
-     _now("waiting", "waiting", "observations that wait for those of other probes"),
-     _counted("packets", "packets", "packets that have their verdict"),
-     _counted("rounds", "rounds", "rounds of packet time that were settled"),
-     _counted("roundsForced", "rounds_forced", "rounds that were settled without having waited for all probes"),
-     _counted("gaps", "gaps", "PDUs that probes say they gave up"),
-     _counted("late", "late", "observations of rounds that were settled already: not used"),
-     _counted("refused", "refused", "observations for which there was no room: not used"),
-     _counted("ahead", "ahead", "observations far ahead of the clock and of other probes: not used"),
-     _counted("undefined", "undefined", "observations whose flow was never defined: not used"),
-     _counted("unexpected", "unexpected", "observations of probes that are at no hop of the class: not used"),
-     _counted("clashes", "clashes", "packets whose signature another packet had at about that time"),
-     _counted("negative", "negative", "delays below zero: clocks differ"),
-     _counted("pdus", "pdus", "PDUs with observations of the class"),
-     _counted("outdated", "outdated", "observations kept by an earlier start with other hops: not used"),
-     _counted("definitionsForgotten", "definitions_forgotten", "definitions of flows forgotten for want of room"),
+    (counted("observations", "observations", "observations that came"),
+     level("waiting", "waiting", "observations that wait for those of other probes"),
+     counted("packets", "packets", "packets that have their verdict"),
+     counted("rounds", "rounds", "rounds of packet time that were settled"),
+     counted("roundsForced", "rounds_forced", "rounds that were settled without having waited for all probes"),
+     counted("gaps", "gaps", "PDUs that probes say they gave up"),
+     counted("late", "late", "observations of rounds that were settled already: not used"),
+     counted("refused", "refused", "observations for which there was no room: not used"),
+     counted("ahead", "ahead", "observations far ahead of the clock and of other probes: not used"),
+     counted("undefined", "undefined", "observations whose flow was never defined: not used"),
+     counted("unexpected", "unexpected", "observations of probes that are at no hop of the class: not used"),
+     counted("clashes", "clashes", "packets whose signature another packet had at about that time"),
+     counted("negative", "negative", "delays below zero: clocks differ"),
+     counted("pdus", "pdus", "PDUs with observations of the class"),
+     counted("outdated", "outdated", "observations kept by an earlier start with other hops: not used"),
+     counted("definitionsForgotten", "definitions_forgotten", "definitions of flows forgotten for want of room"),
      Column("settled", MOMENT, "settled_ns", "packets that passed before have their verdict", "ns", "settled")),
     _rows_of("OneWayClass", "one_way_classes", "one_way"))
 

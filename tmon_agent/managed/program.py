@@ -4,6 +4,17 @@ from __future__ import annotations
 
 from tmon_agent.managed.declaration import Column, Syntax
 
+
+def counted(name: str, source: str, meaning: str, unit: str = "", metric: str = "") -> Column:
+    """A count since the start."""
+    return Column(name, Syntax.COUNTER, source, meaning, unit, metric or source)
+
+
+def level(name: str, source: str, meaning: str, unit: str = "", metric: str = "") -> Column:
+    """How much there is now."""
+    return Column(name, Syntax.GAUGE, source, meaning, unit, metric or source)
+
+
 IDENTITY = (
     Column("host", Syntax.TEXT, "@host", "machine it runs on, as events name it", label=True),
     Column("configuration", Syntax.TEXT, "@configuration", "path of its configuration", label=True),
