@@ -8,9 +8,7 @@ from tmon_agent.managed.declaration import Column, Program, Row, Syntax, Table
 from tmon_agent.managed.program import AGENT, IDENTITY, NAME, counted, level
 from tmon_collector.health_names import PROBE_STATES
 
-COUNTER, GAUGE, SIGNED, TEXT, MOMENT, TRUTH, STATE = (
-    Syntax.COUNTER, Syntax.GAUGE, Syntax.SIGNED, Syntax.TEXT, Syntax.MOMENT, Syntax.TRUTH, Syntax.STATE)
-
+GAUGE, SIGNED, TEXT, MOMENT, TRUTH, STATE = Syntax.GAUGE, Syntax.SIGNED, Syntax.TEXT, Syntax.MOMENT, Syntax.TRUTH, Syntax.STATE
 
 COLLECTOR = Column("collector", TEXT, "", f"the collector: its {NAME}")
 

@@ -7,9 +7,7 @@ from collections.abc import Iterator
 from tmon_agent.managed.declaration import Column, Program, Row, Syntax, Table
 from tmon_agent.managed.program import AGENT, IDENTITY, NAME, counted, level
 
-COUNTER, GAUGE, NUMBER, TEXT, MOMENT, TRUTH = (
-    Syntax.COUNTER, Syntax.GAUGE, Syntax.NUMBER, Syntax.TEXT, Syntax.MOMENT, Syntax.TRUTH)
-
+NUMBER, TEXT, MOMENT, TRUTH = Syntax.NUMBER, Syntax.TEXT, Syntax.MOMENT, Syntax.TRUTH
 
 PROBE = Column("probe", TEXT, "", f"the probe: its {NAME}")
 INTERFACE = Column("interface", NUMBER, "", "its place among the interfaces of the probe, from 1")
